@@ -1,0 +1,43 @@
+"""Classic convolutional networks behind one interface, as published.
+
+>>> import zoo
+>>> model = zoo.create("mobilenet_v1:width=0.5,resolution=160").eval()
+>>> model.spec.input.size
+160
+
+PyTorch is imported by the first call that needs it: `list_models` and `spec` only read data.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import InputSizeError, InvalidOption, RuntimeUnavailable, UnknownModel, UnknownOption, WeightsError
+from zoo.factory import create
+from zoo.registry import list_models, spec
+from zoo.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from zoo.classifier import Classifier
+
+__all__ = [
+    "Classifier",
+    "InputSizeError",
+    "InvalidOption",
+    "ModelSpec",
+    "RuntimeUnavailable",
+    "UnknownModel",
+    "UnknownOption",
+    "WeightsError",
+    "create",
+    "list_models",
+    "spec",
+]
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Classifier":  # a class of PyTorch's, imported only when somebody asks for it
+        from zoo.classifier import Classifier
+
+        return Classifier
+    raise AttributeError(f"module 'zoo' has no attribute {name!r}")

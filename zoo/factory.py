@@ -1,0 +1,70 @@
+"""From a name to a network."""
+
+from __future__ import annotations
+
+from zoo.errors import InvalidOption
+from zoo.lazy import classifier, nn, torch
+from zoo.registry import spec as find_spec
+from zoo.spec import ModelSpec
+
+__all__ = ["build", "create"]
+
+
+def create(
+    name: str,
+    *,
+    weights: str | None = None,
+    num_classes: int = 1000,
+    in_channels: int = 3,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+    **options: object,
+) -> classifier.Classifier:
+    """A network of the zoo, in training mode as PyTorch's modules are.
+
+    Args:
+        name: registry name, options in shell form allowed: "mobilenet_v1:width=0.5,resolution=160".
+        weights: None starts as the paper does; "imagenet", "imagenet:TAG" or a file loads trained weights.
+        num_classes: length of a logit vector.
+        in_channels: channels of the images.
+        device: where the parameters live; "meta" builds without allocating them.
+        dtype: floating-point type of the parameters.
+        options: the options `zoo.spec(name).declared` lists.
+
+    Raises:
+        UnknownModel, UnknownOption, InvalidOption, WeightsError: see `zoo.errors`.
+    """
+    spec = find_spec(name)
+    given_twice = sorted(set(dict(spec.options)) & set(options)) if ":" in name else []
+    if given_twice:
+        raise InvalidOption(f"option {given_twice[0]!r} is given in the name {name!r} and as a keyword; give it once")
+    spec = spec.with_options(options)
+    classifier.check_count("num_classes", num_classes)
+    classifier.check_count("in_channels", in_channels)
+    model = build(spec, num_classes=num_classes, in_channels=in_channels, dtype=dtype)
+    target = torch.device(torch.get_default_device() if device is None else device)
+    if target.type != "meta":
+        allocate(model, target)
+        with torch.no_grad():
+            spec.initialize(model)
+    return model
+
+
+def build(
+    spec: ModelSpec, *, num_classes: int, in_channels: int, dtype: torch.dtype | None = None
+) -> classifier.Classifier:
+    """The network of a spec on the meta device: every shape, no storage, in milliseconds."""
+    settings = {option.name: spec.settings[option.name] for option in spec.declared if option.network}
+    with torch.device("meta"):
+        model = spec.build(num_classes=num_classes, in_channels=in_channels, **settings)
+        model.to(dtype=dtype)
+    model.bind(spec, spec.initialize)
+    return model
+
+
+def allocate(model: nn.Module, device: torch.device) -> None:
+    """Gives a meta model its storage, uninitialised but for the running statistics of its batch norms."""
+    model.to_empty(device=device)
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.reset_running_stats()

@@ -1,0 +1,76 @@
+"""Every model of the zoo by name, read without PyTorch."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+
+from zoo.errors import InvalidOption, UnknownModel
+from zoo.models import FAMILIES
+from zoo.spec import ModelSpec
+
+__all__ = ["MODELS", "list_models", "spec"]
+
+
+def _fold() -> Mapping[str, ModelSpec]:
+    models: dict[str, ModelSpec] = {}
+    for family in FAMILIES:
+        for entry in family.SPECS:
+            if entry.name in models:
+                raise ValueError(f"two models are named {entry.name!r}: {models[entry.name].title}, {entry.title}")
+            models[entry.name] = entry
+    return MappingProxyType(dict(sorted(models.items())))
+
+
+MODELS = _fold()
+
+
+def list_models(pattern: str = "*", *, family: str | None = None, weights: str | None = None) -> list[str]:
+    """Names of the registered models, sorted.
+
+    Args:
+        pattern: shell pattern the name must match ("resnet*").
+        family: keep only this model file's.
+        weights: "any" keeps models with ImageNet weights; a tag ("torchvision", "keras", "timm") those with that one.
+    """
+    return [
+        name
+        for name, entry in MODELS.items()
+        if fnmatchcase(name, pattern)
+        and family in (None, entry.family)
+        and (weights is None or any(weights in ("any", checkpoint.tag) for checkpoint in entry.weights))
+    ]
+
+
+def spec(name: str) -> ModelSpec:
+    """What is known of a model: `spec("resnet50")`, `spec("mobilenet_v1:width=0.5,resolution=160")`.
+
+    Raises:
+        UnknownModel: no model has this name; the message holds the near misses.
+        UnknownOption: the model declares no such option.
+        InvalidOption: the option does not take this value.
+    """
+    if not isinstance(name, str):
+        raise UnknownModel(f"a model is named by a string; got {type(name).__name__} {name!r}")
+    base, colon, text = name.partition(":")
+    if base not in MODELS:
+        near = difflib.get_close_matches(base.lower(), MODELS, n=3, cutoff=0.6)
+        meant = f"did you mean {', '.join(near)}? " if near else ""
+        raise UnknownModel(f"no model is named {base!r}; {meant}zoo.list_models() has all {len(MODELS)}")
+    entry = MODELS[base]
+    return entry.with_options(_parse_options(name, text)) if colon else entry
+
+
+def _parse_options(name: str, text: str) -> dict[str, object]:
+    """The pairs behind the colon: "width=0.5,resolution=160"."""
+    options: dict[str, object] = {}
+    for pair in text.split(","):
+        key, equals, value = (part.strip() for part in pair.partition("="))
+        if not (key and equals and value):
+            raise InvalidOption(f"options are written name=value, separated by commas; got {pair!r} in {name!r}")
+        if key in options:
+            raise InvalidOption(f"option {key!r} is given twice in {name!r}")
+        options[key] = value
+    return options
