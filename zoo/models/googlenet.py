@@ -203,7 +203,7 @@ SPECS = (
         family="googlenet",
         build=googlenet_2014,
         initialize=initialize_2014,
-        input=Input(min_size=17),
+        input=Input(min_size=31),
         paper=PAPER,
         declared=(
             AUXILIARY,
