@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from benchmarks.metrics.subject import Subject
+
     from benchmarks.records import Measurement
 
 __all__ = ["Metric"]
