@@ -1,0 +1,385 @@
+"""Records joined into tables: what was measured of a model, side by side, as a data frame.
+
+The rows of a table are conditions under which something was timed (model x runtime x device x size x batch x precision
+x threads). What does not depend on them is joined: parameters and accuracy by model, multiply-adds and activations by
+model and image size, memory by whatever its case states. Nothing of two machines is ever joined.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from benchmarks.records import Case, Measurement, Record
+from zoo.errors import InvalidOption, UnknownModel, UnknownOption
+from zoo.registry import MODELS, spec
+from zoo.spec import ModelSpec, Reference, Weights
+
+__all__ = ["COLUMNS", "REFERENCE", "Row", "by_machine", "comparison", "join", "latest", "model_spec"]
+
+REFERENCE = "resnet50"  # what relative speed is relative to
+SEVERITY = ("ok", "skipped", "timeout", "failed", "oom", "crashed")  # the worst status of a row is its status
+
+COLUMNS = {
+    "model": "string",
+    "family": "string",
+    "weights": "string",
+    "runtime": "string",
+    "device": "string",
+    "img_size": "Int64",
+    "batch_size": "Int64",
+    "precision": "string",
+    "num_threads": "Int64",
+    "param_count": "Int64",
+    "gmacs": "Float64",
+    "gflops": "Float64",
+    "macts": "Float64",
+    "latency_ms_p50": "Float64",
+    "latency_ms_ci95_lo": "Float64",
+    "latency_ms_ci95_hi": "Float64",
+    "rel_speed": "Float64",
+    "samples_per_sec": "Float64",
+    "gmacs_per_sec": "Float64",
+    "peak_rss_mb": "Float64",
+    "dataset": "string",
+    "top1": "Float64",
+    "top1_ci95_lo": "Float64",
+    "top1_ci95_hi": "Float64",
+    "top5": "Float64",
+    "epochs": "Int64",
+    "train_samples_per_sec": "Float64",
+    "published_params": "Int64",
+    "published_gmacs": "Float64",
+    "published_top1": "Float64",
+    "published_source": "string",
+    "status": "string",
+    "error": "string",
+}
+
+BY_MODEL = ("params", "accuracy")
+BY_SIZE = ("mult_adds", "activations")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a timed figure depends on; 0 stands for "not stated"."""
+
+    runtime: str
+    device: str
+    img_size: int
+    batch_size: int
+    precision: str
+    num_threads: int
+
+
+@dataclass(slots=True)
+class Row:
+    """The records that speak of one model under one condition, by metric."""
+
+    model: str
+    condition: Condition
+    records: dict[str, Record] = field(default_factory=dict)
+
+    def find(self, metric: str, name: str) -> Measurement | None:
+        """A measurement of one metric's record, or None."""
+        record = self.records.get(metric)
+        return None if record is None else record.find(name)
+
+    def value(self, metric: str, name: str) -> float | None:
+        """The value of `find`, or None."""
+        found = self.find(metric, name)
+        return None if found is None else found.value
+
+    @property
+    def status(self) -> str:
+        """The worst status among the records."""
+        return max((record.status for record in self.records.values()), key=SEVERITY.index, default="ok")
+
+    @property
+    def error(self) -> str:
+        """Metric and reason of every record that is not ok."""
+        return "; ".join(
+            f"{metric}: {record.reason or record.status}"
+            for metric, record in self.records.items()
+            if record.status != "ok"
+        )
+
+
+def comparison(records: Iterable[Record], *, sort_key: str = "family") -> pd.DataFrame:
+    """The columns of `results.csv`: milliseconds, percent, G multiply-adds, MB of 10^6 bytes; absent figures are NA.
+
+    Args:
+        records: of one machine; where a case occurs twice the later record counts.
+        sort_key: "family" (publication order) or one of `COLUMNS`, the better end first.
+
+    Raises:
+        ValueError: the records are of several machines (`by_machine` separates them), or no such sort key.
+    """
+    rows = join(records)
+    references = {_pace(row): row for row in rows if row.model == REFERENCE}
+    data = [_cells(row, references.get(_pace(row))) for row in rows]
+    frame = pd.DataFrame(data, columns=list(COLUMNS)).astype(COLUMNS)
+    return ordered(frame, sort_key)
+
+
+def ordered(frame: pd.DataFrame, sort_key: str) -> pd.DataFrame:
+    """The frame sorted by a column, its better end first and absent figures last; "family" is publication order."""
+    if sort_key != "family" and sort_key not in frame:
+        raise ValueError(f"sort key {sort_key!r}; allowed: family, {', '.join(COLUMNS)}")
+    history = {name: place for place, name in enumerate(dict.fromkeys(entry.family for entry in _by_year()))}
+    keys = frame.assign(
+        _family=frame["family"].map(lambda family: history.get(family, len(history))),
+        _natural=frame["model"].map(_natural),
+    )
+    order = ["_family", "_natural", "runtime", "device", "img_size", "batch_size", "num_threads", "precision"]
+    ascending = [True] * len(order)
+    if sort_key != "family":
+        order, ascending = [sort_key, *order], [sort_key not in _MORE_IS_BETTER, *ascending]
+    index = keys.sort_values(order, ascending=ascending, kind="stable", na_position="last").index
+    return frame.loc[index].reset_index(drop=True)
+
+
+_MORE_IS_BETTER = (
+    "rel_speed",
+    "samples_per_sec",
+    "gmacs_per_sec",
+    "top1",
+    "top1_ci95_lo",
+    "top1_ci95_hi",
+    "top5",
+    "train_samples_per_sec",
+    "published_top1",
+)
+
+
+def by_machine(records: Iterable[Record]) -> dict[str, list[Record]]:
+    """The records of each machine, in the order the machines first occur."""
+    machines: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        machines[record.machine].append(record)
+    return dict(machines)
+
+
+def latest(records: Iterable[Record]) -> list[Record]:
+    """One record a case, the one that started last, in the order they started."""
+    return list({record.case: record for record in sorted(records, key=lambda record: record.started)}.values())
+
+
+def join(records: Iterable[Record]) -> list[Row]:
+    """The rows of one machine's records: every timed condition of every model, with what belongs to it."""
+    models: dict[str, list[Record]] = defaultdict(list)
+    machines = set()
+    for record in latest(records):
+        models[record.case.model].append(record)
+        machines.add(record.machine)
+    if len(machines) > 1:
+        raise ValueError(f"records of {len(machines)} machines share no table; by_machine() separates them")
+    evaluation = _common_evaluation(record.case for group in models.values() for record in group)
+    return [row for model, group in models.items() for row in _rows(model, group, evaluation)]
+
+
+def _rows(model: str, records: Sequence[Record], evaluation: tuple[object, ...]) -> list[Row]:
+    """One model's rows. A timed record makes the row of its condition; the rest joins those rows."""
+    rows: dict[Condition, Row] = {}
+    for record in records:
+        if record.case.metric in ("latency", "throughput"):
+            condition = condition_of(record.case)
+            rows.setdefault(condition, Row(model, condition)).records[record.case.metric] = record
+    for record in records:
+        metric = record.case.metric
+        if metric not in ("latency", "throughput", *BY_MODEL, *BY_SIZE):
+            condition = condition_of(record.case)
+            matches = [row for row in rows.values() if _covers(condition, row.condition)]
+            for row in matches or [rows.setdefault(condition, Row(model, condition))]:
+                row.records[metric] = record
+    untimed = [record for record in records if record.case.metric in (*BY_MODEL, *BY_SIZE)]
+    if not rows and untimed:
+        condition = condition_of(untimed[0].case)
+        rows[condition] = Row(model, condition)
+    others: dict[tuple[object, ...], Row] = {}
+    for record in sorted(untimed, key=lambda record: -record.case.seed):  # of several seeds the smallest is shown
+        metric = record.case.metric
+        if metric == "accuracy" and _evaluation(record.case) != evaluation and _has(untimed, evaluation):
+            row = others.setdefault(_evaluation(record.case), Row(model, condition_of(record.case)))
+            row.records[metric] = record
+            continue
+        for row in rows.values():
+            if metric in BY_MODEL or condition_of(record.case).img_size == row.condition.img_size:
+                row.records[metric] = record
+    return [*rows.values(), *others.values()]
+
+
+def _has(records: Iterable[Record], evaluation: tuple[object, ...]) -> bool:
+    return any(record.case.metric == "accuracy" and _evaluation(record.case) == evaluation for record in records)
+
+
+def condition_of(case: Case) -> Condition:
+    """The condition a case states; a size of 0 is the model's own."""
+    entry = model_spec(case.model)
+    size = case.img_size or (entry.input.size if entry else 0)
+    return Condition(case.runtime, case.device, size, case.batch_size, case.precision, case.num_threads)
+
+
+def _covers(stated: Condition, row: Condition) -> bool:
+    """Whether a figure taken under `stated` belongs to `row`: equal, or not stated."""
+    return (
+        stated.runtime == row.runtime
+        and stated.device == row.device
+        and stated.precision == row.precision
+        and stated.batch_size == row.batch_size
+        and stated.img_size in (0, row.img_size)
+        and stated.num_threads in (0, row.num_threads)
+    )
+
+
+def _evaluation(case: Case) -> tuple[object, ...]:
+    """What an accuracy depends on besides the model and the seed."""
+    return (case.dataset, case.weights, case.epochs, case.train_images, case.img_size, case.settings)
+
+
+def _common_evaluation(cases: Iterable[Case]) -> tuple[object, ...]:
+    """The evaluation that most models share: the one whose accuracies stand beside the timed figures."""
+    shared: Counter[tuple[object, ...]] = Counter()
+    for case in {(case.model, _evaluation(case)): case for case in cases if case.metric == "accuracy"}.values():
+        shared[_evaluation(case)] += 1
+    return max(shared, key=lambda evaluation: shared[evaluation], default=())
+
+
+def _pace(row: Row) -> tuple[object, ...]:
+    """Conditions under which two models' speeds compare; each model sees its own image size."""
+    condition = row.condition
+    return (condition.runtime, condition.device, condition.batch_size, condition.precision, condition.num_threads)
+
+
+def _cells(row: Row, reference: Row | None) -> dict[str, object]:
+    condition, case = row.condition, next(iter(row.records.values())).case
+    accuracy = row.records.get("accuracy")
+    entry = model_spec(row.model)
+    latency = row.find("latency", "latency_s")
+    throughput = row.value("throughput", "samples_per_sec")
+    mult_adds, activations = row.value("mult_adds", "mult_adds"), row.value("activations", "activations")
+    top1 = row.find("accuracy", "top1")
+    images_per_s = condition.batch_size / latency.value if latency and latency.value > 0 else throughput
+    cells: dict[str, object] = {
+        "model": row.model,
+        "family": entry.family if entry else "",
+        "weights": (accuracy.case if accuracy else case).weights,
+        "runtime": condition.runtime,
+        "device": condition.device,
+        "img_size": condition.img_size or None,
+        "batch_size": condition.batch_size,
+        "precision": condition.precision,
+        "num_threads": condition.num_threads or None,
+        "param_count": _whole(row.value("params", "param_count")),
+        "gmacs": _scaled(mult_adds, 1e-9),
+        "gflops": _scaled(mult_adds, 2e-9),
+        "macts": _scaled(activations, 1e-6),
+        "latency_ms_p50": _scaled(latency.value, 1e3) if latency else None,
+        "latency_ms_ci95_lo": _scaled(latency.low, 1e3) if latency else None,
+        "latency_ms_ci95_hi": _scaled(latency.high, 1e3) if latency else None,
+        "rel_speed": relative_speed(latency, reference.find("latency", "latency_s") if reference else None),
+        "samples_per_sec": throughput,
+        "gmacs_per_sec": mult_adds * images_per_s * 1e-9 if mult_adds and images_per_s else None,
+        "peak_rss_mb": _scaled(row.value("memory", "peak_rss_bytes"), 1e-6),
+        "dataset": accuracy.case.dataset if accuracy else "",
+        "top1": _scaled(top1.value, 100) if top1 else None,
+        "top1_ci95_lo": _scaled(top1.low, 100) if top1 else None,
+        "top1_ci95_hi": _scaled(top1.high, 100) if top1 else None,
+        "top5": _scaled(row.value("accuracy", "top5"), 100),
+        "epochs": (accuracy.case.epochs or None) if accuracy else None,
+        "train_samples_per_sec": row.value("accuracy", "train_samples_per_sec"),
+        "status": row.status,
+        "error": row.error,
+    }
+    return cells | (_published(entry, condition.img_size, str(cells["weights"])) if entry else {})
+
+
+def _published(entry: ModelSpec, img_size: int, weights: str) -> dict[str, object]:
+    """The first figure printed for exactly this variant, each with where it was printed."""
+    references = [reference for reference in entry.references if reference.options == entry.options]
+    checkpoint = published_weights(entry, weights)
+    if checkpoint and checkpoint.published:
+        references.insert(0, checkpoint.published)
+    sources: dict[str, list[str]] = defaultdict(list)
+
+    def first(figure: str) -> float | None:
+        found: Reference | None = next((item for item in references if getattr(item, figure) is not None), None)
+        if found is None:
+            return None
+        sources[found.source].append(figure)
+        return float(getattr(found, figure))
+
+    cells: dict[str, object] = {
+        "published_params": _whole(first("params")),
+        "published_gmacs": _scaled(first("mult_adds"), 1e-9) if img_size == entry.input.size else None,
+        "published_top1": _scaled(first("top1"), 100),
+    }
+    return cells | {"published_source": "; ".join(sources)}
+
+
+def published_weights(entry: ModelSpec, weights: str) -> Weights | None:
+    """The published checkpoint that `weights` names ("imagenet", "imagenet:TAG"); None for files and untrained nets."""
+    source, _, tag = weights.partition(":")
+    if source != "imagenet":
+        return None
+    return next((checkpoint for checkpoint in entry.weights if tag in ("", checkpoint.tag)), None)
+
+
+def relative_speed(latency: Measurement | None, reference: Measurement | None) -> float | None:
+    """How many times as fast as the reference: the median over common rounds where both have them, else of medians."""
+    if latency is None or reference is None or latency.value <= 0:
+        return None
+    ratios = paired_ratios(reference, latency)
+    return statistics.median(ratios) if ratios else reference.value / latency.value
+
+
+def paired_ratios(above: Measurement, below: Measurement) -> list[float]:
+    """The ratio of two measurements' medians in each round both took part in; empty unless one run made both."""
+    run = above.details.get("run")
+    if run is None or run != below.details.get("run"):
+        return []
+    over, under = round_medians(above), round_medians(below)
+    return [over[number] / under[number] for number in sorted(over.keys() & under.keys()) if under[number] > 0]
+
+
+def round_medians(measurement: Measurement) -> dict[int, float]:
+    """The median of the samples of each round."""
+    samples: dict[int, list[float]] = defaultdict(list)
+    for number, sample in zip(measurement.rounds, measurement.samples, strict=False):
+        samples[number].append(sample)
+    return {number: statistics.median(values) for number, values in samples.items()}
+
+
+@functools.cache
+def model_spec(label: str) -> ModelSpec | None:
+    """The spec of a record's model, or None for a label this zoo does not know."""
+    try:
+        return spec(label)
+    except (UnknownModel, UnknownOption, InvalidOption):
+        return None
+
+
+def _by_year() -> list[ModelSpec]:
+    return sorted(MODELS.values(), key=lambda entry: entry.paper.year)
+
+
+def _natural(name: str) -> tuple[tuple[int, float, str], ...]:
+    """Sorts resnet18 before resnet101, and a plain name before its variants."""
+    return tuple(
+        (0, float(part), "") if part.replace(".", "", 1).isdigit() else (1, 0.0, part)
+        for part in re.findall(r"\d+\.?\d*|\D+", name)
+    )
+
+
+def _scaled(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)
