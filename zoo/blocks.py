@@ -153,10 +153,12 @@ class Residual(nn.Module):
         self.act = act
 
     def forward(self, images: Tensor) -> Tensor:
-        features = self.body(images)
+        features: Tensor = self.body(images)
         if self.shortcut is not None:
             features += self.shortcut(images)
-        return features if self.act is None else self.act(features)
+        if self.act is not None:
+            features = self.act(features)
+        return features
 
 
 class ZeroPadShortcut(nn.Module):

@@ -97,7 +97,7 @@ class Classifier(nn.Module):
             branch.set_submodule(name, new.train(old.training))
 
     def _check(self, images: Tensor) -> None:
-        if torch.jit.is_tracing():  # sizes are tensors there; the tracer's caller has checked the example
+        if torch._C._get_tracing_state():  # sizes are tensors there; the tracer's caller has checked the example
             return
         name, smallest, channels = self.spec.label, self.spec.input.min_size, self.in_channels
         wanted = f"images of shape (N, {channels}, height, width) with both sides at least {smallest}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from zoo.lazy import nn
+from zoo.lazy import nn, torch
 
 __all__ = ["gaussian", "glorot_uniform", "he_fan_out", "pytorch_default", "truncated_normal", "xavier_caffe"]
 
@@ -56,7 +56,7 @@ def xavier_caffe(module: nn.Module, *, bias: float = 0.0) -> None:
     _fill_all(module, lambda weight: nn.init.kaiming_uniform_(weight, nonlinearity="linear"), bias)
 
 
-def _fill_all(module: nn.Module, fill: Callable[[nn.Parameter], object], bias: float = 0.0) -> None:
+def _fill_all(module: nn.Module, fill: Callable[[torch.Tensor], object], bias: float = 0.0) -> None:
     for layer in module.modules():
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
             _fill(layer, fill, bias)
@@ -64,7 +64,7 @@ def _fill_all(module: nn.Module, fill: Callable[[nn.Parameter], object], bias: f
             layer.reset_parameters()
 
 
-def _fill(layer: nn.Conv2d | nn.Linear, fill: Callable[[nn.Parameter], object], bias: float = 0.0) -> None:
+def _fill(layer: nn.Conv2d | nn.Linear, fill: Callable[[torch.Tensor], object], bias: float = 0.0) -> None:
     fill(layer.weight)
     if layer.bias is not None:
         nn.init.constant_(layer.bias, bias)

@@ -87,9 +87,8 @@ def initialize_2012(module: nn.Module) -> None:
     """Gaussian weights of deviation 0.01; biases 1 in conv2, conv4, conv5, fc6 and fc7, else 0 (paper, Sec. 5)."""
     gaussian(module, std=0.01)
     for name, layer in module.named_modules():
-        if isinstance(layer, (nn.Conv2d, nn.Linear)) and any(
-            row in name for row in ("conv2", "conv4", "conv5", "fc6", "fc7")
-        ):
+        in_row = any(row in name for row in ("conv2", "conv4", "conv5", "fc6", "fc7"))
+        if in_row and isinstance(layer, (nn.Conv2d, nn.Linear)) and layer.bias is not None:
             nn.init.ones_(layer.bias)
 
 

@@ -16,7 +16,11 @@ from zoo.spec import Input, ModelSpec, Option, Paper, Reference
 __all__ = ["SPECS"]
 
 # channels of the separable convolutions in each residual block (paper, Figure 5)
-ENTRY_FLOW = ((128, 128), (256, 256), (728, 728))  # each followed by a 3x3 pool of stride 2
+ENTRY_FLOW: tuple[tuple[int, ...], ...] = (
+    (128, 128),
+    (256, 256),
+    (728, 728),
+)  # each followed by a 3x3 pool of stride 2
 MIDDLE_FLOW = ((728, 728, 728),) * 8
 EXIT_FLOW = (728, 1024)  # pooled too; then two separable convolutions without a shortcut
 EXIT_SEPARABLE = (1536, 2048)
@@ -58,17 +62,12 @@ def xception(
 
 def separable(in_channels: int, out_channels: int, *, activation: str | None, order: str) -> nn.Sequential:
     """3x3 depthwise and 1x1 pointwise convolution, then batch normalization; `activation` goes between the two."""
-    between = {None: None, "relu": nn.ReLU, "elu": nn.ELU}[activation]
     middle = in_channels if order == "depthwise_first" else out_channels
-    depthwise = blocks.Conv2d(middle, middle, 3, padding=1, groups=middle, bias=False)
-    pointwise = blocks.Conv2d(in_channels, out_channels, 1, bias=False)
-    halves = {"depthwise": depthwise, "pointwise": pointwise}
-    first, second = halves if order == "depthwise_first" else reversed(halves)
-    layers: dict[str, nn.Module] = {first: halves[first]}
-    if between is not None:
-        layers["act"] = between(inplace=True)
-    layers |= {second: halves[second], "norm": nn.BatchNorm2d(out_channels, eps=1e-3)}
-    return blocks.named(**layers)
+    depthwise = ("depthwise", blocks.Conv2d(middle, middle, 3, padding=1, groups=middle, bias=False))
+    pointwise = ("pointwise", blocks.Conv2d(in_channels, out_channels, 1, bias=False))
+    first, second = (depthwise, pointwise) if order == "depthwise_first" else (pointwise, depthwise)
+    between = [] if activation is None else [("act", {"relu": nn.ReLU, "elu": nn.ELU}[activation](inplace=True))]
+    return blocks.named(**dict([first, *between, second, ("norm", nn.BatchNorm2d(out_channels, eps=1e-3))]))
 
 
 def residual_block(
