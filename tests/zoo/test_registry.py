@@ -36,7 +36,7 @@ def test_unknown_model_names_the_near_misses() -> None:
     assert str(len(zoo.list_models())) in str(error.value)
     assert isinstance(error.value, LookupError)
     assert not isinstance(error.value, KeyError), "a KeyError prints its message in quotes"
-    with pytest.raises(zoo.UnknownModel, match="VGG16.*did you mean vgg16"):
+    with pytest.raises(zoo.UnknownModel, match=r"VGG16.*did you mean vgg16"):
         zoo.spec("VGG16")
     with pytest.raises(zoo.UnknownModel, match="named by a string"):
         zoo.spec(50)  # type: ignore[arg-type]
