@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import re
-import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,11 +16,26 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from benchmarks.records import Case, Measurement, Record
+from benchmarks.statistics import Interval, ratio_interval, round_medians
 from zoo.errors import InvalidOption, UnknownModel, UnknownOption
 from zoo.registry import MODELS, spec
 from zoo.spec import ModelSpec, Reference, Weights
 
-__all__ = ["COLUMNS", "REFERENCE", "Row", "by_machine", "comparison", "join", "latest", "model_spec"]
+__all__ = [
+    "COLUMNS",
+    "REFERENCE",
+    "Condition",
+    "Row",
+    "by_machine",
+    "comparison",
+    "join",
+    "latest",
+    "model_spec",
+    "ordered",
+    "paired_ratio",
+    "shared_rounds",
+    "to_frame",
+]
 
 REFERENCE = "resnet50"  # what relative speed is relative to
 SEVERITY = ("ok", "skipped", "timeout", "failed", "oom", "crashed")  # the worst status of a row is its status
@@ -77,6 +91,11 @@ class Condition:
     precision: str
     num_threads: int
 
+    @property
+    def pace(self) -> tuple[str, str, int, str, int]:
+        """Equal for rows whose speeds compare: everything but the image size, of which each model has its own."""
+        return (self.runtime, self.device, self.batch_size, self.precision, self.num_threads)
+
 
 @dataclass(slots=True)
 class Row:
@@ -121,11 +140,14 @@ def comparison(records: Iterable[Record], *, sort_key: str = "family") -> pd.Dat
     Raises:
         ValueError: the records are of several machines (`by_machine` separates them), or no such sort key.
     """
-    rows = join(records)
-    references = {_pace(row): row for row in rows if row.model == REFERENCE}
-    data = [_cells(row, references.get(_pace(row))) for row in rows]
-    frame = pd.DataFrame(data, columns=list(COLUMNS)).astype(COLUMNS)
-    return ordered(frame, sort_key)
+    return ordered(to_frame(join(records)), sort_key).reset_index(drop=True)
+
+
+def to_frame(rows: Sequence[Row]) -> pd.DataFrame:
+    """The columns of each row, in the order of the rows."""
+    references = {row.condition.pace: row for row in rows if row.model == REFERENCE}
+    data = [_cells(row, references.get(row.condition.pace)) for row in rows]
+    return pd.DataFrame(data, columns=list(COLUMNS)).astype(COLUMNS)
 
 
 def ordered(frame: pd.DataFrame, sort_key: str) -> pd.DataFrame:
@@ -142,7 +164,8 @@ def ordered(frame: pd.DataFrame, sort_key: str) -> pd.DataFrame:
     if sort_key != "family":
         order, ascending = [sort_key, *order], [sort_key not in _MORE_IS_BETTER, *ascending]
     index = keys.sort_values(order, ascending=ascending, kind="stable", na_position="last").index
-    return frame.loc[index].reset_index(drop=True)
+    result: pd.DataFrame = frame.loc[index]
+    return result
 
 
 _MORE_IS_BETTER = (
@@ -251,14 +274,8 @@ def _common_evaluation(cases: Iterable[Case]) -> tuple[object, ...]:
     return max(shared, key=lambda evaluation: shared[evaluation], default=())
 
 
-def _pace(row: Row) -> tuple[object, ...]:
-    """Conditions under which two models' speeds compare; each model sees its own image size."""
-    condition = row.condition
-    return (condition.runtime, condition.device, condition.batch_size, condition.precision, condition.num_threads)
-
-
 def _cells(row: Row, reference: Row | None) -> dict[str, object]:
-    condition, case = row.condition, next(iter(row.records.values())).case
+    condition = row.condition
     accuracy = row.records.get("accuracy")
     entry = model_spec(row.model)
     latency = row.find("latency", "latency_s")
@@ -269,7 +286,7 @@ def _cells(row: Row, reference: Row | None) -> dict[str, object]:
     cells: dict[str, object] = {
         "model": row.model,
         "family": entry.family if entry else "",
-        "weights": (accuracy.case if accuracy else case).weights,
+        "weights": next((record.case.weights for record in (accuracy, *row.records.values()) if record), ""),
         "runtime": condition.runtime,
         "device": condition.device,
         "img_size": condition.img_size or None,
@@ -283,7 +300,7 @@ def _cells(row: Row, reference: Row | None) -> dict[str, object]:
         "latency_ms_p50": _scaled(latency.value, 1e3) if latency else None,
         "latency_ms_ci95_lo": _scaled(latency.low, 1e3) if latency else None,
         "latency_ms_ci95_hi": _scaled(latency.high, 1e3) if latency else None,
-        "rel_speed": relative_speed(latency, reference.find("latency", "latency_s") if reference else None),
+        "rel_speed": relative_speed(row, reference),
         "samples_per_sec": throughput,
         "gmacs_per_sec": mult_adds * images_per_s * 1e-9 if mult_adds and images_per_s else None,
         "peak_rss_mb": _scaled(row.value("memory", "peak_rss_bytes"), 1e-6),
@@ -331,29 +348,37 @@ def published_weights(entry: ModelSpec, weights: str) -> Weights | None:
     return next((checkpoint for checkpoint in entry.weights if tag in ("", checkpoint.tag)), None)
 
 
-def relative_speed(latency: Measurement | None, reference: Measurement | None) -> float | None:
-    """How many times as fast as the reference: the median over common rounds where both have them, else of medians."""
-    if latency is None or reference is None or latency.value <= 0:
+def relative_speed(row: Row, reference: Row | None) -> float | None:
+    """How many times as fast as the reference: paired in rounds of one run, else by way of a model both ran beside."""
+    latency = row.find("latency", "latency_s")
+    other = reference.find("latency", "latency_s") if reference else None
+    if latency is None or other is None or reference is None or latency.value <= 0:
         return None
-    ratios = paired_ratios(reference, latency)
-    return statistics.median(ratios) if ratios else reference.value / latency.value
+    paired = paired_ratio(other, latency)
+    if paired:
+        return paired.value
+    below, above = row.find("latency", "latency_ratio"), reference.find("latency", "latency_ratio")
+    if below and above and below.value > 0 and _beside(latency) and _beside(latency) == _beside(other):
+        return above.value / below.value
+    return other.value / latency.value
 
 
-def paired_ratios(above: Measurement, below: Measurement) -> list[float]:
-    """The ratio of two measurements' medians in each round both took part in; empty unless one run made both."""
-    run = above.details.get("run")
-    if run is None or run != below.details.get("run"):
-        return []
-    over, under = round_medians(above), round_medians(below)
-    return [over[number] / under[number] for number in sorted(over.keys() & under.keys()) if under[number] > 0]
+def _beside(latency: Measurement) -> object:
+    """The model that was timed in every round beside this one."""
+    return latency.details.get("reference")
 
 
-def round_medians(measurement: Measurement) -> dict[int, float]:
-    """The median of the samples of each round."""
-    samples: dict[int, list[float]] = defaultdict(list)
-    for number, sample in zip(measurement.rounds, measurement.samples, strict=False):
-        samples[number].append(sample)
-    return {number: statistics.median(values) for number, values in samples.items()}
+def paired_ratio(above: Measurement, below: Measurement) -> Interval | None:
+    """The median over common rounds of the ratio of two times with its interval; None unless one run made both."""
+    if not shared_rounds(above, below):
+        return None
+    return ratio_interval(round_medians(above.samples, above.rounds), round_medians(below.samples, below.rounds))
+
+
+def shared_rounds(one: Measurement, other: Measurement) -> int:
+    """Rounds of one run in which both were timed."""
+    run = one.details.get("run")
+    return len(set(one.rounds) & set(other.rounds)) if run is not None and run == other.details.get("run") else 0
 
 
 @functools.cache

@@ -1,0 +1,132 @@
+"""What a report is about: one machine's records, seen as rows and as one line a model."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from benchmarks.records import Case, Environment, Measurement, Record
+from benchmarks.report.findings import Estimate
+from benchmarks.report.tables import BY_MODEL, BY_SIZE, Condition, Row, join, ordered, to_frame
+
+__all__ = ["Overview", "survey"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """The records of one machine, prepared for sentences, tables and pictures.
+
+    Args:
+        environment: the machine; None for records whose machine is only known by its id.
+        rows: every model under every condition.
+        condition: the one most models were timed under; None if nothing was timed.
+        models: one row a model: that condition's figures with everything that does not depend on it.
+        table: `models` in the columns of `tables.COLUMNS`, in the report's order; its index is the model.
+        open_cases: planned and not finished.
+    """
+
+    environment: Environment | None
+    rows: Sequence[Row]
+    condition: Condition | None
+    models: Mapping[str, Row]
+    table: pd.DataFrame
+    open_cases: Sequence[Case] = ()
+
+    def estimates(self, metric: str, name: str) -> list[Estimate]:
+        """A measurement of every model that has it, in the table's order."""
+        found = []
+        for model in self.table.index:
+            measurement = self.models[model].find(metric, name)
+            if measurement is not None:
+                timing = measurement if metric == "latency" else None
+                found.append(estimate(model, measurement, timing))
+        return found
+
+    def measurements(self, metric: str, name: str) -> dict[str, Measurement]:
+        """The same as whole measurements, by model."""
+        found = {model: self.models[model].find(metric, name) for model in self.table.index}
+        return {model: measurement for model, measurement in found.items() if measurement is not None}
+
+    def records(self, metric: str) -> dict[str, Record]:
+        """The records of one metric by model, in the table's order."""
+        return {
+            model: self.models[model].records[metric]
+            for model in self.table.index
+            if metric in self.models[model].records
+        }
+
+
+def estimate(model: str, measurement: Measurement, timing: Measurement | None = None) -> Estimate:
+    """A measurement as an estimate; without an interval it counts as exact."""
+    value = measurement.value
+    low = value if measurement.low is None else measurement.low
+    high = value if measurement.high is None else measurement.high
+    return Estimate(model=model, value=value, low=low, high=high, timing=timing)
+
+
+def survey(
+    records: Iterable[Record],
+    environment: Environment | None,
+    *,
+    open_cases: Sequence[Case] = (),
+    sort_key: str = "family",
+) -> Overview:
+    """The overview of one machine's records; raises ValueError for several machines or an unknown sort key."""
+    rows = join(records)
+    condition = _headline(rows)
+    models: dict[str, Row] = {}
+    for row in rows:
+        if _is_variant_on_paper(row):
+            continue
+        shown = models.get(row.model)
+        if shown is None or (_fits(row, condition) and not _fits(shown, condition)):
+            models[row.model] = row
+    chosen = [row if _fits(row, condition) else _untimed(row, condition) for row in models.values()]
+    table = ordered(to_frame(chosen), sort_key)
+    return Overview(
+        environment=environment,
+        rows=rows,
+        condition=condition,
+        models={row.model: row for row in chosen},
+        table=table.set_index("model", drop=False),
+        open_cases=open_cases,
+    )
+
+
+def _headline(rows: Iterable[Row]) -> Condition | None:
+    """The condition most models were timed under; of equals batch 1 first, then eager."""
+    counts: Counter[tuple[str, str, int, str, int]] = Counter()
+    conditions: dict[tuple[str, str, int, str, int], Condition] = {}
+    for row in rows:
+        if row.find("latency", "latency_s") or row.find("throughput", "samples_per_sec"):
+            counts[row.condition.pace] += 1
+            conditions[row.condition.pace] = dataclasses.replace(row.condition, img_size=0)
+
+    def rank(pace: tuple[str, str, int, str, int]) -> tuple[object, ...]:
+        runtime, device, batch_size, precision, num_threads = pace
+        return (-counts[pace], batch_size, runtime != "eager", -num_threads, runtime, device, precision)
+
+    return conditions[min(counts, key=rank)] if counts else None
+
+
+def _fits(row: Row, condition: Condition | None) -> bool:
+    return condition is None or row.condition.pace == condition.pace
+
+
+def _is_variant_on_paper(row: Row) -> bool:
+    """A variant (`mobilenet_v1:width=0.5`) of which only sizes are known belongs into the grid, not the comparison."""
+    return ":" in row.model and not set(row.records) - {"params", *BY_SIZE}
+
+
+def _untimed(row: Row, condition: Condition | None) -> Row:
+    """A model that was not timed under the headline condition: what does not depend on it, and what went wrong."""
+    kept = {
+        metric: record
+        for metric, record in row.records.items()
+        if metric in (*BY_MODEL, *BY_SIZE) or record.status != "ok"
+    }
+    return Row(row.model, row.condition, kept)

@@ -1,0 +1,84 @@
+"""Figures and conditions in words, and text from outside made safe for Markdown."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from benchmarks.report.overview import Overview
+from benchmarks.report.tables import Condition
+
+__all__ = [
+    "condition_in_words",
+    "count_of",
+    "dataset_title",
+    "enumerate_words",
+    "markdown",
+    "markdown_table",
+    "number",
+    "shorten",
+]
+
+LONGEST = 240  # characters of a reason on the page; results.csv has all of it
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A figure with this many significant digits, and never an exponent: 0.569, 20.1, 138, 1,234."""
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.{digits}g}")
+    decimals = max(digits - 1 - _exponent(rounded), 0)
+    return f"{rounded:,.{decimals}f}"
+
+
+def _exponent(value: float) -> int:
+    return int(f"{value:e}".partition("e")[2])
+
+
+def count_of(count: int, noun: str) -> str:
+    """ "1 model", "3 models"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def enumerate_words(words: Sequence[str], *, most: int = 6) -> str:
+    """ "a", "a and b", "a, b and c"; beyond `most` the rest is counted."""
+    if len(words) > most:
+        return f"{', '.join(words[: most - 1])} and {len(words) - most + 1} others"
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def condition_in_words(condition: Condition) -> str:
+    """What a timed figure is: "inference, eager on cpu, 1 image a call, 2 threads, fp32"."""
+    threads = f", {count_of(condition.num_threads, 'thread')}" if condition.num_threads else ""
+    images = count_of(condition.batch_size, "image")
+    return f"inference, {condition.runtime} on {condition.device}, {images} a call{threads}, {condition.precision}"
+
+
+def dataset_title(overview: Overview) -> str:
+    """The images accuracy was counted on, as one name."""
+    names = [str(name) for name in overview.table["dataset"].dropna().unique() if name]
+    return enumerate_words([_TITLES.get(name, name) for name in names]) or "no images"
+
+
+_TITLES = {"fashion_mnist": "Fashion-MNIST", "fashion_mnist_full": "Fashion-MNIST (full)", "imagenet": "ImageNet"}
+
+
+def shorten(text: str, longest: int = LONGEST) -> str:
+    """One line without control characters, cut where it is longer than `longest`."""
+    line = " ".join("".join(" " if unicodedata.category(sign)[0] == "C" else sign for sign in text).split())
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+
+
+def markdown(text: str, longest: int = LONGEST) -> str:
+    """Text from outside as Markdown that shows exactly that text, in one line, also inside a table."""
+    line = shorten(text, longest).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    line = re.sub(r"([\\`*\[\]|~$#!{}])", r"\\\1", line)
+    return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", line)  # inside a word an underscore is one
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], align: str) -> str:
+    """A table of finished cells; `align` has an l or r for each column."""
+    rule = ["---:" if side == "r" else ":---" for side in align]
+    lines = [header, rule, *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
