@@ -103,15 +103,17 @@ class Environment:
         machine: facts that must agree for two results to share a column (CPU model, cores, memory, GPU).
         software: versions (Python, torch, ...), commit, flags.
         command: the command line.
+        state: what passes: load, frequency, free memory, uptime.
     """
 
     machine: Mapping[str, Any]
     software: Mapping[str, Any]
     command: str = ""
+    state: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
-        """Stable hash of machine and software; the command does not enter."""
+        """Stable hash of machine and software; neither the command nor the state enters."""
         text = json.dumps([dict(self.machine), dict(self.software)], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -1,0 +1,65 @@
+"""Which code a result depends on: a hash that changes when the code does, not when its comments do."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import importlib.util
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import zoo
+from benchmarks.records import Case
+
+__all__ = ["case_code", "model_code"]
+
+NETWORK = ("zoo.spec", "zoo.blocks", "zoo.classifier", "zoo.initialization")  # every model is made of these
+PACKAGES = {"onnxruntime": ("onnxruntime",), "openvino": ("openvino",)}  # that runtimes bring beside torch
+
+
+def model_code(label: str) -> str:
+    """Hash of the source a model is made of: its family's file and the building blocks."""
+    spec = zoo.spec(label)
+    return _combined((*NETWORK, f"zoo.models.{spec.family}"))
+
+
+def case_code(case: Case) -> str:
+    """Hash of all source and library versions the answer to a case depends on, for staleness."""
+    modules = [f"benchmarks.metrics.{case.metric}"]
+    if case.runtime != "eager":
+        modules += [f"zoo.runtimes.{case.runtime.split(':')[0]}"]
+    if case.metric == "accuracy":
+        modules += ["benchmarks.training"]
+    packages = ("torch", *PACKAGES.get(case.runtime, ()))
+    text = "|".join([model_code(case.model), _combined(tuple(modules)), *(_version(name) for name in packages)])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@functools.cache
+def _combined(modules: tuple[str, ...]) -> str:
+    return hashlib.sha256("".join(_source_hash(name) for name in modules).encode()).hexdigest()[:12]
+
+
+@functools.cache
+def _source_hash(module: str) -> str:
+    """Hash of what a module does; comments, docstrings and layout do not enter. Empty for a module that is absent."""
+    try:
+        found = importlib.util.find_spec(module)
+    except ModuleNotFoundError:
+        return ""
+    if found is None or found.origin is None:
+        return ""
+    tree = ast.parse(Path(found.origin).read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node, clean=False):
+            node.body = node.body[1:]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+@functools.cache
+def _version(package: str) -> str:
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return f"{package} absent"

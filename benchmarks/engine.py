@@ -1,0 +1,315 @@
+"""From options to cases, and from cases to records.
+
+`plan` is pure and needs no PyTorch. `execute` measures each case in a process of its own and yields a record for
+every one of them, whatever becomes of its process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import psutil
+
+import zoo
+from benchmarks.code import case_code
+from benchmarks.metrics import METRICS
+from benchmarks.metrics.metric import Metric, Timing
+from benchmarks.noise import NoiseMeter
+from benchmarks.records import Case, Environment, Measurement, Record
+from benchmarks.rounds import Plan, Spent, play
+from benchmarks.studies.study import Study
+from benchmarks.worker import Prepared, Worker, WorkerError, measure, prepare, start_server, turn
+
+__all__ = ["REFERENCE", "SIX", "Options", "by_cost", "execute", "plan", "plan_study", "seconds_of", "skip_reason"]
+
+REFERENCE = "resnet18"  # timed in every round, whatever else is
+SIX = ("alexnet", "vgg16", "googlenet", "resnet50", "mobilenet_v1", "xception")  # one of each family
+MEMORY_SHARE = 0.5  # of the available memory that the cases of one timed session may occupy
+FIELDS = frozenset(entry.name for entry in dataclasses.fields(Case))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What is asked. Where a value is 0 or empty, each metric takes its own default.
+
+    Args:
+        models: labels, each model once.
+        metrics, runtimes: registered names.
+        batch_sizes: images a call; a sweep where there are several.
+        num_threads: threads; a sweep where there are several.
+        settings: what only some metrics read: max_time, rounds, target_ci.
+    """
+
+    models: tuple[str, ...]
+    metrics: tuple[str, ...]
+    runtimes: tuple[str, ...] = ("eager",)
+    batch_sizes: tuple[int, ...] = ()
+    num_threads: tuple[int, ...] = (1,)
+    img_size: int = 0
+    device: str = "cpu"
+    precision: str = "fp32"
+    weights: str = ""
+    dataset: str = ""
+    data_dir: str = ""
+    epochs: int = 0
+    train_images: int = 0
+    seed: int = 0
+    settings: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+
+def plan(options: Options) -> tuple[Case, ...]:
+    """Every case that is asked, each question once, in the order metrics, then models."""
+    cases: dict[Case, None] = {}
+    for name in options.metrics:
+        metric = METRICS[name]
+        sweep = itertools.product(
+            options.models,
+            options.runtimes if "runtime" in metric.depends_on else ("eager",),
+            (options.batch_sizes or (metric.batch_size,)) if "batch_size" in metric.depends_on else (1,),
+            options.num_threads if "num_threads" in metric.depends_on else (0,),
+        )
+        for model, runtime, batch_size, num_threads in sweep:
+            conditions = {
+                "runtime": runtime,
+                "batch_size": batch_size,
+                "num_threads": num_threads,
+                "img_size": options.img_size,
+                "device": options.device,
+                "precision": options.precision,
+                "weights": options.weights,
+                "dataset": options.dataset,
+                "data_dir": options.data_dir,
+                "epochs": options.epochs,
+                "train_images": options.train_images,
+                "seed": options.seed,
+            }
+            cases[_canonical(metric, model, conditions, options.settings)] = None
+    return tuple(cases)
+
+
+def plan_study(study: Study, options: Options) -> tuple[Case, ...]:
+    """The cases of a study under the given conditions, for every one of its seeds."""
+    cases: dict[Case, None] = {}
+    for seed in study.seeds:
+        asked = dataclasses.replace(options, models=study.models, metrics=study.metrics, seed=options.seed + seed)
+        cases |= dict.fromkeys(plan(asked))
+    return tuple(cases)
+
+
+def _canonical(
+    metric: Metric,
+    model: str,
+    conditions: Mapping[str, str | int],
+    settings: Mapping[str, str | int | float | bool],
+) -> Case:
+    """The case with only those conditions the metric depends on, so that equal questions are equal cases."""
+    case = Case(
+        metric=metric.name,
+        model=model,
+        settings=tuple(sorted((name, value) for name, value in settings.items() if name in metric.depends_on)),
+        **{name: value for name, value in conditions.items() if name in metric.depends_on},  # type: ignore[arg-type]
+    )
+    if metric.complete is not None:
+        return metric.complete(case)
+    if "img_size" in metric.depends_on and not case.img_size:
+        return dataclasses.replace(case, img_size=zoo.spec(model).input.size)
+    return case
+
+
+def skip_reason(case: Case) -> str | None:
+    """Why a case cannot be measured here, for a person; None if nothing speaks against it."""
+    metric = METRICS[case.metric]
+    smallest = zoo.spec(case.model).input.min_size
+    if 0 < case.img_size < smallest:
+        return f"{case.model} takes images of at least {smallest} pixels; --img-size is {case.img_size}"
+    return metric.unavailable(case) if metric.unavailable else None
+
+
+def by_cost(cases: Iterable[Case], records: Iterable[Record]) -> list[Case]:
+    """The cases in the order worth waiting for: the six reference models, then from the cheapest to the dearest.
+
+    Args:
+        records: measured multiply-adds are taken from here; without them the published figures decide.
+    """
+    measured = {record.case.model: record.value("mult_adds") for record in records if record.status == "ok"}
+
+    def cost(case: Case) -> tuple[bool, float]:
+        found = measured.get(case.model)
+        if found is None:
+            published = [entry.mult_adds for entry in zoo.spec(case.model).references if entry.mult_adds]
+            found = published[0] if published else float("inf")
+        return case.model not in SIX, found
+
+    return sorted(cases, key=cost)
+
+
+def seconds_of(case: Case) -> float:
+    """About how long a case takes, for the progress bar; it scales the guess by what it sees."""
+    metric, settings = METRICS[case.metric], dict(case.settings)
+    if metric.prepare is not None:
+        return 1.5 * float(settings.get("max_time", 1.0)) + 1.5
+    if metric.slow:
+        published = [entry.mult_adds for entry in zoo.spec(case.model).references if entry.mult_adds]
+        return 30.0 + 60.0 * (published[0] if published else 4e9) / 1e9
+    return 0.1 if metric.shares_process else 1.5
+
+
+def execute(
+    cases: Sequence[Case],
+    environment: Environment,
+    *,
+    timeout: float,
+    tell: Callable[[Case, str], None] = lambda case, step: None,
+    spent: Spent | None = None,
+) -> Iterator[Record]:
+    """One record for every case: untimed ones in the given order, then the timed ones as their rounds end.
+
+    Args:
+        timeout: seconds after which a case is given up.
+        tell: what is going on, for the progress bar.
+        spent: is told where the time of the timed cases goes.
+    """
+    stamp = _Stamp(environment)
+    able = []
+    for case in cases:
+        reason = skip_reason(case)
+        if reason:
+            yield stamp(case, "skipped", reason)
+        else:
+            able.append(case)
+    if not able:
+        return
+    start_server(max(case.num_threads for case in able))
+    yield from _measure_untimed([case for case in able if METRICS[case.metric].prepare is None], timeout, tell, stamp)
+    for group in _comparable([case for case in able if METRICS[case.metric].prepare is not None]):
+        yield from _measure_timed(group, timeout, tell, stamp, Spent() if spent is None else spent)
+
+
+class _Stamp:
+    """Makes records of one environment, each with the time since the one before unless told otherwise."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._last = time.monotonic()
+
+    def __call__(self, case: Case, status: str, reason: str = "", measurements: tuple[Measurement, ...] = ()) -> Record:
+        now = time.monotonic()
+        seconds, self._last = now - self._last, now
+        started = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=seconds)
+        return Record(
+            case=case,
+            status=status,
+            reason=reason,
+            measurements=measurements,
+            environment=self._environment.id,
+            machine=self._environment.machine_id,
+            code=case_code(case),
+            started=started.isoformat(),
+            seconds=seconds,
+        )
+
+
+def _measure_untimed(
+    cases: Sequence[Case], timeout: float, tell: Callable[[Case, str], None], stamp: _Stamp
+) -> Iterator[Record]:
+    """Each case in a fresh process; those that neither time nor allocate share one as long as it lives."""
+    worker: Worker | None = None
+    try:
+        for case in cases:
+            tell(case, "")
+            shares = METRICS[case.metric].shares_process
+            worker = worker or Worker()
+            try:
+                yield stamp(case, "ok", measurements=worker.ask(measure, case, timeout=timeout))
+            except WorkerError as error:
+                yield stamp(case, error.status, error.reason)
+                shares = False
+            if not shares:
+                worker.close()
+                worker = None
+    finally:
+        if worker:
+            worker.close()
+
+
+def _comparable(cases: Iterable[Case]) -> list[list[Case]]:
+    """Timed cases in groups whose rounds compare: the same metric, device, precision, batch, threads and settings."""
+    groups: dict[tuple[object, ...], list[Case]] = {}
+    for case in cases:
+        settings = tuple(pair for pair in case.settings if pair[0] not in ("repeat", "slowdown"))
+        key = (case.metric, case.device, case.precision, case.batch_size, case.num_threads, case.seed, settings)
+        groups.setdefault(key, []).append(case)
+    return list(groups.values())
+
+
+def _measure_timed(
+    cases: Sequence[Case], timeout: float, tell: Callable[[Case, str], None], stamp: _Stamp, spent: Spent
+) -> Iterator[Record]:
+    settings = dict(cases[0].settings)
+    rounds = Plan(
+        max_time=float(settings["max_time"]),
+        rounds=int(settings["rounds"]),
+        target_ci=float(settings["target_ci"]),
+        seed=cases[0].seed,
+        memory_bytes=MEMORY_SHARE * psutil.virtual_memory().available,
+    )
+    reference = _reference(cases[0])
+    players: list[_Player] = []
+
+    def open_player() -> _Player:
+        players.append(_Player(timeout))
+        return players[-1]
+
+    meter = NoiseMeter(lambda: [os.getpid(), *(player.pid for player in players if player.pid is not None)])
+    with contextlib.ExitStack() as stack:
+        results = play(cases, reference, rounds, open_player=open_player, read_noise=meter.read, tell=tell, spent=spent)
+        stack.callback(results.close)  # type: ignore[attr-defined]
+        for case, result in results:
+            if isinstance(result, Timing):
+                summarize = METRICS[case.metric].summarize
+                measurements = summarize(case, result) if summarize else ()
+                yield stamp(case, "ok", measurements=measurements)
+            else:
+                yield stamp(case, result.status, result.reason)
+
+
+def _reference(case: Case) -> Case:
+    """The reference model under the conditions of a case, at its own image size."""
+    settings = tuple(pair for pair in case.settings if pair[0] not in ("repeat", "slowdown"))
+    size = zoo.spec(REFERENCE).input.size
+    return dataclasses.replace(case, model=REFERENCE, runtime="eager", img_size=size, settings=settings)
+
+
+class _Player:
+    """A timed case in a process of its own, as `benchmarks.rounds` wants it."""
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._worker: Worker | None = Worker()
+
+    @property
+    def pid(self) -> int | None:
+        return self._worker.pid if self._worker else None
+
+    def prepare(self, case: Case) -> Prepared:
+        return self._ask(prepare, case)  # type: ignore[no-any-return]
+
+    def turn(self, seconds: float) -> tuple[float, Sequence[float]]:
+        return self._ask(turn, seconds)  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        if self._worker:
+            self._worker.close()
+            self._worker = None
+
+    def _ask(self, question: Callable[..., object], argument: object) -> object:
+        if self._worker is None:
+            raise WorkerError("crashed", "the process is gone")
+        return self._worker.ask(question, argument, timeout=self._timeout)

@@ -1,0 +1,103 @@
+"""Time beside multiply-adds for each row of the paper's table, and the gap between their sum and the whole."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import TYPE_CHECKING
+
+from benchmarks.metrics.metric import Metric
+from benchmarks.metrics.mult_adds import by_layer
+from benchmarks.records import Measurement
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from benchmarks.metrics.subject import Subject
+
+__all__ = ["METRIC"]
+
+SECONDS, AT_LEAST, AT_MOST = 1.0, 3, 50  # of alternating forward passes, whole and by rows
+
+
+def measure(subject: Subject) -> tuple[Measurement, ...]:
+    """One measurement a row ("row:conv1"), in the order the rows run, then their sum, the whole and the gap."""
+    model = subject.model
+    rows = {**dict(model.features.named_children()), "head": model.head}
+    subject.call()  # the first call allocates and selects kernels
+    subject.call()
+    whole: list[float] = []
+    times: dict[str, list[float]] = {name: [] for name in rows}
+    started = time.perf_counter()
+    while len(whole) < AT_LEAST or (time.perf_counter() - started < SECONDS and len(whole) < AT_MOST):
+        start = time.perf_counter()
+        subject.call()
+        whole.append(time.perf_counter() - start)
+        _time_rows(subject, rows, times)
+    images = subject.example("meta")
+    layers = by_layer(subject.structure, images)
+    structure = {**dict(subject.structure.features.named_children()), "head": subject.structure.head}
+    shapes = _output_shapes(subject, structure)
+    measurements = []
+    for place, (name, samples) in enumerate(times.items()):
+        prefix = "head." if name == "head" else f"features.{name}."
+        mult_adds = sum(
+            count for layer, count in layers.items() if layer == prefix.removesuffix(".") or layer.startswith(prefix)
+        )
+        measurements.append(
+            Measurement(
+                name=f"row:{name}",
+                value=statistics.median(samples),
+                unit="s",
+                samples=tuple(samples),
+                details={
+                    "place": place,
+                    "mult_adds": mult_adds // subject.case.batch_size,
+                    "params": sum(tensor.numel() for tensor in rows[name].parameters()),
+                    "output": list(shapes[name]),
+                },
+            )
+        )
+    total, sum_of_rows = statistics.median(whole), sum(measurement.value for measurement in measurements)
+    return (
+        *measurements,
+        Measurement(name="rows_sum_s", value=sum_of_rows, unit="s", method="sum of the rows' medians"),
+        Measurement(name="whole_s", value=total, unit="s", samples=tuple(whole), method="without timers inside"),
+        Measurement(
+            name="rows_gap", value=(total - sum_of_rows) / total, unit="fraction", method="(whole - sum) / whole"
+        ),
+    )
+
+
+def _time_rows(subject: Subject, rows: dict[str, nn.Module], times: dict[str, list[float]]) -> None:
+    """One forward pass, row by row."""
+    import torch
+
+    images = subject.images
+    with torch.inference_mode():
+        for name, row in rows.items():
+            start = time.perf_counter()
+            images = row(images)
+            subject.synchronize()
+            times[name].append(time.perf_counter() - start)
+
+
+def _output_shapes(subject: Subject, rows: dict[str, nn.Module]) -> dict[str, tuple[int, ...]]:
+    """(channels, height, width) of each row's output for one image."""
+    import torch
+
+    images = subject.example("meta")
+    shapes = {}
+    with torch.no_grad():
+        for name, row in rows.items():
+            images = row(images)
+            shapes[name] = tuple(images.shape[1:])
+    return shapes
+
+
+METRIC = Metric(
+    name="layers",
+    title="time by row of the paper's table",
+    depends_on=("device", "precision", "img_size", "batch_size", "num_threads", "seed"),
+    measure=measure,
+)

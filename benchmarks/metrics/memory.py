@@ -1,0 +1,148 @@
+"""Memory of inference, three numbers by name: weights, live activations by arithmetic, resident peak as measured."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import sys
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from benchmarks.metrics.metric import Metric
+from benchmarks.records import Measurement
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from benchmarks.metrics.subject import Subject
+
+__all__ = ["METRIC", "peak_of_activations"]
+
+
+def measure(subject: Subject) -> tuple[Measurement, ...]:
+    """The three numbers, and the CUDA allocator's peaks where the case runs there.
+
+    The measured peak covers loading the network and two calls, above what the process held before with the libraries
+    imported; it is meant for a process in which nothing else has run.
+    """
+    _touch_libraries(subject)
+    idle = psutil.Process().memory_info().rss
+    how = _reset_peak()
+    subject.call()
+    subject.call()
+    peak = _peak()
+    measurements = [
+        Measurement(name="weights_bytes", value=sum(tensor.nbytes for tensor in subject.model.parameters()), unit="B"),
+        Measurement(
+            name="activations_peak_bytes",
+            value=peak_of_activations(subject.structure, subject.example("meta")),
+            unit="B",
+            method="largest sum of live activations, input included, following each tensor's life on the meta device",
+        ),
+        Measurement(
+            name="peak_rss_bytes",
+            value=max(peak - idle, 0),
+            unit="B",
+            method=f"peak resident memory above the idle process, over loading and two calls ({how})",
+            details={"idle_bytes": idle, "absolute_bytes": peak},
+        ),
+    ]
+    return (*measurements, *_cuda(subject))
+
+
+def peak_of_activations(model: nn.Module, images: Tensor) -> int:
+    """Largest number of bytes of activations alive at once in an inference pass, the input included."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils._pytree import tree_leaves
+
+    class Lifetimes(TorchDispatchMode):
+        """Counts the bytes of every storage from the operator that makes it until nobody holds it."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.live = self.peak = 0
+            self.known: dict[int, Any] = {}
+
+        def follow(self, tensor: Tensor) -> None:
+            storage = tensor.untyped_storage()
+            name = storage._cdata
+            if name in self.known:
+                return
+            size = storage.nbytes()
+
+            def gone(_reference: object) -> None:
+                del self.known[name]
+                self.live -= size
+
+            self.known[name] = weakref.ref(storage, gone)
+            self.live += size
+            self.peak = max(self.peak, self.live)
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            result = func(*args, **(kwargs or {}))
+            for tensor in tree_leaves(result):
+                if isinstance(tensor, torch.Tensor):
+                    self.follow(tensor)
+            return result
+
+    lifetimes = Lifetimes()
+    for tensor in (*model.parameters(), *model.buffers()):  # known and not counted: weights are a number of their own
+        lifetimes.known[tensor.untyped_storage()._cdata] = None
+    lifetimes.follow(images)
+    with torch.no_grad(), lifetimes:
+        model(images)
+    return lifetimes.peak
+
+
+def _touch_libraries(subject: Subject) -> None:
+    """Runs the kinds of layers once on next to nothing, so that the libraries' code is resident before the network."""
+    import torch
+    from torch import nn
+
+    layers = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(8, 8)).eval()
+    with torch.inference_mode():
+        layers.to(subject.case.device)(torch.zeros(1, 3, 3, 3, device=subject.case.device))
+
+
+def _reset_peak() -> str:
+    """Forgets the peak so far where Linux allows it, and says which counter will be read."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+        return "VmHWM after clear_refs"
+    return "ru_maxrss since the process began"
+
+
+def _peak() -> int:
+    """Peak resident bytes of this process."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _cuda(subject: Subject) -> tuple[Measurement, ...]:
+    """The CUDA allocator's peaks over one call; nothing on other devices."""
+    if not subject.case.device.startswith("cuda"):
+        return ()
+    import torch
+
+    torch.cuda.reset_peak_memory_stats()
+    subject.call()
+    return (
+        Measurement(name="cuda_allocated_bytes", value=torch.cuda.max_memory_allocated(), unit="B"),
+        Measurement(name="cuda_reserved_bytes", value=torch.cuda.max_memory_reserved(), unit="B"),
+    )
+
+
+METRIC = Metric(
+    name="memory",
+    title="memory",
+    depends_on=("runtime", "device", "precision", "img_size", "batch_size", "num_threads", "seed"),
+    measure=measure,
+)

@@ -1,0 +1,155 @@
+"""Multiply-adds of one image: three independent counts that must agree on convolutions and linear layers.
+
+1. torch's FlopCounterMode, which sees the operators PyTorch executes (it counts two operations a multiply-add);
+2. closed-form arithmetic from each layer's hyper-parameters and output size;
+3. fvcore's counter, which traces the network. Its tracer needs real tensors, so its count is made once for each network
+   and version of the libraries and kept in the user's cache folder.
+
+FLOPs = 2 x multiply-adds. What fvcore and torchinfo add beyond convolutions and linear layers is kept in the details.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.code import model_code
+from benchmarks.files import replace_file
+from benchmarks.metrics.metric import Metric
+from benchmarks.records import Measurement
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from benchmarks.metrics.subject import Subject
+
+__all__ = ["METRIC", "CountsDisagree", "by_arithmetic", "by_flop_counter", "by_layer"]
+
+
+class CountsDisagree(RuntimeError):
+    """The three counters do not agree on convolutions and linear layers; the message holds the counts."""
+
+
+def measure(subject: Subject) -> tuple[Measurement, ...]:
+    """The count, once all three counters agree on it."""
+    images = subject.example("meta")
+    counts = {
+        "FlopCounterMode": by_flop_counter(subject.structure, images),
+        "closed form": by_arithmetic(subject.structure, images),
+    }
+    others = _cross_check(subject)
+    counts["fvcore"] = others["fvcore"]
+    if len(set(counts.values())) > 1:
+        found = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+        raise CountsDisagree(f"counts of convolutions and linear layers disagree: {found}")
+    return (
+        Measurement(
+            name="mult_adds",
+            value=counts["FlopCounterMode"],
+            unit="count",
+            method="convolutions and linear layers of one image; FlopCounterMode, closed form and fvcore agree",
+            details={"counts": counts, "others": others["others"]},
+        ),
+    )
+
+
+def by_flop_counter(model: nn.Module, images: Tensor) -> int:
+    """Multiply-adds torch's FlopCounterMode sees in a forward pass; works on meta tensors."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        model(images)
+    return int(counter.get_total_flops()) // 2
+
+
+def by_arithmetic(model: nn.Module, images: Tensor) -> int:
+    """Multiply-adds of a forward pass from hyper-parameters and output sizes; works on meta tensors."""
+    return sum(by_layer(model, images).values())
+
+
+def by_layer(model: nn.Module, images: Tensor) -> dict[str, int]:
+    """Multiply-adds of each convolution and linear layer by its name: filter size times output elements."""
+    import torch
+    from torch import nn
+
+    found: dict[str, int] = {}
+
+    def hook(name: str) -> Any:
+        def count(layer: nn.Conv2d | nn.Linear, _inputs: object, output: Tensor) -> None:
+            if isinstance(layer, nn.Conv2d):
+                each = layer.in_channels // layer.groups * layer.kernel_size[0] * layer.kernel_size[1]
+            else:
+                each = layer.in_features
+            found[name] = found.get(name, 0) + output.numel() * each
+
+        return count
+
+    handles = [
+        layer.register_forward_hook(hook(name))
+        for name, layer in model.named_modules()
+        if isinstance(layer, (nn.Conv2d, nn.Linear))
+    ]
+    try:
+        with torch.no_grad():
+            model(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found
+
+
+def _cross_check(subject: Subject) -> dict[str, Any]:
+    """fvcore's count and what other counters add, from the cache or made now and kept."""
+    path = _cache_folder() / "mult_adds.json"
+    versions = ",".join(f"{name} {version(name)}" for name in ("torch", "fvcore", "torchinfo"))
+    key = f"{subject.spec.label}|{subject.img_size}|{model_code(subject.case.model)}|{versions}"
+    kept = _read(path)
+    if key not in kept:
+        counted = _count_on_real_tensors(subject)
+        kept = _read(path) | {key: counted}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, json.dumps(kept, indent=1, sort_keys=True))
+    result: dict[str, Any] = kept[key]
+    return result
+
+
+def _count_on_real_tensors(subject: Subject) -> dict[str, Any]:
+    import torch
+    import torchinfo
+    from fvcore.nn import FlopCountAnalysis
+
+    images = torch.zeros((1, *subject.example("meta").shape[1:]))
+    model = subject.model.float()
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # its tracer repeats what PyTorch says about tracing
+        logging.getLogger("fvcore").setLevel(logging.ERROR)
+        analysis = FlopCountAnalysis(model, images)
+        operators = {str(name): int(count) for name, count in analysis.by_operator().items()}
+        uncounted = {str(name): int(count) for name, count in analysis.unsupported_ops().items()}
+        whole = torchinfo.summary(model, input_data=images, verbose=0).total_mult_adds
+    return {
+        "fvcore": operators.get("conv", 0) + operators.get("linear", 0),
+        "others": {"fvcore": operators, "fvcore_uncounted": uncounted, "torchinfo_total": int(whole)},
+    }
+
+
+def _cache_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "comparative-cnn-zoo"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        kept = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}  # nothing kept yet, or not readable: count again
+    return kept if isinstance(kept, dict) else {}
+
+
+METRIC = Metric(name="mult_adds", title="multiply-adds", depends_on=("img_size",), measure=measure, shares_process=True)

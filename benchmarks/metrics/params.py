@@ -1,0 +1,37 @@
+"""Learnable parameters, and the bytes they occupy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.metrics.metric import Metric
+from benchmarks.records import Measurement
+
+if TYPE_CHECKING:
+    from benchmarks.metrics.subject import Subject
+
+__all__ = ["METRIC"]
+
+
+def measure(subject: Subject) -> tuple[Measurement, ...]:
+    """Counts of the network as `zoo.create` builds it, for 1000 classes."""
+    parameters = list(subject.structure.parameters())
+    buffers = list(subject.structure.buffers())
+    return (
+        Measurement(name="param_count", value=sum(tensor.numel() for tensor in parameters), unit="count"),
+        Measurement(
+            name="trainable_count",
+            value=sum(tensor.numel() for tensor in parameters if tensor.requires_grad),
+            unit="count",
+        ),
+        Measurement(name="weights_bytes", value=sum(tensor.nbytes for tensor in parameters), unit="B"),
+        Measurement(
+            name="buffers_bytes",
+            value=sum(tensor.nbytes for tensor in buffers),
+            unit="B",
+            method="running statistics of batch normalization",
+        ),
+    )
+
+
+METRIC = Metric(name="params", title="parameters", depends_on=("precision",), measure=measure, shares_process=True)

@@ -1,0 +1,135 @@
+"""What is measured: the network, the images and the runtime of one case, each made when first asked for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+import zoo
+from benchmarks.records import Case
+from zoo.classifier import Classifier
+from zoo.factory import allocate, build
+from zoo.spec import ModelSpec
+
+__all__ = ["PRECISIONS", "Subject"]
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_PATTERN = 1 << 20  # numbers in the random block that weights are filled with
+
+
+class Subject:
+    """The network, images and runtime of a case. Nothing is built before it is used.
+
+    Args:
+        case: the conditions.
+    """
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+
+    @cached_property
+    def spec(self) -> ModelSpec:
+        """The spec of the model."""
+        return zoo.spec(self.case.model)
+
+    @cached_property
+    def settings(self) -> dict[str, str | int | float | bool]:
+        """`Case.settings` by name."""
+        return dict(self.case.settings)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating-point type of weights and images."""
+        return PRECISIONS[self.case.precision]
+
+    @property
+    def img_size(self) -> int:
+        """Side of the square images in pixels."""
+        return self.case.img_size or self.spec.input.size
+
+    @cached_property
+    def structure(self) -> Classifier:
+        """The network in evaluation mode on the meta device: every shape, no storage."""
+        return zoo.create(self.case.model, device="meta", dtype=self.dtype).eval()
+
+    @cached_property
+    def model(self) -> Classifier:
+        """The network in evaluation mode, with the case's weights or with ordinary random numbers.
+
+        Speed and memory do not depend on what the numbers are as long as activations stay ordinary, so no time is
+        spent on an initialization nobody trains from.
+        """
+        if self.case.weights:
+            return zoo.create(
+                self.case.model, weights=self.case.weights, device=self.case.device, dtype=self.dtype
+            ).eval()
+        model = build(self.spec, num_classes=1000, in_channels=self.spec.input.channels, dtype=self.dtype)
+        allocate(model, torch.device(self.case.device))
+        fill(model, self.case.seed)
+        return model.eval()
+
+    def example(self, device: str) -> Tensor:
+        """A batch of the case's shape on another device, uninitialized."""
+        shape = (self.case.batch_size, self.spec.input.channels, self.img_size, self.img_size)
+        return torch.empty(shape, device=device, dtype=self.dtype)
+
+    @cached_property
+    def images(self) -> Tensor:
+        """A fixed batch of standard normal pixels drawn from the case's seed."""
+        generator = torch.Generator().manual_seed(self.case.seed)
+        shape = (self.case.batch_size, self.spec.input.channels, self.img_size, self.img_size)
+        return torch.randn(shape, generator=generator).to(self.case.device, self.dtype)
+
+    @cached_property
+    def call(self) -> Callable[[], object]:
+        """One inference that is over when it returns."""
+        run = self.model
+        images = self.images
+
+        def call() -> object:
+            with torch.inference_mode():
+                logits = run(images)
+            self.synchronize()
+            return logits
+
+        slowdown = float(self.settings.get("slowdown", 0.0))
+        return _slowed(call, slowdown) if slowdown else call
+
+    def synchronize(self) -> None:
+        """Waits until the device has done what it was told."""
+        if self.case.device.startswith("cuda"):
+            torch.cuda.synchronize()
+
+
+def fill(model: nn.Module, seed: int) -> None:
+    """Fills the parameters with a repeated block of random numbers, scaled so that activations keep their size."""
+    generator = torch.Generator().manual_seed(seed)
+    pattern = torch.randn(_PATTERN, generator=generator)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            fan_in = parameter[0].numel() if parameter.dim() > 1 else 1
+            scale = (2 / fan_in) ** 0.5 if parameter.dim() > 1 else 0.0
+            block = (pattern * scale if parameter.dim() > 1 else torch.ones(1)).to(parameter.device, parameter.dtype)
+            flat = parameter.view(-1)
+            whole = flat.numel() // len(block) * len(block)
+            flat[:whole].view(-1, len(block)).copy_(block)
+            flat[whole:].copy_(block[: flat.numel() - whole])
+
+
+def _slowed(call: Callable[[], object], share: float) -> Callable[[], object]:
+    """`call` with a busy wait behind it that takes `share` of its time: a slowdown of known size for the self-test."""
+
+    def slowed() -> object:
+        start = time.perf_counter()
+        result = call()
+        end = time.perf_counter()
+        until = end + share * (end - start)
+        while time.perf_counter() < until:
+            pass
+        return result
+
+    return slowed

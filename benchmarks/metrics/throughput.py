@@ -1,0 +1,70 @@
+"""Throughput: images a second when batches follow one another; not derived from latency."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from benchmarks.metrics.latency import TIMED_ON
+from benchmarks.metrics.metric import Metric, Timing
+from benchmarks.records import Case, Measurement
+from benchmarks.statistics import median_interval, ratio_interval
+
+if TYPE_CHECKING:
+    from benchmarks.metrics.subject import Subject
+
+__all__ = ["METRIC"]
+
+
+def prepare(subject: Subject) -> Callable[[], object]:
+    """One inference of the case's batch."""
+    return subject.call
+
+
+def summarize(case: Case, timing: Timing) -> tuple[Measurement, ...]:
+    """All images over all time, with the interval of the rounds' rates."""
+    rates = _rates(case, timing.samples, timing.rounds)
+    reference = _rates(case, timing.reference, timing.reference_rounds)
+    interval = median_interval(list(rates.values()), seed=case.seed)
+    value = case.batch_size * len(timing.samples) / sum(timing.samples)
+    ratio = ratio_interval(rates, reference, seed=case.seed)
+    measurements = [
+        Measurement(
+            name="samples_per_sec",
+            value=value,
+            unit="1/s",
+            low=min(interval.low, value),
+            high=max(interval.high, value),
+            samples=tuple(case.batch_size / sample for sample in timing.samples),
+            rounds=timing.rounds,
+            method="images over time of all timed calls; 95 % interval by bootstrap over the rounds' rates",
+            details=timing.details,
+        )
+    ]
+    if ratio:
+        measurements.append(
+            Measurement(
+                name="throughput_ratio",
+                value=ratio.value,
+                unit="ratio",
+                low=ratio.low,
+                high=ratio.high,
+                method=f"to {timing.details['reference']}, paired within rounds",
+            )
+        )
+    return tuple(measurements)
+
+
+def _rates(case: Case, samples: tuple[float, ...], rounds: tuple[int, ...]) -> Mapping[int, float]:
+    """Images a second of each round."""
+    seconds: dict[int, float] = {}
+    calls: dict[int, int] = {}
+    for sample, number in zip(samples, rounds, strict=True):
+        seconds[number] = seconds.get(number, 0.0) + sample
+        calls[number] = calls.get(number, 0) + 1
+    return {number: case.batch_size * calls[number] / seconds[number] for number in seconds if seconds[number] > 0}
+
+
+METRIC = Metric(
+    name="throughput", title="throughput", depends_on=TIMED_ON, prepare=prepare, summarize=summarize, batch_size=8
+)

@@ -1,0 +1,274 @@
+"""Timing many cases against one another: short turns in shuffled rounds, so that drift hits all of them alike.
+
+In every round each case and the reference model take one turn, in an order drawn from a recorded seed. A turn begins
+with one call that is thrown away, since the caches hold the previous model's weights. A case leaves when its measuring
+time is spent, or all leave together once every interval is narrow enough; the reference stays to the end.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from benchmarks.metrics.metric import Timing
+from benchmarks.noise import Reading, summary
+from benchmarks.records import Case
+from benchmarks.statistics import median_interval, ratio_interval, round_medians
+from benchmarks.worker import Prepared, WorkerError
+
+__all__ = ["Plan", "Player", "Spent", "play"]
+
+AT_LEAST = 3  # rounds of a case, however long a call takes
+ENOUGH = 8  # rounds before narrow intervals may end a case: as many as a rank test needs
+GROUP = 32  # cases in one session, so that a round stays short against the machine's moods
+
+
+class Player(Protocol):
+    """A case that waits for its turns."""
+
+    def prepare(self, case: Case) -> Prepared:
+        """Loads and warms the case up; raises `WorkerError`."""
+
+    def turn(self, seconds: float) -> tuple[float, Sequence[float]]:
+        """The time of one discarded call, then of each timed call; raises `WorkerError`."""
+
+    def close(self) -> None:
+        """Ends it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How long to time.
+
+    Args:
+        max_time: seconds of timed calls a case.
+        rounds: rounds over which `max_time` is divided.
+        target_ci: relative half-width of the 95 % interval at which a case is done.
+        seed: of the order of turns.
+        memory_bytes: what the loaded cases of one session may occupy together.
+    """
+
+    max_time: float
+    rounds: int
+    target_ci: float
+    seed: int = 0
+    memory_bytes: float = float("inf")
+
+    @property
+    def turn_s(self) -> float:
+        """Seconds of timed calls in one turn."""
+        return self.max_time / self.rounds
+
+
+@dataclass(slots=True)
+class Spent:
+    """Where the time of the sessions went, in seconds."""
+
+    timed: float = 0.0
+    warmup: float = 0.0
+    loading: float = 0.0
+
+
+@dataclass(slots=True)
+class _Seat:
+    """A case in the session, with what it has so far."""
+
+    case: Case
+    player: Player
+    prepared: Prepared
+    samples: list[float] = field(default_factory=list)
+    rounds: list[int] = field(default_factory=list)
+    warmup_s: float = 0.0
+    warmup_calls: int = 0
+    stop: str = ""
+
+    @property
+    def done(self) -> bool:
+        return bool(self.stop)
+
+    @property
+    def timed_s(self) -> float:
+        return sum(self.samples) * self.prepared.block
+
+
+def play(
+    cases: Sequence[Case],
+    reference: Case,
+    plan: Plan,
+    *,
+    open_player: Callable[[], Player],
+    read_noise: Callable[[], Reading],
+    tell: Callable[[Case, str], None],
+    spent: Spent,
+) -> Iterator[tuple[Case, Timing | WorkerError]]:
+    """The timing of each case, or why there is none, as soon as it is known.
+
+    Args:
+        cases: under the same conditions, so that their rounds compare.
+        reference: timed in every round of every session; it may be one of the cases.
+        open_player: a new process.
+        read_noise: conditions since it was last called.
+        tell: what is going on, for the progress bar.
+        spent: is told where the time goes.
+    """
+    waiting = [case for case in cases if case != reference]
+    asked = set(cases)
+    while asked:
+        session = _Session(plan, open_player, tell, spent)
+        try:
+            session.seat(reference)
+            while waiting and session.room():
+                session.seat(waiting.pop(0))
+            for case, result in session.results(reference, read_noise):
+                if case in asked:
+                    yield case, result
+        finally:
+            session.close()
+        asked = set(waiting)
+
+
+class _Session:
+    """The cases that are loaded at the same time, and their rounds."""
+
+    def __init__(
+        self, plan: Plan, open_player: Callable[[], Player], tell: Callable[[Case, str], None], spent: Spent
+    ) -> None:
+        self.plan, self.open_player, self.tell, self.spent = plan, open_player, tell, spent
+        self.id = uuid.uuid4().hex[:12]
+        self.seats: list[_Seat] = []
+        self.lost: list[tuple[Case, WorkerError]] = []
+        self.readings: list[Reading] = []
+
+    def room(self) -> bool:
+        """Whether another case may be loaded; the reference and one case always may."""
+        occupied = sum(seat.prepared.resident_bytes for seat in self.seats)
+        return len(self.seats) < 2 or (occupied < self.plan.memory_bytes and len(self.seats) <= GROUP)
+
+    def seat(self, case: Case) -> None:
+        """Loads a case and warms it up, or notes why that failed."""
+        self.tell(case, "warming up")
+        player = self.open_player()
+        try:
+            prepared = player.prepare(case)
+        except WorkerError as error:
+            self.lost.append((case, error))
+            player.close()
+            return
+        except BaseException:
+            player.close()
+            raise
+        self.seats.append(_Seat(case, player, prepared, warmup_s=prepared.warmup_s, warmup_calls=prepared.warmup_calls))
+        self.spent.loading += prepared.load_s
+        self.spent.warmup += prepared.warmup_s
+
+    def results(
+        self, reference: Case, read_noise: Callable[[], Reading]
+    ) -> Iterator[tuple[Case, Timing | WorkerError]]:
+        """Plays rounds until every case is done. The reference, timed in each of them, is given out last."""
+        order = random.Random(self.plan.seed)
+        read_noise()
+        while any(not seat.done for seat in self.seats if seat.case != reference or len(self.seats) == 1):
+            number = len(self.readings) + 1
+            order.shuffle(self.seats)
+            for seat in list(self.seats):
+                self.tell(seat.case, f"round {number}")
+                self._turn(seat, number)
+            self.readings.append(read_noise())
+            anchor = self._anchor(reference)
+            for seat in self.seats:
+                self._judge(seat, anchor)
+            everyone = all(seat.done for seat in self.seats)
+            for seat in [seat for seat in self.seats if seat is not anchor]:
+                if everyone or seat.stop == "max-time":
+                    self._leave(seat)
+                    yield seat.case, self._timing(seat, anchor)
+            yield from self._losses()
+        yield from self._losses()
+        if anchor := self._anchor(reference):
+            yield anchor.case, self._timing(anchor, anchor)
+
+    def close(self) -> None:
+        """Ends every process."""
+        for seat in self.seats:
+            seat.player.close()
+
+    def _turn(self, seat: _Seat, number: int) -> None:
+        try:
+            again, samples = seat.player.turn(self.plan.turn_s)
+        except WorkerError as error:
+            self.lost.append((seat.case, error))
+            self._leave(seat)
+            return
+        seat.samples += samples
+        seat.rounds += [number] * len(samples)
+        seat.warmup_s += again
+        seat.warmup_calls += 1
+        self.spent.warmup += again
+        self.spent.timed += sum(samples) * seat.prepared.block
+
+    def _losses(self) -> Iterator[tuple[Case, WorkerError]]:
+        while self.lost:
+            yield self.lost.pop(0)
+
+    def _leave(self, seat: _Seat) -> None:
+        self.seats.remove(seat)
+        seat.player.close()
+
+    def _anchor(self, reference: Case) -> _Seat | None:
+        return next((seat for seat in self.seats if seat.case == reference), None)
+
+    def _judge(self, seat: _Seat, anchor: _Seat | None) -> None:
+        """Notes that a case is done, and why: its intervals are narrow, or its time is spent."""
+        rounds = len(set(seat.rounds))
+        if seat.timed_s >= self.plan.max_time * 0.999 and rounds >= AT_LEAST:
+            seat.stop = "max-time"
+        elif rounds >= ENOUGH and self._half_width(seat, anchor) <= self.plan.target_ci:
+            seat.stop = "target-ci"
+
+    def _half_width(self, seat: _Seat, anchor: _Seat | None) -> float:
+        """The wider of the relative intervals of a case's median and of its ratio to the reference."""
+        medians = round_medians(seat.samples, seat.rounds)
+        intervals = [median_interval(list(medians.values()), seed=self.plan.seed)]
+        if anchor and anchor is not seat:
+            ratio = ratio_interval(medians, round_medians(anchor.samples, anchor.rounds), seed=self.plan.seed)
+            intervals += [ratio] if ratio else []
+        return max(interval.half_width for interval in intervals)
+
+    def _timing(self, seat: _Seat, anchor: _Seat | None) -> Timing:
+        return Timing(
+            samples=tuple(seat.samples),
+            rounds=tuple(seat.rounds),
+            reference=tuple(anchor.samples) if anchor else (),
+            reference_rounds=tuple(anchor.rounds) if anchor else (),
+            details={
+                "run": self.id,
+                "order_seed": self.plan.seed,
+                "stop": seat.stop,
+                "n_rounds": len(set(seat.rounds)),
+                "block": seat.prepared.block,
+                "load_s": seat.prepared.load_s,
+                "first_call_s": seat.prepared.first_call_s,
+                "warmup_calls": seat.warmup_calls,
+                "warmup_s": seat.warmup_s,
+                "reference": anchor.case.model if anchor else "",
+                "drift": _drift(anchor),
+                **summary(self.readings),
+            },
+        )
+
+
+def _drift(anchor: _Seat | None) -> Mapping[str, Any]:
+    """How the reference model's times moved over the session: its last third against its first, and its range."""
+    if anchor is None:
+        return {}
+    medians = list(round_medians(anchor.samples, anchor.rounds).values())
+    third = max(len(medians) // 3, 1)
+    whole = statistics.median(medians)
+    return {
+        "last_third_over_first": statistics.median(medians[-third:]) / statistics.median(medians[:third]),
+        "range": (max(medians) - min(medians)) / whole,
+    }

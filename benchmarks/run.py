@@ -1,0 +1,175 @@
+"""`python -m benchmarks.run`: parse, plan, execute, report.
+
+Exit status: 0 all cases are ok or skipped; 1 some case failed, or the output folder could not be used; 2 the command
+line was wrong; 130 interrupted, with a true report of what was done. The same command goes on from there.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+import zoo
+from benchmarks.arguments import RUNTIMES, Request, parse
+from benchmarks.code import case_code
+from benchmarks.datasets import DATASETS
+from benchmarks.engine import by_cost, execute, plan, plan_study, skip_reason
+from benchmarks.environment import observe, read_environment
+from benchmarks.metrics import METRICS
+from benchmarks.records import Case, Environment, Record
+from benchmarks.store import Store, StoreError, stale_reason
+from benchmarks.studies import STUDIES
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Does what the command line says and returns the exit status."""
+    request = parse(arguments)
+    try:
+        if request.action == "list":
+            return _list()
+        if request.action == "dry-run":
+            return _show(_cases(request))
+        if request.action == "self-test":
+            from benchmarks.selftest import self_test
+
+            return self_test(request)
+        with Store(request.output_dir, fresh=request.fresh) as store:
+            _say(store.notices)
+            return _report(request, store) if request.action == "report-only" else _run(request, store)
+    except StoreError as error:
+        _say([str(error)])
+        return 1
+
+
+def _cases(request: Request) -> tuple[Case, ...]:
+    """What is asked: the models' cases, then those of the studies, each once."""
+    cases = dict.fromkeys(plan(request.options) if request.options.models else ())
+    for name in request.studies:
+        cases |= dict.fromkeys(plan_study(STUDIES[name], request.options))
+    return tuple(cases)
+
+
+def _run(request: Request, store: Store) -> int:
+    """Measures what is open. The report is written once everything quick is done, then after every slow case."""
+    from benchmarks.progress import Display
+    from benchmarks.publish import publish
+
+    cases = _cases(request)
+    environment = observe(request.command)
+    records = _usable(store, environment)
+    answered = {record.case for record in records if record.status == "ok"}
+    todo = [case for case in cases if case not in answered]
+    if len(todo) < len(cases):
+        _say([f"{len(cases) - len(todo)} of {len(cases)} cases are done already; --fresh measures them again"])
+    if todo:
+        environment = _with_torch(request, environment)
+
+    def write() -> None:
+        seen = {record.case for record in records}
+        left = [case for case in cases if case not in seen]
+        publish(records, environment, request.output_dir, cases=cases, open_cases=left, sort_key=request.sort_key)
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends the run politely gets a report, too
+    with Display(todo) as display:
+        try:
+            for batch in _batches(todo, records):
+                for record in execute(batch, environment, timeout=request.timeout, tell=display.step):
+                    store.append(record)
+                    records.append(record)
+                    display.finish(record)
+                write()
+        except KeyboardInterrupt:
+            write()
+            _say(["interrupted; the report has what was done, and the same command goes on from here"])
+            return 130
+    return _conclude(request, cases, records)
+
+
+def _batches(cases: Sequence[Case], records: Sequence[Record]) -> Iterator[list[Case]]:
+    """Everything quick, then the slow cases one by one, ordered by what the quick ones found."""
+    yield [case for case in cases if not METRICS[case.metric].slow]
+    for case in by_cost((case for case in cases if METRICS[case.metric].slow), records):
+        yield [case]
+
+
+def _usable(store: Store, environment: Environment) -> list[Record]:
+    """The records that answer their cases here and now; says how many do not, and why."""
+    reasons = [stale_reason(record, environment.machine_id, case_code) for record in store.records]
+    counts = Counter(reason for reason in reasons if reason)
+    _say(f"{count} records are stale and not used: {reason}" for reason, count in counts.items())
+    return [record for record, reason in zip(store.records, reasons, strict=True) if not reason]
+
+
+def _with_torch(request: Request, environment: Environment) -> Environment:
+    """The environment with what PyTorch says of itself, asked in another process."""
+    from benchmarks.worker import WorkerError, describe_torch, start_server
+
+    start_server(max(request.options.num_threads))
+    try:
+        return observe(request.command, torch_details=describe_torch(request.timeout))
+    except WorkerError as error:
+        _say([f"PyTorch cannot be described: {error.reason}"])
+        return environment
+
+
+def _report(request: Request, store: Store) -> int:
+    """Writes the report anew from the records of the machine that made the folder's last run."""
+    from benchmarks.publish import publish
+
+    environment = read_environment(request.output_dir) or observe(request.command)
+    records = [record for record in store.records if record.machine == environment.machine_id]
+    if not records:
+        _say([f"there are no records of this machine in {request.output_dir}; run without --report-only first"])
+        return 1
+    publish(records, environment, request.output_dir, sort_key=request.sort_key)
+    return _conclude(request, [record.case for record in records], records)
+
+
+def _conclude(request: Request, cases: Iterable[Case], records: Iterable[Record]) -> int:
+    """Says what did not work; the exit status."""
+    last = {record.case: record for record in records}
+    failed = [
+        last[case] for case in dict.fromkeys(cases) if case in last and last[case].status not in ("ok", "skipped")
+    ]
+    _say(f"{record.status}: {record.case.metric} of {record.case.model}: {record.reason}" for record in failed)
+    print(f"report: {request.output_dir / 'README.md'}")
+    return 1 if failed else 0
+
+
+def _show(cases: Sequence[Case]) -> int:
+    """Prints the plan, each skip with its reason."""
+    for case in cases:
+        reason = skip_reason(case)
+        conditions = [f"batch {case.batch_size}"] if METRICS[case.metric].prepare else []
+        conditions += [f"{case.img_size} px"] if case.img_size else []
+        conditions += [f"{case.num_threads} threads"] if case.num_threads else []
+        conditions += [case.runtime] if "runtime" in METRICS[case.metric].depends_on else []
+        print(f"{case.metric:12} {case.model:40} {', '.join(conditions)}{f'  skipped: {reason}' if reason else ''}")
+    print(f"{len(cases)} cases")
+    return 0
+
+
+def _list() -> int:
+    """Prints every name the command line knows."""
+    for title, lines in {
+        "models": [f"{name:16} {zoo.spec(name).title}" for name in zoo.list_models()],
+        "metrics": [f"{metric.name:16} {metric.title}" for metric in METRICS.values()],
+        "runtimes": list(RUNTIMES),
+        "data sets": [f"{dataset.name:16} {dataset.title}" for dataset in DATASETS.values()],
+        "studies": [f"{study.name:16} {study.question}" for study in STUDIES.values()],
+    }.items():
+        print(f"{title}:", *(f"  {line}" for line in lines), sep="\n")
+    return 0
+
+
+def _say(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(f"benchmarks.run: {line}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
