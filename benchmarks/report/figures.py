@@ -63,14 +63,14 @@ STYLE = {
 }
 
 
-def render(draw: Any, data: Any) -> tuple[bytes, bytes]:
-    """A drawing as SVG and as PNG; equal data gives equal bytes."""
+def render(draw: Any, data: Any, mark: str = "") -> tuple[bytes, bytes]:
+    """A drawing as SVG and as PNG; equal data gives equal bytes. The SVG's metadata hold `mark` as its identifier."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)  # type: ignore[arg-type]  # its keys are literals
         figure = draw(data)
         svg, png = io.BytesIO(), io.BytesIO()
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None, "Identifier": mark or None})
         figure.savefig(png, format="png", dpi=160, metadata={"Software": None})
     return svg.getvalue(), png.getvalue()
 
@@ -98,7 +98,7 @@ def scatter(data: Mapping[str, Any]) -> Figure:
         axes.plot(
             point["x"],
             point["y"],
-            marker="o" if data["bubbles"] else marker,
+            marker="o" if data["bubbles"] and radius > 5 else marker,
             markersize=2 * radius,
             color=color,
             alpha=0.75 if data["bubbles"] else 1,
@@ -107,11 +107,11 @@ def scatter(data: Mapping[str, Any]) -> Figure:
             linestyle="none",
             zorder=4 + 1 / radius,
         )
-        if data["bubbles"]:
+        if data["bubbles"] and radius > 5:
             axes.plot(point["x"], point["y"], marker=marker, markersize=3.5, color=INK, linestyle="none", zorder=5.5)
     axes.set_xscale("log")
     _log_limits(axes, [end for point in points for end in (point["x_lo"], point["x_hi"])])
-    _linear_limits(axes, [end for point in points for end in (point["y_lo"], point["y_hi"])][::1], data["bubbles"])
+    _linear_limits(axes, [point[end] for point in points for end in (("y",) if data["bubbles"] else ("y_lo", "y_hi"))])
     axes.set_xlabel(data["x"])
     axes.set_ylabel(data["y"])
     _family_legend(figure, points, bubbles=data["bubbles"])
@@ -257,8 +257,10 @@ def curves(data: Mapping[str, Any]) -> Figure:
     drawn = data["curves"]
     columns = min(6, len(drawn))
     rows = math.ceil(len(drawn) / columns)
-    figure = Figure(figsize=(WIDTH, 0.6 + 1.2 * rows), layout="constrained")
+    height = 0.6 + 1.2 * rows
+    figure = Figure(figsize=(WIDTH, height))
     FigureCanvasAgg(figure)
+    figure.subplots_adjust(left=0.085, right=0.99, bottom=0.55 / height, top=1 - 0.3 / height, wspace=0.1, hspace=0.38)
     last = max(point[0] for curve in drawn for point in curve["curve"])
     values = [point[1] for curve in drawn for point in curve["curve"]]
     for place, curve in enumerate(drawn):
@@ -280,7 +282,7 @@ def curves(data: Mapping[str, Any]) -> Figure:
         axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
         axes.tick_params(labelsize=8, length=2, labelleft=place % columns == 0)
         axes.tick_params(labelbottom=place + columns >= len(drawn))
-    figure.supxlabel("epoch", fontsize=10)
+    figure.supxlabel("epoch", fontsize=10, y=0.05 / height)
     figure.supylabel("top-1 on test images, %", fontsize=10)
     return figure
 
@@ -293,7 +295,7 @@ def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
 
 def _bubble_radius(point: Mapping[str, Any]) -> float:
     """Radius in points of a bubble whose area is its parameters."""
-    return 1.15 * math.sqrt(max(point.get("params", 0) / 1e6, 2))
+    return 1.15 * math.sqrt(max(point.get("params", 0) / 1e6, 3))
 
 
 def _front_line(axes: Axes, points: Sequence[Mapping[str, Any]], front: Sequence[str]) -> None:
@@ -335,7 +337,9 @@ def _family_legend(figure: Figure, points: Sequence[Mapping[str, Any]], *, bubbl
                    markeredgecolor=SOFT, label=f"{size / 1e6:g} M parameters")
             for size in (5e6, 25e6, 140e6)
         ]  # fmt: skip
-        figure.legend(handles=sizes, loc="outside lower center", ncols=3, handletextpad=1.4, columnspacing=3)
+        figure.legend(
+            handles=sizes, loc="outside lower center", ncols=3, handletextpad=1.4, columnspacing=3, handleheight=2.6
+        )
 
 
 def _log_limits(axes: Axes, values: Sequence[float]) -> None:
@@ -347,9 +351,9 @@ def _log_limits(axes: Axes, values: Sequence[float]) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _linear_limits(axes: Axes, values: Sequence[float], bubbles: bool) -> None:
+def _linear_limits(axes: Axes, values: Sequence[float]) -> None:
     low, high = min(values), max(values)
-    room = max(high - low, 1) * (0.14 if bubbles else 0.07)
+    room = max(high - low, 1) * 0.1
     axes.set_ylim(low - room, high + room)
     axes.yaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 from scipy import stats
 
-from benchmarks.records import Measurement
+from benchmarks.predictions import NotPaired, mcnemar
+from benchmarks.records import Record
 from benchmarks.report.tables import paired_ratio, shared_rounds
 
 __all__ = ["Correlation", "Estimate", "apart", "best", "pareto_front", "rank_correlation"]
 
+ALPHA = 0.05
 PAIRED_ROUNDS = 6  # fewer rounds cannot carry a 95 % interval of their median
 
 
@@ -22,14 +24,14 @@ class Estimate:
     """A model's figure with its 95 % interval; an exact figure is its own interval.
 
     Args:
-        timing: the latency behind it, where two models' rounds can be paired.
+        record: where the figure was measured, if two models' records may be paired to compare it.
     """
 
     model: str
     value: float
     low: float
     high: float
-    timing: Measurement | None = None
+    record: Record | None = None
 
 
 def best(estimates: Sequence[Estimate], *, more: bool) -> tuple[Estimate, list[Estimate]]:
@@ -41,16 +43,28 @@ def best(estimates: Sequence[Estimate], *, more: bool) -> tuple[Estimate, list[E
 def apart(one: Estimate, other: Estimate) -> bool:
     """Whether two figures differ with 95 % confidence.
 
-    Times of one run are compared round by round. Otherwise the interval of the difference comes from the two intervals
-    (MOVER; for Wilson intervals this is Newcombe's method), which takes the two as independent.
+    Times of one run are compared round by round and accuracies on the same images image by image (McNemar). Otherwise
+    the interval of the difference comes from the two intervals (MOVER; for Wilson intervals this is Newcombe's
+    method), which takes the two as independent.
     """
-    if one.timing and other.timing and shared_rounds(one.timing, other.timing) >= PAIRED_ROUNDS:
-        ratio = paired_ratio(one.timing, other.timing)
-        if ratio:
-            return not ratio.low <= 1 <= ratio.high
+    paired = _paired(one.record, other.record) if one.record and other.record else None
+    if paired is not None:
+        return paired
     lower, upper = sorted((one, other), key=lambda estimate: estimate.value)
     margin = math.hypot(lower.high - lower.value, upper.value - upper.low)
     return upper.value - lower.value > margin
+
+
+def _paired(one: Record, other: Record) -> bool | None:
+    """Whether two records differ where they share rounds or images; None where they do not."""
+    times = one.find("latency_s"), other.find("latency_s")
+    if times[0] and times[1] and shared_rounds(times[0], times[1]) >= PAIRED_ROUNDS:
+        ratio = paired_ratio(times[0], times[1])
+        return None if ratio is None else not ratio.low <= 1 <= ratio.high
+    try:
+        return mcnemar(one, other).p_value < ALPHA
+    except NotPaired:
+        return None
 
 
 def pareto_front(costs: Sequence[float], gains: Sequence[float]) -> list[int]:

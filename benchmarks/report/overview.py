@@ -39,11 +39,10 @@ class Overview:
     def estimates(self, metric: str, name: str) -> list[Estimate]:
         """A measurement of every model that has it, in the table's order."""
         found = []
-        for model in self.table.index:
-            measurement = self.models[model].find(metric, name)
+        for model, record in self.records(metric).items():
+            measurement = record.find(name)
             if measurement is not None:
-                timing = measurement if metric == "latency" else None
-                found.append(estimate(model, measurement, timing))
+                found.append(estimate(model, measurement, record))
         return found
 
     def measurements(self, metric: str, name: str) -> dict[str, Measurement]:
@@ -60,12 +59,12 @@ class Overview:
         }
 
 
-def estimate(model: str, measurement: Measurement, timing: Measurement | None = None) -> Estimate:
+def estimate(model: str, measurement: Measurement, record: Record) -> Estimate:
     """A measurement as an estimate; without an interval it counts as exact."""
     value = measurement.value
     low = value if measurement.low is None else measurement.low
     high = value if measurement.high is None else measurement.high
-    return Estimate(model=model, value=value, low=low, high=high, timing=timing)
+    return Estimate(model=model, value=value, low=low, high=high, record=record)
 
 
 def survey(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from benchmarks.records import Measurement
@@ -211,21 +212,22 @@ MOST_BARS = 60  # what fits on a page; results.csv has the rest
 MOST_PANELS = 40
 MOST_POINTS = 400
 
-PICTURES: Sequence[Callable[[Overview], Picture | None]] = (
-    accuracy_by_mult_adds,
-    accuracy_by_latency,
-    latency_bars,
-    rank_change,
-    mobilenet_grid,
-    learning_curves,
+PICTURES: Mapping[str, Callable[[Overview], Picture | None]] = MappingProxyType(
+    {
+        "accuracy_mult_adds": accuracy_by_mult_adds,
+        "accuracy_latency": accuracy_by_latency,
+        "latency": latency_bars,
+        "rank": rank_change,
+        "mobilenet_grid": mobilenet_grid,
+        "learning_curves": learning_curves,
+    }
 )
 
 
 def learning_curve(top1: Measurement) -> list[tuple[int, float]]:
     """Epoch and percent right on the test images after it, where the training kept them."""
-    curve = top1.details.get("curve", ())
-    accuracies = [point.get("test_accuracy") for point in curve if isinstance(point, Mapping)]
-    return [(epoch, 100 * float(value)) for epoch, value in enumerate(accuracies, start=1) if value is not None]
+    curve = [point for point in top1.details.get("curve", ()) if isinstance(point, Mapping)]
+    return [(int(point["epoch"]), 100 * float(point["top1"])) for point in curve if {"epoch", "top1"} <= point.keys()]
 
 
 def _points(overview: Overview, x: str, y: str | None = None) -> list[dict[str, Any]]:

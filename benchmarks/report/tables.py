@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from benchmarks.columns import COLUMNS
 from benchmarks.records import Case, Measurement, Record
 from benchmarks.statistics import Interval, ratio_interval, round_medians
 from zoo.errors import InvalidOption, UnknownModel, UnknownOption
@@ -22,7 +23,6 @@ from zoo.registry import MODELS, spec
 from zoo.spec import ModelSpec, Reference, Weights
 
 __all__ = [
-    "COLUMNS",
     "REFERENCE",
     "Condition",
     "Row",
@@ -39,42 +39,6 @@ __all__ = [
 
 REFERENCE = "resnet50"  # what relative speed is relative to
 SEVERITY = ("ok", "skipped", "timeout", "failed", "oom", "crashed")  # the worst status of a row is its status
-
-COLUMNS = {
-    "model": "string",
-    "family": "string",
-    "weights": "string",
-    "runtime": "string",
-    "device": "string",
-    "img_size": "Int64",
-    "batch_size": "Int64",
-    "precision": "string",
-    "num_threads": "Int64",
-    "param_count": "Int64",
-    "gmacs": "Float64",
-    "gflops": "Float64",
-    "macts": "Float64",
-    "latency_ms_p50": "Float64",
-    "latency_ms_ci95_lo": "Float64",
-    "latency_ms_ci95_hi": "Float64",
-    "rel_speed": "Float64",
-    "samples_per_sec": "Float64",
-    "gmacs_per_sec": "Float64",
-    "peak_rss_mb": "Float64",
-    "dataset": "string",
-    "top1": "Float64",
-    "top1_ci95_lo": "Float64",
-    "top1_ci95_hi": "Float64",
-    "top5": "Float64",
-    "epochs": "Int64",
-    "train_samples_per_sec": "Float64",
-    "published_params": "Int64",
-    "published_gmacs": "Float64",
-    "published_top1": "Float64",
-    "published_source": "string",
-    "status": "string",
-    "error": "string",
-}
 
 BY_MODEL = ("params", "accuracy")
 BY_SIZE = ("mult_adds", "activations")
@@ -147,7 +111,7 @@ def to_frame(rows: Sequence[Row]) -> pd.DataFrame:
     """The columns of each row, in the order of the rows."""
     references = {row.condition.pace: row for row in rows if row.model == REFERENCE}
     data = [_cells(row, references.get(row.condition.pace)) for row in rows]
-    return pd.DataFrame(data, columns=list(COLUMNS)).astype(COLUMNS)
+    return pd.DataFrame(data, columns=list(COLUMNS)).astype(dict(COLUMNS))
 
 
 def ordered(frame: pd.DataFrame, sort_key: str) -> pd.DataFrame:
@@ -203,11 +167,11 @@ def join(records: Iterable[Record]) -> list[Row]:
         machines.add(record.machine)
     if len(machines) > 1:
         raise ValueError(f"records of {len(machines)} machines share no table; by_machine() separates them")
-    evaluation = _common_evaluation(record.case for group in models.values() for record in group)
-    return [row for model, group in models.items() for row in _rows(model, group, evaluation)]
+    common = _common_protocol(record.case for group in models.values() for record in group)
+    return [row for model, group in models.items() for row in _rows(model, group, common)]
 
 
-def _rows(model: str, records: Sequence[Record], evaluation: tuple[object, ...]) -> list[Row]:
+def _rows(model: str, records: Sequence[Record], common: tuple[object, ...]) -> list[Row]:
     """One model's rows. A timed record makes the row of its condition; the rest joins those rows."""
     rows: dict[Condition, Row] = {}
     for record in records:
@@ -225,21 +189,17 @@ def _rows(model: str, records: Sequence[Record], evaluation: tuple[object, ...])
     if not rows and untimed:
         condition = condition_of(untimed[0].case)
         rows[condition] = Row(model, condition)
+    joined = _joined_evaluation(untimed, common)
     others: dict[tuple[object, ...], Row] = {}
     for record in sorted(untimed, key=lambda record: -record.case.seed):  # of several seeds the smallest is shown
-        metric = record.case.metric
-        if metric == "accuracy" and _evaluation(record.case) != evaluation and _has(untimed, evaluation):
-            row = others.setdefault(_evaluation(record.case), Row(model, condition_of(record.case)))
-            row.records[metric] = record
+        metric, condition = record.case.metric, condition_of(record.case)
+        if metric == "accuracy" and _evaluation(record.case) != joined:
+            others.setdefault(_evaluation(record.case), Row(model, condition)).records[metric] = record
             continue
         for row in rows.values():
-            if metric in BY_MODEL or condition_of(record.case).img_size == row.condition.img_size:
+            if metric in BY_MODEL or condition.img_size == row.condition.img_size:
                 row.records[metric] = record
     return [*rows.values(), *others.values()]
-
-
-def _has(records: Iterable[Record], evaluation: tuple[object, ...]) -> bool:
-    return any(record.case.metric == "accuracy" and _evaluation(record.case) == evaluation for record in records)
 
 
 def condition_of(case: Case) -> Condition:
@@ -261,17 +221,28 @@ def _covers(stated: Condition, row: Condition) -> bool:
     )
 
 
+def _protocol(case: Case) -> tuple[object, ...]:
+    """What accuracies must share to be compared: the images and, for networks trained here, the training."""
+    recipe = () if case.weights else (case.img_size, case.train_images, case.epochs, case.settings)
+    return (case.dataset, bool(case.weights), recipe)
+
+
 def _evaluation(case: Case) -> tuple[object, ...]:
     """What an accuracy depends on besides the model and the seed."""
-    return (case.dataset, case.weights, case.epochs, case.train_images, case.img_size, case.settings)
+    return (_protocol(case), case.weights, case.img_size)
 
 
-def _common_evaluation(cases: Iterable[Case]) -> tuple[object, ...]:
-    """The evaluation that most models share: the one whose accuracies stand beside the timed figures."""
-    shared: Counter[tuple[object, ...]] = Counter()
-    for case in {(case.model, _evaluation(case)): case for case in cases if case.metric == "accuracy"}.values():
-        shared[_evaluation(case)] += 1
-    return max(shared, key=lambda evaluation: shared[evaluation], default=())
+def _common_protocol(cases: Iterable[Case]) -> tuple[object, ...]:
+    """The protocol that most models share: the one whose accuracies stand beside the timed figures."""
+    asked = {(case.model, _protocol(case)): None for case in cases if case.metric == "accuracy"}
+    shared = Counter(protocol for _, protocol in asked)
+    return max(shared, key=lambda protocol: shared[protocol], default=())
+
+
+def _joined_evaluation(records: Iterable[Record], common: tuple[object, ...]) -> tuple[object, ...]:
+    """The evaluation of one model that joins its timed rows; every other one has a row of its own."""
+    cases = [record.case for record in records if record.case.metric == "accuracy"]
+    return next((_evaluation(case) for case in cases if _protocol(case) == common), ())
 
 
 def _cells(row: Row, reference: Row | None) -> dict[str, object]:
