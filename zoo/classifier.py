@@ -61,7 +61,7 @@ class Classifier(nn.Module):
 
     def forward_features(self, images: Tensor) -> Tensor:
         """The last feature map (N, channels, height, width)."""
-        self._check(images)
+        self.check(images)
         features: Tensor = self.features(images)
         return features
 
@@ -70,7 +70,7 @@ class Classifier(nn.Module):
 
         The training loss is that of the logits plus `spec.auxiliary_weight` times each of the others'.
         """
-        self._check(images)
+        self.check(images)
         taps = []
         for name, row in self.features.named_children():
             images = row(images)
@@ -96,7 +96,8 @@ class Classifier(nn.Module):
             name = next(name for name, layer in branch.named_modules() if layer is old)
             branch.set_submodule(name, new.train(old.training))
 
-    def _check(self, images: Tensor) -> None:
+    def check(self, images: Tensor) -> None:
+        """Raises `InputSizeError` unless the network can take these images."""
         if torch._C._get_tracing_state():  # sizes are tensors there; the tracer's caller has checked the example
             return
         name, smallest, channels = self.spec.label, self.spec.input.min_size, self.in_channels

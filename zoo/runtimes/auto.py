@@ -1,0 +1,228 @@
+"""The fastest runtime that is right: opened, checked, timed and remembered."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import json
+import logging
+import math
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo.errors import RuntimeUnavailable
+from zoo.lazy import torch
+from zoo.runtimes.session import Runtime, Session
+
+if TYPE_CHECKING:
+    from zoo.classifier import Classifier
+
+__all__ = ["Race", "cache_folder", "contenders", "open_fastest"]
+
+log = logging.getLogger(__name__)
+
+CLEARLY_SLOWER = 1.3  # against the fastest so far, in the few calls behind each opening: closed at once
+SAME = 1.01  # two medians this close are a tie, which the earlier runtime wins
+ROUNDS = (5, 25)  # fewest and most rounds of the race among those that are close
+RACE_SECONDS = 4.0  # the race ends at the first round past this, once the fewest rounds are run
+PACKAGES = ("torch", "onnxruntime", "onnx", "onnxscript", "openvino")  # whose versions a remembered choice depends on
+
+
+def open_fastest(model: Classifier, images: torch.Tensor, runtimes: Mapping[str, Runtime]) -> Session:
+    """The remembered choice for this model, shape, machine and software, or that of a race now."""
+    record = cache_folder() / "runtimes" / f"{_question(model, images, runtimes)}.json"
+    name = _remembered(record)
+    if name in runtimes:
+        try:
+            return Session.open(model, images, name, runtimes[name])
+        except RuntimeUnavailable as error:
+            log.warning("%s was the fastest for %s before and cannot be opened now: %s", name, model.spec.label, error)
+    sessions = contenders(model, images, runtimes)
+    race = Race({name: _timer(session, images) for name, session in sessions.items()})
+    race.run()
+    _remember(record, {"runtime": race.winner, "model": model.spec.label, "shape": list(images.shape), **race.summary})
+    return sessions[race.winner]
+
+
+def contenders(model: Classifier, images: torch.Tensor, runtimes: Mapping[str, Runtime]) -> dict[str, Session]:
+    """Sessions on the runtimes that are here, agree with the plain network and are not clearly slower than the best.
+
+    One is open at a time beside those still in the running, so that memory is needed for two or three, not for all.
+    """
+    from zoo.export import TOLERANCE, relative_difference
+
+    with torch.inference_mode():
+        expected = model(images)
+    sessions: dict[str, Session] = {}
+    relative: dict[str, float] = {}  # time against the first of `sessions` that is still open
+    for name, runtime in runtimes.items():
+        try:
+            session = Session.open(model, images, name, runtime)
+            logits = session(images)
+        except RuntimeUnavailable as error:
+            log.info("%s left out for %s: %s", name, model.spec.label, error)
+            continue
+        difference = relative_difference(logits, expected)
+        if not (difference <= TOLERANCE and bool((logits.argmax(1) == expected.argmax(1)).all())):
+            log.warning("%s left out for %s: its logits differ by %.2g", name, model.spec.label, difference)
+            continue
+        sessions[name], relative[name] = session, 1.0
+        if len(sessions) > 1:
+            best = min((other for other in relative if other != name), key=relative.__getitem__)
+            duel = Race({best: _timer(sessions[best], images), name: _timer(session, images)})
+            duel.run(rounds=(3, 9), seconds=0.5)
+            relative[name] = relative[best] * duel.ratio(name, best)
+        limit = CLEARLY_SLOWER * min(relative.values())
+        for slow in [other for other, ratio in relative.items() if ratio > limit]:
+            del sessions[slow], relative[slow]
+        del session, logits
+        gc.collect()
+    return sessions
+
+
+class Race:
+    """Runners timed in rounds, each once a round, until one is left or the difference no longer matters.
+
+    A runner drops out when, over the rounds so far, it is slower than the leader beyond what chance explains: then
+    the order-statistic lower bound (one-sided, 5 %) of its median ratio to the leader in the same round is above 1.
+
+    Args:
+        runners: functions that run once and return the seconds it took, in order of preference.
+    """
+
+    def __init__(self, runners: Mapping[str, Callable[[], float]]) -> None:
+        self.runners = dict(runners)
+        self.seconds: dict[str, list[float]] = {name: [] for name in runners}
+
+    def run(self, *, rounds: tuple[int, int] = ROUNDS, seconds: float = RACE_SECONDS) -> None:
+        """Runs between `rounds[0]` and `rounds[1]` rounds; none beyond the first that ends after `seconds`."""
+        running = list(self.runners)
+        spent = 0.0
+        for count in range(1, rounds[1] + 1):
+            for name in running if count % 2 else reversed(running):
+                self.seconds[name].append(self.runners[name]())
+                spent += self.seconds[name][-1]
+            if count >= rounds[0]:
+                leader = self.winner
+                running = [name for name in running if name == leader or self._lower_bound(name, leader) <= 1]
+                if len(running) == 1 or spent > seconds:
+                    return
+
+    @property
+    def winner(self) -> str:
+        """The fastest in the median of the ratios; of those within `SAME` of it, the first in order of preference."""
+        longest = max(map(len, self.seconds.values()))
+        alive = [name for name, times in self.seconds.items() if len(times) == longest]
+        best = min(alive, key=lambda name: statistics.median(self.seconds[name]))
+        return next(name for name in alive if self.ratio(name, best) <= SAME)
+
+    def ratio(self, name: str, other: str) -> float:
+        """Median over common rounds of the time of `name` divided by that of `other`."""
+        return statistics.median(self._ratios(name, other))
+
+    @property
+    def summary(self) -> dict[str, object]:
+        """The race in JSON values: median milliseconds and rounds of each runner."""
+        return {
+            "milliseconds": {name: round(1e3 * statistics.median(times), 3) for name, times in self.seconds.items()},
+            "rounds": {name: len(times) for name, times in self.seconds.items()},
+        }
+
+    def _ratios(self, name: str, other: str) -> list[float]:
+        return [mine / theirs for mine, theirs in zip(self.seconds[name], self.seconds[other], strict=False)]
+
+    def _lower_bound(self, name: str, leader: str) -> float:
+        ratios = sorted(self._ratios(name, leader))
+        # 1.64 standard deviations of the number of heads below its mean: 5 rounds, the smallest; 16, the fifth
+        return ratios[max(int(len(ratios) / 2 - 0.82 * math.sqrt(len(ratios))), 0)]
+
+
+def _timer(session: Session, images: torch.Tensor) -> Callable[[], float]:
+    """Runs a session once and returns the seconds, after a call that is not counted where calls are short.
+
+    Behind another runtime the caches hold its weights and its idle threads still spin; the first call pays for that.
+    """
+    last = 0.0
+
+    def run() -> float:
+        nonlocal last
+        if last < 0.5:
+            session(images)
+        start = time.perf_counter()
+        session(images)
+        last = time.perf_counter() - start
+        return last
+
+    return run
+
+
+def cache_folder() -> Path:
+    """Where choices are kept: `ZOO_CACHE_DIR`, else `zoo` in the user's cache folder."""
+    named = os.environ.get("ZOO_CACHE_DIR")
+    return Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zoo"
+
+
+def _question(model: Classifier, images: torch.Tensor, runtimes: Mapping[str, Runtime]) -> str:
+    """Hash of everything the answer depends on: what is run, on what, by what."""
+    facts = {
+        "model": model.spec.label,
+        "weights": [(name, list(weight.shape), str(weight.dtype)) for name, weight in model.named_parameters()],
+        "code": _code(),
+        "images": [list(images.shape), str(images.dtype), str(images.device)],
+        "threads": torch.get_num_threads(),
+        "machine": [platform.machine(), _processor(), os.cpu_count()],
+        "packages": [(name, _version(name)) for name in PACKAGES],
+        "runtimes": [(name, runtime.unavailable()) for name, runtime in runtimes.items()],
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _code() -> str:
+    """Hash of the zoo's own source files."""
+    root = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _processor() -> str:
+    """The CPU's name; on Linux `platform.processor` does not know it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    wanted = ("vendor_id", "model name", "cpu family", "stepping", "flags", "cache size")
+    return "\n".join(sorted({line for line in lines if line.startswith(wanted)}))
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _remembered(record: Path) -> str:
+    try:
+        name = json.loads(record.read_text())["runtime"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""  # nothing there, or not a record: race again
+    return name if isinstance(name, str) else ""
+
+
+def _remember(record: Path, choice: Mapping[str, object]) -> None:
+    """Writes a choice in one step; a folder that cannot be written costs a race the next time, nothing else."""
+    part = record.with_suffix(f".{os.getpid()}.part")
+    try:
+        record.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(choice, indent=1) + "\n")
+        part.replace(record)
+    except OSError as error:
+        log.warning("the choice of a runtime is not kept in %s: %s", record.parent, error)

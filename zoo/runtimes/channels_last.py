@@ -1,0 +1,26 @@
+"""PyTorch with the channels of a pixel side by side in memory, the order its fast CPU kernels work in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zoo.lazy import torch
+from zoo.runtimes.session import Run
+
+if TYPE_CHECKING:
+    from zoo.classifier import Classifier
+
+__all__ = ["ANY_SHAPE", "open", "unavailable"]
+
+ANY_SHAPE = True
+
+
+def unavailable() -> str | None:
+    return None
+
+
+def open(model: Classifier, images: torch.Tensor) -> Run:
+    from zoo.inference import inference_copy
+
+    network = inference_copy(model, fold=False).to(memory_format=torch.channels_last)
+    return lambda images: network(images.contiguous(memory_format=torch.channels_last))

@@ -1,0 +1,43 @@
+"""torch.compile with frozen weights: fused kernels, weights packed once for the shape at hand."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from zoo.errors import RuntimeUnavailable
+from zoo.lazy import torch
+from zoo.runtimes.session import Run
+
+if TYPE_CHECKING:
+    from zoo.classifier import Classifier
+
+__all__ = ["ANY_SHAPE", "open", "unavailable"]
+
+ANY_SHAPE = False
+
+
+def unavailable() -> str | None:
+    compilers = ("g++", "clang++", "cl")
+    if not any(map(shutil.which, compilers)):
+        return f"torch.compile needs a C++ compiler on the PATH ({', '.join(compilers)})"
+    return None
+
+
+def open(model: Classifier, images: torch.Tensor) -> Run:
+    from zoo.inference import inference_copy
+
+    network = inference_copy(model).to(memory_format=torch.channels_last)
+    # a fresh function object a call: no guard of an earlier opening is checked or counted against a limit
+    compiled = torch.compile(network, fullgraph=True, dynamic=False, options={"freezing": True})
+
+    def run(images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = compiled(images.contiguous(memory_format=torch.channels_last))
+        return logits
+
+    try:
+        with torch.inference_mode():
+            run(images)  # compiles
+    except Exception as error:  # whatever the compiler stumbled over, another runtime can run the model
+        raise RuntimeUnavailable(f"torch.compile failed: {type(error).__name__}: {error}") from error
+    return run

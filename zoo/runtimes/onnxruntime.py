@@ -1,0 +1,47 @@
+"""ONNX Runtime on the CPU, from an ONNX graph of exactly the images' shape."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from zoo.errors import RuntimeUnavailable
+from zoo.lazy import torch
+from zoo.runtimes.session import Run
+
+if TYPE_CHECKING:
+    from zoo.classifier import Classifier
+
+__all__ = ["ANY_SHAPE", "open", "unavailable"]
+
+ANY_SHAPE = False
+
+
+def unavailable() -> str | None:
+    missing = [name for name in ("onnxruntime", "onnx", "onnxscript") if find_spec(name) is None]
+    return f"not installed: {', '.join(missing)}; pip install 'comparative-cnn-zoo[onnxruntime]'" if missing else None
+
+
+def open(model: Classifier, images: torch.Tensor) -> Run:
+    import onnxruntime
+
+    from zoo.export import write_onnx
+
+    if images.device.type != "cpu" or images.dtype != torch.float32:
+        raise RuntimeUnavailable(f"runs float32 on the CPU; got {images.dtype} on {images.device}")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        write_onnx(model, path, images, dynamic_batch=False)
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+    def run(images: torch.Tensor) -> torch.Tensor:
+        (logits,) = session.run(None, {"images": images.numpy()})
+        return torch.from_numpy(logits)
+
+    return run

@@ -1,0 +1,49 @@
+"""OpenVINO on the CPU, for the lowest latency and in float32 throughout."""
+
+from __future__ import annotations
+
+import warnings
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from zoo.errors import RuntimeUnavailable
+from zoo.lazy import torch
+from zoo.runtimes.session import Run
+
+if TYPE_CHECKING:
+    from zoo.classifier import Classifier
+
+__all__ = ["ANY_SHAPE", "open", "unavailable"]
+
+ANY_SHAPE = False
+
+
+def unavailable() -> str | None:
+    if find_spec("openvino") is None:
+        return "not installed: openvino; pip install 'comparative-cnn-zoo[openvino]'"
+    return None
+
+
+def open(model: Classifier, images: torch.Tensor) -> Run:
+    import openvino
+
+    from zoo.inference import inference_copy
+
+    if images.device.type != "cpu" or images.dtype != torch.float32:
+        raise RuntimeUnavailable(f"runs float32 on the CPU; got {images.dtype} on {images.device}")
+    settings = {
+        "INFERENCE_PRECISION_HINT": "f32",  # the default is bfloat16 on a CPU that has units for it
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "NUM_STREAMS": 1,
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # OpenVINO traces with TorchScript, of which PyTorch warns
+        graph = openvino.convert_model(inference_copy(model), example_input=images, input=[tuple(images.shape)])
+    request = openvino.Core().compile_model(graph, "CPU", settings).create_infer_request()
+
+    def run(images: torch.Tensor) -> torch.Tensor:
+        (logits,) = request.infer([images.contiguous().numpy()], share_inputs=True, share_outputs=True).values()
+        return torch.from_numpy(logits)
+
+    return run
