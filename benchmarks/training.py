@@ -79,9 +79,10 @@ class Recipe:
     @property
     def text(self) -> str:
         """The recipe in a few sentences, for the report."""
+        epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
         sentences = [
-            f"From scratch for {self.epochs} epoch{'s' * (self.epochs != 1)} at {self.img_size}x{self.img_size} pixels (bilinear) "
-            f"in batches of {self.batch_size}, {'mirrored at random' if self.mirror else 'not augmented'}.",
+            f"From scratch for {epochs} at {self.img_size}x{self.img_size} pixels (bilinear) in batches of "
+            f"{self.batch_size}, {'mirrored at random' if self.mirror else 'not augmented'}.",
             f"AdamW (betas {self.beta1:g} and {self.beta2:g}), weight decay {self.weight_decay:g} on weights, none on "
             "biases and norms.",
             f"The learning rate rises to {self.learning_rate:g} in the first {self.warmup:.0%} of the steps and falls "
