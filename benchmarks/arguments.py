@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import zoo
+import zoo.runtimes
 from benchmarks.columns import COLUMNS
 from benchmarks.datasets import DATASETS
 from benchmarks.engine import SIX, Options
@@ -23,7 +24,7 @@ from benchmarks.studies import STUDIES
 
 __all__ = ["Request", "expand_models", "parse", "words"]
 
-RUNTIMES = ("eager",)
+RUNTIMES = ("auto", *zoo.runtimes.RUNTIMES)
 DEVICES = ("cpu", "cuda")
 PRECISIONS = ("fp32", "bf16", "fp16")
 DEFAULT_METRICS = ("params", "mult_adds", "activations", "memory", "layers", "latency", "accuracy")

@@ -28,7 +28,7 @@ def case_code(case: Case) -> str:
     """Hash of all source and library versions the answer to a case depends on, for staleness."""
     modules = [f"benchmarks.metrics.{case.metric}"]
     if case.runtime != "eager":
-        modules += [f"zoo.runtimes.{case.runtime.split(':')[0]}"]
+        modules += [f"zoo.runtimes.{case.runtime}"]
     if case.metric == "accuracy":
         modules += ["benchmarks.training"]
     packages = ("torch", *PACKAGES.get(case.runtime, ()))

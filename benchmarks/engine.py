@@ -26,13 +26,14 @@ from benchmarks.records import Case, Environment, Measurement, Record
 from benchmarks.rounds import Plan, Spent, play
 from benchmarks.studies.study import Study
 from benchmarks.worker import Prepared, Worker, WorkerError, measure, prepare, start_server, turn
+from zoo.runtimes import RUNTIMES
 
 __all__ = ["REFERENCE", "SIX", "Options", "by_cost", "execute", "plan", "plan_study", "seconds_of", "skip_reason"]
 
 REFERENCE = "resnet18"  # timed in every round, whatever else is
 SIX = ("alexnet", "vgg16", "googlenet", "resnet50", "mobilenet_v1", "xception")  # one of each family
 MEMORY_SHARE = 0.5  # of the available memory that the cases of one timed session may occupy
-FIELDS = frozenset(entry.name for entry in dataclasses.fields(Case))
+Tell = Callable[[Case, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +130,8 @@ def skip_reason(case: Case) -> str | None:
     smallest = zoo.spec(case.model).input.min_size
     if 0 < case.img_size < smallest:
         return f"{case.model} takes images of at least {smallest} pixels; --img-size is {case.img_size}"
+    if case.runtime in RUNTIMES and (reason := RUNTIMES[case.runtime].unavailable()):
+        return reason
     return metric.unavailable(case) if metric.unavailable else None
 
 
@@ -166,7 +169,7 @@ def execute(
     environment: Environment,
     *,
     timeout: float,
-    tell: Callable[[Case, str], None] = lambda case, step: None,
+    tell: Tell = lambda case, step: None,
     spent: Spent | None = None,
 ) -> Iterator[Record]:
     """One record for every case: untimed ones in the given order, then the timed ones as their rounds end.
@@ -216,15 +219,16 @@ class _Stamp:
         )
 
 
-def _measure_untimed(
-    cases: Sequence[Case], timeout: float, tell: Callable[[Case, str], None], stamp: _Stamp
-) -> Iterator[Record]:
+def _measure_untimed(cases: Sequence[Case], timeout: float, tell: Tell, stamp: _Stamp) -> Iterator[Record]:
     """Each case in a fresh process; those that neither time nor allocate share one as long as it lives."""
     worker: Worker | None = None
     try:
         for case in cases:
             tell(case, "")
             shares = METRICS[case.metric].shares_process
+            if worker and not shares:
+                worker.close()
+                worker = None
             worker = worker or Worker()
             try:
                 yield stamp(case, "ok", measurements=worker.ask(measure, case, timeout=timeout))
@@ -249,9 +253,7 @@ def _comparable(cases: Iterable[Case]) -> list[list[Case]]:
     return list(groups.values())
 
 
-def _measure_timed(
-    cases: Sequence[Case], timeout: float, tell: Callable[[Case, str], None], stamp: _Stamp, spent: Spent
-) -> Iterator[Record]:
+def _measure_timed(cases: Sequence[Case], timeout: float, tell: Tell, stamp: _Stamp, spent: Spent) -> Iterator[Record]:
     settings = dict(cases[0].settings)
     rounds = Plan(
         max_time=float(settings["max_time"]),

@@ -1,4 +1,4 @@
-"""What a run leaves beside its records: the table, the environment and the page, each replaced whole."""
+"""What a run leaves beside its records: the environment and the report, each file replaced whole."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from benchmarks.environment import write_environment
-from benchmarks.files import replace_file
 from benchmarks.records import Case, Environment, Record
-from benchmarks.report.tables import comparison
+from benchmarks.report import write_report
 from benchmarks.store import StoreError, current
 
 __all__ = ["publish"]
@@ -23,7 +22,7 @@ def publish(
     open_cases: Sequence[Case] = (),
     sort_key: str = "family",
 ) -> None:
-    """Writes `results.csv`, `environment.json` and the report.
+    """Writes `environment.json` and the report.
 
     Args:
         records: of one machine, none of them stale.
@@ -35,7 +34,7 @@ def publish(
     """
     standing = list(current(records, cases).values())
     try:
-        replace_file(folder / "results.csv", comparison(standing, sort_key=sort_key).to_csv(index=False))
         write_environment(environment, folder)
+        write_report(standing, environment, folder, open_cases=open_cases, sort_key=sort_key)
     except OSError as error:
         raise StoreError(f"cannot write the report to {folder}: {error.strerror}; the records are whole") from None

@@ -28,7 +28,14 @@ __all__ = ["Prepared", "Worker", "WorkerError", "describe_torch", "start_server"
 
 WARMUP_CALLS, WARMUP_SECONDS = 5, 0.5
 BLOCK_SECONDS = 1e-3  # calls shorter than this are timed in blocks, so that the clock's own cost stays out
-PRELOAD = ("torch", "torch.utils.flop_counter", "zoo.blocks", "zoo.classifier", "benchmarks.metrics.subject")
+PRELOAD = (
+    "torch",
+    "torch._dynamo",
+    "torch.utils.flop_counter",
+    "zoo.blocks",
+    "zoo.classifier",
+    "benchmarks.metrics.subject",
+)
 
 
 class WorkerError(RuntimeError):
@@ -120,8 +127,7 @@ class Worker:
         try:
             self._connection.send((question, arguments))
             if not self._connection.poll(timeout):
-                self._process.kill()
-                raise WorkerError("timeout", f"no answer within {timeout:g} s")
+                raise WorkerError("timeout", f"no answer within {timeout:g} s{self._whereabouts()}")
             status, answer = self._connection.recv()
         except (EOFError, OSError):
             raise self._obituary() from None
@@ -147,6 +153,18 @@ class Worker:
                 return WorkerError("oom", "killed by the kernel because memory ran out (SIGKILL)")
             return WorkerError("crashed", f"the process was killed by {name}{self._last_words()}")
         return WorkerError("crashed", f"the process exited with status {code} before it answered{self._last_words()}")
+
+    def _whereabouts(self) -> str:
+        """Ends a process that does not answer, and says where it was."""
+        if self._process.pid is not None:
+            os.kill(self._process.pid, signal.SIGABRT)  # on which faulthandler writes where each thread is
+        self._process.join(2)
+        self._process.kill()
+        with contextlib.suppress(OSError):
+            said = self._output.read_text(errors="replace")
+            main = said.partition("Current thread")[2].splitlines()[1:2]
+            return f"; it was in {main[0].strip().removeprefix('File ')}" if main else ""
+        return ""
 
     def _last_words(self) -> str:
         """The first line the process left on its standard error."""

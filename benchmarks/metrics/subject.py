@@ -15,10 +15,15 @@ from zoo.classifier import Classifier
 from zoo.factory import allocate, build
 from zoo.spec import ModelSpec
 
-__all__ = ["PRECISIONS", "Subject"]
+__all__ = ["PRECISIONS", "RuntimeDisagrees", "Subject"]
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+TOLERANCE = {"fp32": 1e-3, "bf16": 5e-2, "fp16": 1e-2}  # of logits, relative to the largest
 _PATTERN = 1 << 20  # numbers in the random block that weights are filled with
+
+
+class RuntimeDisagrees(RuntimeError):
+    """A runtime that computes something else than the network; the message says how far off it is."""
 
 
 class Subject:
@@ -86,18 +91,33 @@ class Subject:
 
     @cached_property
     def call(self) -> Callable[[], object]:
-        """One inference that is over when it returns."""
-        run = self.model
+        """One inference on the case's runtime that is over when it returns.
+
+        Raises:
+            RuntimeDisagrees: the runtime's logits are not those of the plain network.
+        """
         images = self.images
+        run = zoo.open_runtime(self.model, images, self.case.runtime)
+        if self.case.runtime != "eager":
+            self._check_agreement(run(images))
 
         def call() -> object:
-            with torch.inference_mode():
-                logits = run(images)
+            logits = run(images)
             self.synchronize()
             return logits
 
         slowdown = float(self.settings.get("slowdown", 0.0))
         return _slowed(call, slowdown) if slowdown else call
+
+    def _check_agreement(self, logits: Tensor) -> None:
+        with torch.inference_mode():
+            expected = self.model(self.images).float()
+        difference = float((logits.float() - expected).abs().max() / expected.abs().max())
+        if not difference <= TOLERANCE[self.case.precision]:
+            raise RuntimeDisagrees(
+                f"logits of {self.case.runtime} differ from the plain network's by {difference:.2g} of the largest; "
+                f"allowed is {TOLERANCE[self.case.precision]:g}: a wrong answer is not timed"
+            )
 
     def synchronize(self) -> None:
         """Waits until the device has done what it was told."""
