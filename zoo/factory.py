@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from zoo.errors import InvalidOption
+import os
+
+from zoo.errors import InvalidOption, WeightsError
 from zoo.lazy import classifier, nn, torch
 from zoo.registry import spec as find_spec
 from zoo.spec import ModelSpec
+from zoo.weights.loading import load_weights
 
 __all__ = ["build", "create"]
 
@@ -13,7 +16,7 @@ __all__ = ["build", "create"]
 def create(
     name: str,
     *,
-    weights: str | None = None,
+    weights: str | os.PathLike[str] | None = None,
     num_classes: int = 1000,
     in_channels: int = 3,
     device: torch.device | str | None = None,
@@ -24,7 +27,8 @@ def create(
 
     Args:
         name: registry name, options in shell form allowed: "mobilenet_v1:width=0.5,resolution=160".
-        weights: None starts as the paper does; "imagenet", "imagenet:TAG" or a file loads trained weights.
+        weights: None starts as the paper does; "imagenet", "imagenet:TAG" or a path loads trained weights, see
+            `zoo.load_weights`.
         num_classes: length of a logit vector.
         in_channels: channels of the images.
         device: where the parameters live; "meta" builds without allocating them.
@@ -43,6 +47,11 @@ def create(
     classifier.check_count("in_channels", in_channels)
     model = build(spec, num_classes=num_classes, in_channels=in_channels, dtype=dtype)
     target = torch.device(torch.get_default_device() if device is None else device)
+    if weights is not None:
+        if target.type == "meta":
+            raise WeightsError(f"device 'meta' holds no weights; got weights={os.fspath(weights)!r}")
+        load_weights(model, weights)
+        return model.to(target)
     if target.type != "meta":
         allocate(model, target)
         with torch.no_grad():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -10,6 +11,7 @@ from types import MappingProxyType
 from zoo.errors import InvalidOption, UnknownModel
 from zoo.models import FAMILIES
 from zoo.spec import ModelSpec
+from zoo.weights.checkpoints import CHECKPOINTS
 
 __all__ = ["MODELS", "list_models", "spec"]
 
@@ -20,7 +22,7 @@ def _fold() -> Mapping[str, ModelSpec]:
         for entry in family.SPECS:
             if entry.name in models:
                 raise ValueError(f"two models are named {entry.name!r}: {models[entry.name].title}, {entry.title}")
-            models[entry.name] = entry
+            models[entry.name] = dataclasses.replace(entry, weights=CHECKPOINTS.get(entry.name, ()))
     return MappingProxyType(dict(sorted(models.items())))
 
 

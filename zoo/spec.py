@@ -84,7 +84,7 @@ class Weights:
     """A published ImageNet checkpoint: where it is, how to know it is whole, what it is worth.
 
     Args:
-        tag: name after `imagenet:`, unique within one model ("torchvision", "keras", "timm").
+        tag: name after `imagenet:`, unique within one variant ("torchvision", "keras", "timm").
         source: the library whose key names and conventions the file follows.
         url: address of the file.
         file_name: name it is kept under in the cache and in `ZOO_WEIGHTS_DIR`.
