@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -133,8 +133,8 @@ def read_records(path: Path) -> Read:
     if torn:
         notices.append(f"{path}: the last line is torn ({len(torn)} bytes) and was dropped; its case is open again")
     if bad:
-        number, error = bad[0]
-        notices.append(f"{path}: {len(bad)} lines are not records and were left out; line {number}: {error}")
+        first, reason = bad[0]
+        notices.append(f"{path}: {len(bad)} lines are not records and were left out; line {first}: {reason}")
     return Read(tuple(records), tuple(notices), len(data) - len(torn))
 
 
@@ -185,7 +185,7 @@ def _question(case: Case) -> tuple[object, ...]:
 
 
 @contextlib.contextmanager
-def _in_words(folder: Path):  # type: ignore[no-untyped-def]
+def _in_words(folder: Path) -> Iterator[None]:
     """Turns what the operating system says of a folder into one line."""
     try:
         yield

@@ -1,0 +1,81 @@
+"""`benchmarks.run` with measurements that take as long as a fake says and no PyTorch, for tests that kill it.
+
+Run as `python -m tests.benchmarks.fake_run ARGUMENTS...`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import time
+import types
+from typing import Any
+
+from benchmarks import engine, run, worker
+from benchmarks.records import Case, Measurement
+
+SECONDS = 0.02
+
+
+def measure(_memory: dict[str, Any], case: Case) -> tuple[Measurement, ...]:
+    """The fake: each metric fails in a way of its own for some model."""
+    fate = FATES.get(case.model) if case.metric == "params" else None
+    if fate:
+        fate()
+    time.sleep(SECONDS)
+    return (Measurement(name="param_count", value=len(case.model), unit="count"),)
+
+
+def _kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _segfault() -> None:
+    ctypes.string_at(0)
+
+
+def _exit() -> None:
+    os._exit(3)
+
+
+def _hang() -> None:
+    time.sleep(60)
+
+
+def _raise() -> None:
+    raise RuntimeError("it does not\nwork")
+
+
+def _exhaust() -> None:
+    raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried to ...")
+
+
+FATES = {
+    "vgg11": _kill,
+    "vgg13": _segfault,
+    "vgg16": _exit,
+    "vgg19": _hang,
+    "resnet34": _raise,
+    "resnet152": _exhaust,
+}
+
+
+def publish(*_arguments: object, **_options: object) -> None:
+    """Writes no report."""
+
+
+def fake() -> None:
+    """Puts the fakes in place."""
+    worker.PRELOAD = ()
+    worker.describe_torch = lambda timeout: {}
+    engine.measure = measure
+    sys.modules["benchmarks.publish"] = types.SimpleNamespace(publish=publish)  # type: ignore[assignment]
+
+
+if __name__ == "__main__":
+    from tests.benchmarks import fake_run
+
+    fake_run.fake()
+    sys.exit(run.main())
