@@ -38,6 +38,10 @@ def preprocessing(model_or_spec: Classifier | ModelSpec | str, *, train: bool = 
     if train:
         steps.append(v2.RandomResizedCrop(spec.input.size, interpolation=interpolation, antialias=True))
         steps.append(v2.RandomHorizontalFlip())
+    elif spec.input.rounding == "keras":
+        from zoo.resizing import ResizedCenterCrop
+
+        steps.append(ResizedCenterCrop(spec.input.resize, spec.input.size, interpolation))
     else:
         steps.append(v2.Resize(spec.input.resize, interpolation=interpolation, antialias=True))
         steps.append(v2.CenterCrop(spec.input.size))

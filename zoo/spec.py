@@ -34,6 +34,8 @@ class Input:
         mean: per-channel mean subtracted after scaling to [0, 1].
         std: per-channel divisor applied after the mean.
         interpolation: `bilinear` or `bicubic`, antialiased.
+        rounding: whose arithmetic places the crop: `torchvision` rounds the longer side down and half margins to even,
+            `keras` rounds the longer side and takes margins down.
         min_size: smallest height and width in pixels that leave the last feature map at least 1x1.
     """
 
@@ -43,6 +45,7 @@ class Input:
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
     interpolation: str = "bilinear"
+    rounding: str = "torchvision"
     min_size: int = 32
 
 

@@ -105,7 +105,7 @@ _PRINTED = {
     "slim": ("TF-Slim mobilenet_v1.md, the checkpoint before its conversion to Keras", "single image crop"),
 }
 # a central crop of 87.5 %, as TF-Slim evaluates: 256 to 224
-_KERAS_INPUT = Input(size=224, resize=256, mean=_HALF, std=_HALF)
+_KERAS_INPUT = Input(size=224, resize=256, mean=_HALF, std=_HALF, rounding="keras")
 
 
 def _keras_mobilenet(width: float, resolution: int, top1: float, top5: float, printed: str) -> Weights:

@@ -97,4 +97,6 @@ def _input(fields: Mapping[str, Any]) -> Input:
         raise ValueError(f"means and deviations must be numbers, deviations not 0: {scales}")
     if images.interpolation not in ("bilinear", "bicubic"):
         raise ValueError(f"unknown interpolation {images.interpolation!r}")
+    if images.rounding not in ("torchvision", "keras"):
+        raise ValueError(f"unknown rounding {images.rounding!r}")
     return images
