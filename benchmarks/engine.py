@@ -96,11 +96,24 @@ def plan(options: Options) -> tuple[Case, ...]:
 
 
 def plan_study(study: Study, options: Options) -> tuple[Case, ...]:
-    """The cases of a study under the given conditions, for every one of its seeds."""
+    """The cases of a study under the given conditions; dear metrics only where they are asked, tables always."""
     cases: dict[Case, None] = {}
-    for seed in study.seeds:
-        asked = dataclasses.replace(options, models=study.models, metrics=study.metrics, seed=options.seed + seed)
-        cases |= dict.fromkeys(plan(asked))
+    for part in study.parts:
+        for seed, metric in itertools.product(part.seeds, part.metrics):
+            if METRICS[metric].shares_process:  # a count: at the size the paper counts at
+                asked = dataclasses.replace(options, models=part.models, metrics=(metric,), img_size=0)
+            elif metric in options.metrics:
+                asked = dataclasses.replace(
+                    options,
+                    models=part.models,
+                    metrics=(metric,),
+                    seed=options.seed + seed,
+                    img_size=part.img_size or options.img_size,
+                    settings={**options.settings, **dict(part.settings)},
+                )
+            else:
+                continue
+            cases |= dict.fromkeys(plan(asked))
     return tuple(cases)
 
 

@@ -6,6 +6,7 @@ those of convolutions and linear layers, for one image; FLOPs = 2 x multiply-add
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -123,7 +124,8 @@ def layers(model: str | ModelSpec, *, img_size: int = 0, num_classes: int = 1000
     return _run(spec, img_size or spec.input.size, num_classes)[1]
 
 
-def _run(spec: ModelSpec, img_size: int, num_classes: int) -> tuple[dict[str, tuple[int, ...]], tuple[Layer, ...]]:
+@functools.lru_cache(maxsize=1)  # the rows of a model and its layers are usually asked for together
+def _run(spec: ModelSpec, img_size: int, num_classes: int) -> tuple[Mapping[str, tuple[int, ...]], tuple[Layer, ...]]:
     """Output size by row, and all layers with their costs."""
     model = build(spec, num_classes=num_classes, in_channels=spec.input.channels).eval()
     named = {**dict(model.features.named_children()), **{f"head.{n}": m for n, m in model.head.named_children()}}
@@ -162,7 +164,7 @@ def _run(spec: ModelSpec, img_size: int, num_classes: int) -> tuple[dict[str, tu
         for path, layer in module.named_modules()
         if isinstance(layer, (nn.Conv2d, nn.Linear, nn.BatchNorm2d))
     ]
-    return outputs, tuple(found)
+    return MappingProxyType(outputs), tuple(found)
 
 
 def kind_of(layer: nn.Conv2d | nn.Linear | nn.BatchNorm2d) -> str:

@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from benchmarks.metrics import accuracy, activations, latency, layers, memory, mult_adds, params, throughput
+from benchmarks.metrics import accuracy, activations, latency, layers, memory, mult_adds, params, rows, throughput
 
 __all__ = ["METRICS"]
 
@@ -13,6 +13,7 @@ METRICS = MappingProxyType(
             params.METRIC,
             mult_adds.METRIC,
             activations.METRIC,
+            rows.METRIC,
             memory.METRIC,
             layers.METRIC,
             latency.METRIC,

@@ -3,8 +3,42 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from benchmarks.studies import (
+    alexnet_parameters,
+    fc_vs_1x1,
+    inception_module,
+    mobilenet_grid,
+    mobilenet_resolution,
+    mobilenet_shallow,
+    mobilenet_width,
+    nin_to_googlenet,
+    residual,
+    separable,
+    vgg_depth,
+    xception_block,
+    xception_vs_inception,
+)
 from benchmarks.studies.study import Study
 
 __all__ = ["STUDIES"]
 
-STUDIES: Mapping[str, Study] = MappingProxyType({study.name: study for study in ()})
+STUDIES: Mapping[str, Study] = MappingProxyType(
+    {
+        module.STUDY.name: module.STUDY
+        for module in (
+            alexnet_parameters,
+            fc_vs_1x1,
+            vgg_depth,
+            nin_to_googlenet,
+            inception_module,
+            residual,
+            separable,
+            mobilenet_width,
+            mobilenet_resolution,
+            mobilenet_grid,
+            mobilenet_shallow,
+            xception_vs_inception,
+            xception_block,
+        )
+    }
+)

@@ -1,0 +1,56 @@
+"""The paper's table of a network: parameters, filter weights and multiply-adds by row and by kind of layer.
+
+Nothing is timed and nothing is allocated; for time by row see `benchmarks.metrics.layers`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.metrics.metric import Metric
+from benchmarks.records import Measurement
+from zoo.table import layers, rows
+
+if TYPE_CHECKING:
+    from benchmarks.metrics.subject import Subject
+
+__all__ = ["METRIC"]
+
+
+def measure(subject: Subject) -> tuple[Measurement, ...]:
+    """The number of rows; the rows themselves, and the sums over kinds of layers, are its details."""
+    table = rows(subject.spec, img_size=subject.img_size)
+    kinds: dict[str, dict[str, int]] = {}
+    for layer in layers(subject.spec, img_size=subject.img_size):
+        sums = kinds.setdefault(layer.kind, {"weights": 0, "biases": 0, "mult_adds": 0})
+        sums["weights"] += layer.weights
+        sums["biases"] += layer.biases
+        sums["mult_adds"] += layer.mult_adds
+    found = [
+        {
+            "name": row.name,
+            "output": list(row.output),
+            "params": row.params,
+            "weights": row.weights,
+            "mult_adds": row.mult_adds,
+        }
+        for row in table
+    ]
+    return (
+        Measurement(
+            name="rows",
+            value=len(found),
+            unit="count",
+            method="shapes on the meta device",
+            details={"rows": found, "kinds": kinds},
+        ),
+    )
+
+
+METRIC = Metric(
+    name="rows",
+    title="parameters and multiply-adds by row of the paper's table",
+    depends_on=("img_size",),
+    measure=measure,
+    shares_process=True,
+)

@@ -1,0 +1,161 @@
+"""Judges of claims: each makes a function of the evidence that returns a verdict.
+
+A claim about accuracy gets its verdict only when the mean difference over seeds clears its own 95 % interval (Student's
+t on differences paired by seed); else it is too noisy, and the verdict says how many seeds more it would take.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+
+from benchmarks.statistics import ratio_interval, round_medians
+from benchmarks.studies.evidence import Evidence, mean_of, quantile
+from benchmarks.studies.study import Arm, Published, Verdict
+
+__all__ = [
+    "as_accurate",
+    "figures_agree",
+    "holds",
+    "judge_differences",
+    "latency_ratio",
+    "less_accurate",
+    "more_accurate",
+    "no_slower",
+    "seeds_needed",
+]
+
+Judge = Callable[[Evidence], Verdict]
+MOST_SEEDS = 1000
+
+
+def figures_agree(*figures: Published) -> Judge:
+    """Every printed figure follows from the architecture, but for those owned up to as slips."""
+
+    def judge(evidence: Evidence) -> Verdict:
+        counted = [(figure, figure.counted(evidence)) for figure in figures]
+        missing = [figure.what for figure, value in counted if value is None]
+        if missing:
+            return Verdict(status="open", words=f"not counted yet: {', '.join(missing)}")
+        wrong = [figure for figure, value in counted if value is not None and figure.agreement(value) == "differs"]
+        unowned = [figure for figure in wrong if not figure.slip]
+        right = len(figures) - len(wrong)
+        if unowned:
+            names = ", ".join(figure.what for figure in unowned)
+            return Verdict(status="contradicted", words=f"{right} of {len(figures)} agree; not {names}")
+        if wrong:
+            slips = "the other is a slip in print" if len(wrong) == 1 else f"the other {len(wrong)} are slips in print"
+            return Verdict(status="supported", words=f"{right} of {len(figures)} agree; {slips}, named below")
+        return Verdict(status="supported", words=f"all {len(figures)} agree")
+
+    return judge
+
+
+def holds(test: Callable[[Evidence], tuple[bool, str] | None]) -> Judge:
+    """A statement about counted figures: true or not, and the figures in words; None where one is missing."""
+
+    def judge(evidence: Evidence) -> Verdict:
+        found = test(evidence)
+        if found is None:
+            return Verdict(status="open", words="not counted yet")
+        true, words = found
+        return Verdict(status="supported" if true else "contradicted", words=words)
+
+    return judge
+
+
+def more_accurate(left: str, right: str, *, by: float = 0.0) -> Judge:
+    """Top-1 of arm `left` exceeds that of arm `right` by more than `by`; a negative `by` allows it to fall short."""
+
+    def judge(evidence: Evidence) -> Verdict:
+        arms = evidence.study.by_title
+        return judge_differences(evidence.differences(arms[left], arms[right]), by=by)
+
+    return judge
+
+
+def less_accurate(left: str, right: str) -> Judge:
+    """Top-1 of arm `left` is below that of arm `right`."""
+    return more_accurate(right, left)
+
+
+def judge_differences(differences: list[float], *, by: float = 0.0) -> Verdict:
+    """The verdict on "the mean difference exceeds `by`", from one difference a seed."""
+    if len(differences) < 2:
+        seeds = f"{len(differences)} seed" + ("s" if len(differences) != 1 else "")
+        return Verdict(status="open", words=f"trained under equal conditions with {seeds}; at least 2 are needed")
+    mean = mean_of(differences)
+    low, high = mean.low or 0.0, mean.high or 0.0
+    words = f"{_points(mean.value)} points of top-1 ({_points(low)} to {_points(high)}, {mean.count} seeds)"
+    if by:
+        words += f", against {_points(by)}"
+    if low > by:
+        return Verdict(status="supported", words=words)
+    if high < by:
+        return Verdict(status="contradicted", words=words)
+    needed = seeds_needed(mean.value - by, statistics.stdev(differences))
+    if needed is None:
+        return Verdict(
+            status="too noisy", words=f"{words}; not even {MOST_SEEDS} seeds would settle so small a difference"
+        )
+    more = max(needed - len(differences), 1)
+    return Verdict(status="too noisy", words=f"{words}; about {more} seeds more would settle it", more_seeds=more)
+
+
+def as_accurate(left: str, right: str, *, within: float) -> Judge:
+    """Top-1 of the two arms differs by less than `within`, whichever is ahead."""
+
+    def judge(evidence: Evidence) -> Verdict:
+        arms = evidence.study.by_title
+        differences = evidence.differences(arms[left], arms[right])
+        above = judge_differences(differences, by=-within)
+        below = judge_differences([-difference for difference in differences], by=-within)
+        if above.status == below.status == "supported":
+            return above
+        return next(
+            verdict
+            for status in ("open", "contradicted", "too noisy")
+            for verdict in (above, below)
+            if verdict.status == status
+        )
+
+    return judge
+
+
+def seeds_needed(difference: float, deviation: float) -> int | None:
+    """Seeds whose 95 % interval would clear a difference of this size, were it the true one; None beyond MOST_SEEDS."""
+    for count in range(2, MOST_SEEDS + 1):
+        if quantile(count - 1) * deviation / count**0.5 < abs(difference):
+            return count
+    return None
+
+
+def no_slower(left: str, right: str) -> Judge:
+    """Arm `left` takes no longer than arm `right`, by the interval of their ratio over common rounds."""
+
+    def judge(evidence: Evidence) -> Verdict:
+        arms = evidence.study.by_title
+        ratio = latency_ratio(evidence, arms[left], arms[right])
+        if ratio is None:
+            return Verdict(status="open", words="not timed in common rounds yet")
+        value, low, high = ratio
+        words = f"{value:.2f} times as long ({low:.2f} to {high:.2f})"
+        if low > 1:
+            return Verdict(status="contradicted", words=words)
+        return Verdict(status="supported" if high <= 1 else "too noisy", words=words)
+
+    return judge
+
+
+def latency_ratio(evidence: Evidence, left: Arm, right: Arm) -> tuple[float, float, float] | None:
+    """Latency of `left` over that of `right`, and its 95 % interval."""
+    one, other = evidence.latency(left.model), evidence.latency(right.model)
+    if not one or not other:
+        return None
+    above, below = round_medians(one[-1].samples, one[-1].rounds), round_medians(other[-1].samples, other[-1].rounds)
+    found = ratio_interval(above, below)
+    return None if found is None else (found.value, found.low, found.high)
+
+
+def _points(fraction: float) -> str:
+    return f"{100 * fraction:+.2f}"

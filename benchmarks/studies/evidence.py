@@ -1,0 +1,187 @@
+"""What records say about the arms of a study, ready to be asked. Reads records only and never imports PyTorch."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import zoo
+from benchmarks.records import Measurement, Record
+from benchmarks.studies.study import Arm, Study
+
+__all__ = ["Evidence", "Mean", "mean_of", "quantile"]
+
+Conditions = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """The mean of some seeds and its 95 % interval; without a second seed there is none."""
+
+    value: float
+    low: float | None
+    high: float | None
+    count: int
+
+
+class Evidence:
+    """The usable records of a study.
+
+    Args:
+        study: the arms.
+        records: of one machine; those that are not ok are passed over.
+    """
+
+    def __init__(self, study: Study, records: Iterable[Record]) -> None:
+        self.study = study
+        self.records = [record for record in records if record.status == "ok"]
+
+    @cached_property
+    def _tables(self) -> Mapping[str, Measurement]:
+        """The table of each model at its own image size."""
+        found = {}
+        for record in self.records:
+            measurement = record.find("rows") if record.case.metric == "rows" else None
+            if measurement is not None and record.case.img_size == zoo.spec(record.case.model).input.size:
+                found[record.case.model] = measurement
+        return found
+
+    def rows(self, model: str) -> Mapping[str, Mapping[str, Any]] | None:
+        """The rows of a model's table by name: output, params, weights, mult_adds."""
+        table = self._tables.get(zoo.spec(model).label)
+        return None if table is None else {row["name"]: row for row in table.details["rows"]}
+
+    def kinds(self, model: str) -> Mapping[str, Mapping[str, int]] | None:
+        """Sums over the kinds of layers of a model: weights, biases, mult_adds."""
+        table = self._tables.get(zoo.spec(model).label)
+        return None if table is None else table.details["kinds"]
+
+    def params(self, model: str, *rows: str) -> int | None:
+        """Learnable parameters of a model, or of some of its rows."""
+        return self._sum("params", model, rows)
+
+    def weights(self, model: str, *rows: str) -> int | None:
+        """Filter weights of a model, or of some of its rows, without biases and norms."""
+        return self._sum("weights", model, rows)
+
+    def mult_adds(self, model: str, *rows: str) -> int | None:
+        """Multiply-adds of one image, or of some rows."""
+        return self._sum("mult_adds", model, rows)
+
+    def _sum(self, quantity: str, model: str, names: tuple[str, ...]) -> int | None:
+        rows = self.rows(model)
+        return (
+            None
+            if rows is None
+            else sum(int(row[quantity]) for name, row in rows.items() if name in names or not names)
+        )
+
+    def trainings(self, arm: Arm) -> dict[Conditions, dict[int, Record]]:
+        """The trainings of an arm: conditions, then seed. Conditions of two arms are equal where they compare."""
+        found: dict[Conditions, dict[int, Record]] = defaultdict(dict)
+        for record in self.records:
+            case = record.case
+            if case.metric != "accuracy" or case.weights or case.model != zoo.spec(arm.model).label:
+                continue
+            if arm.img_size not in (0, case.img_size) or not set(arm.settings) <= set(case.settings):
+                continue
+            others = tuple(sorted(set(case.settings) - set(arm.settings)))
+            if {name for name, _ in others} & self._varied:
+                continue  # the recipe of another arm
+            size = 0 if arm.img_size else case.img_size
+            key = (
+                case.dataset,
+                case.data_dir,
+                case.epochs,
+                case.train_images,
+                case.precision,
+                case.device,
+                size,
+                others,
+            )
+            found[key][case.seed] = record
+        return dict(found)
+
+    @cached_property
+    def _varied(self) -> set[str]:
+        return {name for arm in self.study.arms for name, _ in arm.settings}
+
+    def accuracy(self, arm: Arm) -> Mean | None:
+        """Top-1 over the seeds of the most thorough training; None if the arm was never trained."""
+        trainings = self.trainings(arm)
+        if not trainings:
+            return None
+        return mean_of([_top1(record) for record in trainings[max(trainings, key=self._thoroughness)].values()])
+
+    def differences(self, left: Arm, right: Arm) -> list[float]:
+        """Top-1 of `left` minus that of `right`, seed by seed, under the conditions with the most training."""
+        one, other = self.trainings(left), self.trainings(right)
+        common = [key for key in one if key in other and one[key].keys() & other[key].keys()]
+        if not common:
+            return []
+        key = max(common, key=self._thoroughness)
+        return [_top1(one[key][seed]) - _top1(other[key][seed]) for seed in sorted(one[key].keys() & other[key].keys())]
+
+    def curves(self, arm: Arm) -> list[list[tuple[float, float, float]]]:
+        """Epoch, training error and test error of each seed."""
+        trainings = self.trainings(arm)
+        if not trainings:
+            return []
+        found = []
+        for record in trainings[max(trainings, key=self._thoroughness)].values():
+            top1 = record.find("top1")
+            points = top1.details.get("curve", ()) if top1 is not None else ()
+            found.append([(point["epoch"], 1 - point["train_top1"], 1 - point["top1"]) for point in points])
+        return [curve for curve in found if curve]
+
+    def _thoroughness(self, conditions: Conditions) -> tuple[int, int]:
+        """Images seen in training, then the number of arms trained so."""
+        epochs, train_images = conditions[2], conditions[3]
+        seen = epochs * train_images if isinstance(epochs, int) and isinstance(train_images, int) else 0
+        return seen, sum(conditions in self.trainings(arm) for arm in self.study.arms)
+
+    def latency(self, model: str) -> list[Measurement]:
+        """What was timed of a model, batch by batch."""
+        label = zoo.spec(model).label
+        found = [
+            record.find("latency_s")
+            for record in self.records
+            if record.case.metric == "latency" and record.case.model == label
+        ]
+        return [measurement for measurement in found if measurement is not None]
+
+    def training_records(self) -> list[Record]:
+        """Every training an arm's figure comes from."""
+        found = []
+        for arm in self.study.arms:
+            trainings = self.trainings(arm)
+            if trainings:
+                found += list(trainings[max(trainings, key=self._thoroughness)].values())
+        return found
+
+
+def mean_of(values: list[float]) -> Mean:
+    """The mean and its 95 % interval under Student's t."""
+    mean = statistics.fmean(values)
+    if len(values) < 2:
+        return Mean(mean, None, None, len(values))
+    half = quantile(len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5
+    return Mean(mean, mean - half, mean + half, len(values))
+
+
+def quantile(freedom: int) -> float:
+    """Student's t for a two-sided 95 % interval."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, freedom))
+
+
+def _top1(record: Record) -> float:
+    value = record.value("top1")
+    if value is None:
+        raise ValueError(f"a record of accuracy without top1: {record.case}")
+    return value

@@ -1,0 +1,206 @@
+"""The page of a study: records in, Markdown and pictures out. Never imports PyTorch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from benchmarks.files import replace_file
+from benchmarks.records import Case, Environment, Record
+from benchmarks.studies.evidence import Evidence, Mean
+from benchmarks.studies.study import Claim, Published, Study, Verdict
+from benchmarks.studies.views import data_of, published_top1
+
+__all__ = ["answer", "verdicts", "write_page"]
+
+STATUSES = ("supported", "contradicted", "too noisy", "open")
+
+
+def write_page(study: Study, records: Iterable[Record], environment: Environment, folder: Path) -> Path:
+    """Writes `studies/NAME.md` and its pictures under the report's folder; returns the page's path.
+
+    Args:
+        records: of one machine; what the study does not ask for is passed over.
+        folder: the report's folder.
+    """
+    records = list(records)
+    evidence = Evidence(study, records)
+    page = folder / "studies" / f"{study.name}.md"
+    pictures = _draw(study, evidence, page.parent / "figures")
+    sections = [
+        f"# {study.question}",
+        answer(study, evidence),
+        f"Source: {study.source}. Run it with `{command(study)}`.",
+        *pictures[:1],
+        _table(study, evidence),
+        _claims(study, evidence),
+        _figures(study, evidence),
+        *pictures[1:],
+        _conditions(study, evidence, records, environment),
+    ]
+    page.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(page, "\n\n".join(filter(None, sections)) + "\n")
+    return page
+
+
+def command(study: Study) -> str:
+    """What a person types to run the study; what is done already is not done again."""
+    return f"python -m benchmarks.run --studies {study.name}"
+
+
+def verdicts(study: Study, evidence: Evidence) -> list[tuple[Claim, Verdict]]:
+    """Every claim with its verdict."""
+    return [(claim, claim.judge(evidence)) for claim in study.claims]
+
+
+def answer(study: Study, evidence: Evidence) -> str:
+    """The first line: what counting answers, then how the claims fared."""
+    judged = verdicts(study, evidence)
+    counts = Counter(verdict.status for _, verdict in judged)
+    tally = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
+    lead = study.answer(evidence) or "Not counted yet."
+    trained = [(claim, verdict) for claim, verdict in judged if verdict.status in ("supported", "contradicted")]
+    clear = [f"{claim.text} ({verdict.status})" for claim, verdict in trained if "points of top-1" in verdict.words]
+    found = f" Trained here: {'; '.join(clear)}." if clear else ""
+    return f"**{lead}**{found} Of {len(judged)} claims: {tally}."
+
+
+def _table(study: Study, evidence: Evidence) -> str:
+    """The arms: counted, measured and published side by side."""
+    timed = [arm for arm in study.arms if evidence.latency(arm.model)]
+    header = ["variant", "model", "parameters, M", "multiply-adds, G"]
+    header += (
+        ["top-1 measured, % (95 %)"] if any(arm.trained for arm in study.arms) and "accuracy" in study.metrics else []
+    )
+    header += ["latency, ms"] if timed else []
+    header += ["top-1 printed, ImageNet, %"]
+    notes: dict[str, int] = {}
+    lines = []
+    for arm in study.arms:
+        params, mult_adds = evidence.params(arm.model), evidence.mult_adds(arm.model)
+        line = [
+            arm.title,
+            f"`{arm.model}`",
+            "open" if params is None else f"{params / 1e6:,.2f}",
+            "open" if mult_adds is None else f"{mult_adds / 1e9:,.3f}",
+        ]
+        if "top-1 measured, % (95 %)" in header:
+            line.append(_measured(evidence.accuracy(arm)) if arm.trained else "not trained")
+        if timed:
+            found = evidence.latency(arm.model)
+            line.append(f"{1e3 * found[-1].value:.2f}" if found else "open")
+        printed = published_top1(arm)
+        if printed is None:
+            line.append("")
+        else:
+            number = notes.setdefault(printed[1], len(notes) + 1)
+            line.append(f"{100 * printed[0]:.1f} [{number}]")
+        lines.append(line)
+    sources = "\n".join(f"[{number}] {source}  " for source, number in notes.items())
+    return "\n\n".join(filter(None, ["## The variants", _markdown(header, lines), sources]))
+
+
+def _measured(mean: Mean | None) -> str:
+    if mean is None:
+        return "open"
+    if mean.low is None or mean.high is None:
+        return f"{100 * mean.value:.1f} (1 seed)"
+    return f"{100 * mean.value:.1f} ({100 * mean.low:.1f} to {100 * mean.high:.1f}, {mean.count} seeds)"
+
+
+def _claims(study: Study, evidence: Evidence) -> str:
+    judged = verdicts(study, evidence)
+    lines = [[claim.text, claim.source, f"**{verdict.status}**", verdict.words] for claim, verdict in judged]
+    text = ["## The claims", _markdown(["claim", "source", "verdict", "evidence"], lines)]
+    if any(verdict.status == "open" for _, verdict in judged):
+        text.append(f"Open claims are closed by `{command(study)}`, which goes on from the records there are.")
+    if "accuracy" in study.metrics:
+        text.append(
+            "A claim about accuracy is judged by the mean difference over seeds, paired by seed: it is supported or "
+            "contradicted only if the 95 % interval (Student's t) clears the claim, and too noisy otherwise."
+        )
+    return "\n\n".join(text)
+
+
+def _figures(study: Study, evidence: Evidence) -> str:
+    if not study.published:
+        return ""
+    lines = [_figure_line(figure, evidence) for figure in study.published]
+    table = _markdown(["quantity", "printed in", "printed", "counted", ""], lines)
+    return f"## Printed figures, counted again\n\n{table}"
+
+
+def _figure_line(figure: Published, evidence: Evidence) -> list[str]:
+    counted = figure.counted(evidence)
+    unit = {"": "", "%": " %", "MiB": " MiB"}.get(figure.unit, f" {figure.unit}")
+    if counted is None:
+        return [figure.what, figure.where, f"{figure.printed}{unit}", "open", ""]
+    exact = f"{100 * counted:.2f} %" if figure.unit == "%" else f"{counted:,.2f}".removesuffix(".00")
+    agreement = figure.agreement(counted)
+    words = {"equal": "agrees", "cut": "agrees (digits cut, not rounded)", "differs": figure.slip or "differs"}[
+        agreement
+    ]
+    note = f"slip: {words}" if agreement == "differs" and figure.slip else words
+    return [figure.what, figure.where, f"{figure.printed}{unit}", exact, note]
+
+
+def _draw(study: Study, evidence: Evidence, folder: Path) -> list[str]:
+    """Draws what there are records for; the Markdown of each picture."""
+    wanted = [(picture, data_of(picture, evidence)) for picture in study.pictures]
+    found = [(picture, data) for picture, data in wanted if data is not None]
+    if not found:
+        return []
+    from benchmarks.report.figures import render
+    from benchmarks.studies.pictures import DRAW
+
+    folder.mkdir(parents=True, exist_ok=True)
+    blocks = []
+    for picture, data in found:
+        name = f"{study.name}_{picture.kind}"
+        svg, png = render(DRAW[picture.kind], data)
+        replace_file(folder / f"{name}.svg", svg)
+        replace_file(folder / f"{name}.png", png)
+        blocks.append(f"![{picture.caption}](figures/{name}.svg)\n\n{picture.caption}")
+    return blocks
+
+
+def _conditions(study: Study, evidence: Evidence, records: Sequence[Record], environment: Environment) -> str:
+    """How it was measured, what failed, on which machine."""
+    lines = ["## How it was measured"]
+    lines += [f"- {note}" for note in study.notes]
+    lines.append("- Parameters and multiply-adds are counted on the network's shapes, at the size its paper counts at.")
+    trainings = evidence.training_records()
+    recipes = dict.fromkeys(_recipe(record) for record in trainings)
+    lines += [f"- Trained: {recipe}" for recipe in recipes if recipe]
+    sets = dict.fromkeys(
+        f"{record.case.dataset}, {record.case.train_images:,} training images, {record.case.epochs} epochs"
+        for record in trainings
+    )
+    lines += [f"- Data set: {line}." for line in sets]
+    failed = [record for record in records if record.status not in ("ok", "skipped") and _belongs(study, record.case)]
+    lines += [
+        f"- {record.status}: {record.case.metric} of `{record.case.model}`, seed {record.case.seed}: {record.reason}"
+        for record in failed
+    ]
+    machine = ", ".join(
+        f"{name} {value}" for name, value in environment.machine.items() if isinstance(value, (str, int))
+    )
+    lines.append(f"- Machine: {machine or 'unknown'}.")
+    return "\n".join([lines[0], "", *lines[1:]])
+
+
+def _recipe(record: Record) -> str:
+    top1 = record.find("top1")
+    return "" if top1 is None else str(top1.details.get("recipe_text", ""))
+
+
+def _belongs(study: Study, case: Case) -> bool:
+    return case.metric in ("rows", *study.metrics) and any(case.model == arm.model for arm in study.arms)
+
+
+def _markdown(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    rows = [header, ["---"] * len(header), *lines]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rows
+    )
