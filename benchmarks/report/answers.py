@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks.report.findings import Estimate, apart, best
 from benchmarks.report.overview import Overview
+from benchmarks.report.tables import REFERENCE
 from benchmarks.report.words import condition_in_words, count_of, dataset_title, enumerate_words, markdown, number
 
 __all__ = ["answers", "indistinguishable_neighbours"]
@@ -49,10 +50,10 @@ def _fastest(overview: Overview) -> str | None:
     if not estimates or overview.condition is None:
         return None
     first, ties = best(estimates, more=False)
-    relative = overview.table["rel_speed"].get(first.model)
+    relative = overview.figure(first.model, "rel_speed")
     against = ""
-    if relative is not None and relative == relative and first.model != "resnet50":
-        against = f", {number(float(relative), 2)} times as fast as resnet50"
+    if relative is not None and first.model != REFERENCE:
+        against = f", {number(relative, 2)} times as fast as {REFERENCE}"
     images = overview.condition.batch_size
     return (
         f"**Fastest here:** {_name(first)} with {_milliseconds(first)} for {count_of(images, 'image')}{against}"

@@ -45,6 +45,11 @@ class Overview:
                 found.append(estimate(model, measurement, record))
         return found
 
+    def figure(self, model: str, column: str) -> float | None:
+        """A cell of the table, or None where it is empty."""
+        value = self.table.at[model, column]
+        return None if pd.isna(value) else float(value)
+
     def measurements(self, metric: str, name: str) -> dict[str, Measurement]:
         """The same as whole measurements, by model."""
         found = {model: self.models[model].find(metric, name) for model in self.table.index}

@@ -464,15 +464,17 @@ def _other_counters(overview: Overview) -> str:
         extra = {name: count for name, count in operators.items() if name not in ("conv", "linear") and count}
         agreed = enumerate_words(sorted(map(str, measurement.details.get("counts", {}))))
         text = f" {agreed} agree on them." if agreed else ""
-        added = enumerate_words([f"{markdown(str(name))} {number(count / 1e6)} M" for name, count in extra.items()])
+        added = enumerate_words([f"{markdown(str(name))} {number(count / 1e6, 4)} M" for name, count in extra.items()])
         text += (
-            f" fvcore adds other operators: for {markdown(model)}, {number(measurement.value / 1e6)} M become "
-            f"{number(sum(operators.values()) / 1e6)} M ({added})"
+            f" fvcore adds other operators: for {markdown(model)}, {number(measurement.value / 1e6, 4)} M become "
+            f"{number(sum(operators.values()) / 1e6, 4)} M ({added})"
             if extra
             else f" For {markdown(model)} fvcore adds nothing"
         )
         whole = others.get("torchinfo_total")
-        return text + (f"; torchinfo, which counts biases and norms, prints {number(whole / 1e6)} M." if whole else ".")
+        return text + (
+            f"; torchinfo, which counts biases and norms, prints {number(whole / 1e6, 4)} M." if whole else "."
+        )
     return ""
 
 

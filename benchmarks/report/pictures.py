@@ -97,8 +97,7 @@ def latency_bars(overview: Overview) -> Picture | None:
     if not points or overview.condition is None:
         return None
     for point in points:
-        relative = overview.table.loc[point["model"], "rel_speed"]
-        point["relative"] = float(relative) if relative == relative and relative is not None else None
+        point["relative"] = overview.figure(point["model"], "rel_speed")
     span = number(points[-1]["x"] / points[0]["x"])
     return Picture(
         name="latency",
@@ -235,15 +234,16 @@ def _points(overview: Overview, x: str, y: str | None = None) -> list[dict[str, 
     columns = {"x": x} | ({"y": y} if y else {})
     table = overview.table.dropna(subset=list(columns.values())).head(MOST_POINTS)
     points = []
-    for row in table.to_dict("records"):
-        point: dict[str, Any] = {"model": row["model"], "family": row["family"]}
-        if row["param_count"] == row["param_count"] and row["param_count"] is not None:
-            point["params"] = int(row["param_count"])
+    for model in table.index:
+        point: dict[str, Any] = {"model": model, "family": table.at[model, "family"]}
+        if (params := overview.figure(model, "param_count")) is not None:
+            point["params"] = params
         for axis, column in columns.items():
-            point[axis] = float(row[column])
+            point[axis] = overview.figure(model, column)
             for end in ("lo", "hi"):
-                bound = row.get(f"{column.removesuffix('_p50')}_ci95_{end}")
-                point[f"{axis}_{end}"] = float(bound) if bound == bound and bound is not None else point[axis]
+                bound = f"{column.removesuffix('_p50')}_ci95_{end}"
+                found = overview.figure(model, bound) if bound in table else None
+                point[f"{axis}_{end}"] = point[axis] if found is None else found
         points.append(point)
     return points
 
