@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.datasets.dataset import Batch, Opened, Split
-from zoo.lazy import nn, torch
+from zoo.lazy import blocks, classifier, nn, torch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,6 +31,7 @@ __all__ = [
     "Recipe",
     "TrainingFailed",
     "TrainingResult",
+    "depth",
     "evaluate",
     "keep_freed_memory",
     "train",
@@ -42,51 +43,59 @@ Progress = Callable[[int, int], None]  # images done, images in all
 
 
 class TrainingFailed(RuntimeError):
-    """The loss, the gradient or the logits are no longer finite; the message says when that happened."""
+    """The loss or the logits are no longer finite; the message says when that happened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """How every network is trained: AdamW, linear warm-up, then half a cosine down to 0.
+    """How every network is trained: Adam, linear warm-up, then half a cosine down to 0.
+
+    Papers start their weights at very different scales, and no one learning rate suits them all. So the rate of each
+    weight tensor is a fixed part of the root mean square it starts with: every layer changes by the same fraction a
+    step, whatever its initialisation (the layer-wise rates of LARS and LAMB, arXiv:1708.03888 and arXiv:1904.00962,
+    frozen at the start). Batch normalization does not care about the scale of the weights before it, and such
+    networks bear large steps; without it the changes of all layers add up, so that depth divides the step.
 
     Args:
         img_size: side of the square images in pixels; a network that takes no image so small gets its smallest.
         batch_size: images a step; what is left of an epoch below a full batch waits for the next shuffle.
         epochs: passes over the training images.
-        learning_rate: the highest, at the end of the warm-up.
-        beta1, beta2: decay of AdamW's running means of the gradient and its square.
-        weight_decay: AdamW's, on the weights of convolutions and linear layers only; norms and biases have none.
+        normalized_step: part of its initial root mean square by which a weight may change in a step at the highest
+            rate, in networks with batch normalization.
+        plain_step: the same for networks without, summed over the layers an image passes.
+        bias_rate: highest learning rate of biases, and of the scales and shifts of norms.
+        beta1, beta2: decay of Adam's running means of the gradient and its square.
         warmup: part of all steps in which the learning rate rises from 0.
-        clip_norm: the gradient is scaled down to this 2-norm where it is longer.
         label_smoothing: part of the target that is spread over all classes.
         mirror: flip each image left to right half of the time.
         auxiliary: train auxiliary classifiers where a network has them, as its paper does; they are gone afterwards.
     """
 
-    img_size: int = 64
-    batch_size: int = 16
-    epochs: int = 2
-    learning_rate: float = 1e-3
+    img_size: int = 40
+    batch_size: int = 20
+    epochs: int = 3
+    normalized_step: float = 0.05
+    plain_step: float = 0.24
+    bias_rate: float = 1e-3
     beta1: float = 0.9
-    beta2: float = 0.999
-    weight_decay: float = 0.01
+    beta2: float = 0.99
     warmup: float = 0.1
-    clip_norm: float = 1.0
     label_smoothing: float = 0.0
-    mirror: bool = True
+    mirror: bool = False
     auxiliary: bool = True
 
     @property
     def text(self) -> str:
         """The recipe in a few sentences, for the report."""
-        epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
         sentences = [
-            f"From scratch for {epochs} at {self.img_size}x{self.img_size} pixels (bilinear) in batches of "
-            f"{self.batch_size}, {'mirrored at random' if self.mirror else 'not augmented'}.",
-            f"AdamW (betas {self.beta1:g} and {self.beta2:g}), weight decay {self.weight_decay:g} on weights, none on "
-            "biases and norms.",
-            f"The learning rate rises to {self.learning_rate:g} in the first {self.warmup:.0%} of the steps and falls "
-            f"to 0 on a cosine; gradients are clipped to norm {self.clip_norm:g}.",
+            f"From scratch for {self.epochs} epochs at {self.img_size}x{self.img_size} pixels (bilinear; a network "
+            f"whose smallest image is larger gets that) in batches of {self.batch_size}, "
+            f"{'mirrored at random' if self.mirror else 'not augmented'}.",
+            f"Adam (betas {self.beta1:g} and {self.beta2:g}) with a rate for each weight tensor relative to the root "
+            f"mean square it starts with: {self.normalized_step:.0%} in networks with batch normalization, "
+            f"{self.plain_step:.0%} divided by the number of layers in networks without; {self.bias_rate:g} for biases "
+            "and norms; no weight decay.",
+            f"The rates rise from 0 in the first {self.warmup:.0%} of the steps and fall back to 0 on a cosine.",
             f"Cross-entropy{f', labels smoothed by {self.label_smoothing:g}' if self.label_smoothing else ''}; "
             + ("auxiliary classifiers, where the paper has them, count with its weight." if self.auxiliary else
                "no auxiliary classifiers."),
@@ -94,12 +103,12 @@ class Recipe:
         ]  # fmt: skip
         return " ".join(sentences)
 
-    def rate(self, step: int, steps: int) -> float:
-        """Learning rate of step 0, 1, ... of `steps`."""
+    def schedule(self, step: int, steps: int) -> float:
+        """Part of the highest learning rate that step 0, 1, ... of `steps` takes."""
         warm = max(1, round(self.warmup * steps))
         if step < warm:
-            return self.learning_rate * (step + 1) / warm
-        return self.learning_rate * (1 + math.cos(math.pi * (step - warm) / (steps - warm))) / 2
+            return (step + 1) / warm
+        return (1 + math.cos(math.pi * (step - warm) / (steps - warm))) / 2
 
 
 RECIPE = Recipe()
@@ -176,7 +185,7 @@ def train(
         on_progress: told after every step.
 
     Raises:
-        TrainingFailed: the loss or the gradient is no longer finite.
+        TrainingFailed: the loss is no longer finite.
     """
     if images.train is None:
         raise ValueError("this data set has no images to train on; it evaluates trained weights only")
@@ -200,12 +209,11 @@ def train(
                 mirrored = torch.rand(size, generator=random) < 0.5 if recipe.mirror else None
                 batch = images.train.batch(positions, mirrored=mirrored)
                 for group in optimizer.param_groups:
-                    group["lr"] = recipe.rate(step, steps)
+                    group["lr"] = group["peak"] * recipe.schedule(step, steps)
                 loss, right = _step(model, batch, optimizer, recipe, precision)
                 if not math.isfinite(loss):
                     raise TrainingFailed(
-                        f"training diverged: loss or gradient is {loss} at step {step + 1} of {steps} "
-                        f"(epoch {epoch + 1}, learning rate {recipe.rate(step, steps):.2g})"
+                        f"training diverged: the loss is {loss} at step {step + 1} of {steps} (epoch {epoch + 1})"
                     )
                 total_loss, correct = total_loss + loss, correct + right
                 if on_progress is not None:
@@ -247,9 +255,6 @@ def _step(
         loss = main + model.spec.auxiliary_weight * sum(others) if others else main
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    norm = nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
-    if not math.isfinite(norm.item()):
-        return norm.item(), 0
     optimizer.step()
     return main.item(), int((logits.argmax(1) == labels).sum())
 
@@ -312,13 +317,25 @@ def keep_freed_memory() -> bool:
     return all([libc.mallopt(name, value) == 1 for name, value in settings.items()])
 
 
-def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    parameters = list(model.parameters())
-    groups = [
-        {"params": [each for each in parameters if each.dim() > 1], "weight_decay": recipe.weight_decay},
-        {"params": [each for each in parameters if each.dim() <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(recipe.beta1, recipe.beta2), fused=True)
+def _optimizer(model: Classifier, recipe: Recipe) -> torch.optim.Optimizer:
+    normalized = any(isinstance(layer, nn.BatchNorm2d) for layer in model.modules())
+    step = recipe.normalized_step if normalized else recipe.plain_step / depth(model)
+    groups: list[dict[str, Any]] = []
+    for parameter in model.parameters():
+        is_weight = parameter.dim() > 1
+        rms = parameter.detach().square().mean().sqrt().item() if is_weight else 0.0
+        groups.append({"params": [parameter], "peak": step * rms if is_weight else recipe.bias_rate})
+    return torch.optim.Adam(groups, lr=0.0, betas=(recipe.beta1, recipe.beta2), fused=True)
+
+
+def depth(module: nn.Module) -> int:
+    """Convolutions and linear layers an image passes one after the other; of parallel branches the longest counts."""
+    if isinstance(module, (nn.Conv2d, nn.Linear)):
+        return 1
+    if isinstance(module, classifier.Classifier):
+        return depth(module.features) + depth(module.head)
+    parts = [depth(part) for part in module.children()]
+    return max(parts) if isinstance(module, blocks.Concat) else sum(parts)
 
 
 def _to(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -104,11 +105,16 @@ def _of_training(case: Case) -> tuple[Measurement, ...]:
 def _of_weights(case: Case) -> tuple[Measurement, ...]:
     """Tests trained weights as they are, with the preprocessing that belongs to them."""
     dataset = DATASETS[case.dataset]
-    model = zoo.create(case.model, weights=case.weights, num_classes=dataset.num_classes, device=case.device)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        model = zoo.create(case.model, weights=case.weights, num_classes=dataset.num_classes, device=case.device)
+    notes = tuple(str(warning.message) for warning in said)
+    if any("last layer is new" in note for note in notes):
+        raise ValueError(f"{case.weights} cannot tell the {dataset.num_classes} classes of {dataset.name}: {notes[0]}")
     preprocess = zoo.preprocessing(dataclasses.replace(model.spec, input=resized(model.spec.input, case.img_size)))
     images = dataset.open(case.data_dir, img_size=case.img_size, preprocess=preprocess)
     predictions = evaluate(model, images.test, precision=case.precision)
-    images = dataclasses.replace(images, notes=images.notes + label_order(predictions))
+    images = dataclasses.replace(images, notes=images.notes + notes + label_order(predictions))
     return _accuracy(predictions, images, {"preprocessing": str(preprocess)})
 
 
