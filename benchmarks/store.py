@@ -54,6 +54,8 @@ class Store:
             self._lock = (folder / ".lock").open("a")
         try:
             self._take(folder)
+            if self._path.exists() and not self._path.is_file():
+                raise StoreError(f"cannot use output folder {folder}: {RECORDS} is not a regular file")
             with _in_words(folder):
                 if fresh and self._path.exists():
                     self._path.replace(self._path.with_name(RECORDS + ".old"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -70,7 +70,7 @@ def summarize(case: Case, timing: Timing) -> tuple[Measurement, ...]:
     return tuple(measurements)
 
 
-def spread(samples: tuple[float, ...]) -> dict[str, object]:
+def spread(samples: tuple[float, ...]) -> dict[str, Any]:
     """How far the single calls lie apart; percentiles only from samples enough to know them."""
     low, median, high = (float(value) for value in np.quantile(samples, [0.25, 0.5, 0.75]))
     outside = outliers(samples)

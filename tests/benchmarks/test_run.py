@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -123,12 +124,25 @@ def test_a_second_run_is_refused_in_one_line(tmp_path: Path) -> None:
     assert "another run" in second.stderr and second.stderr.count("\n") == 1
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_ends_with_one_line(tmp_path: Path) -> None:
-    (tmp_path / RECORDS).symlink_to("/dev/full")
+def test_a_full_disk_ends_with_one_line_and_whole_records(tmp_path: Path) -> None:
+    def small_disk() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500))  # room for one or two records
+
+    arguments = ("--models", "resnet*", "--metrics", "params,mult_adds,activations", "--exclude", "resnet34,resnet152")
+    ended = subprocess.run(
+        command(tmp_path, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=120, preexec_fn=small_disk
+    )
+    assert ended.returncode == 1
+    assert "cannot write" in ended.stderr and "Traceback" not in ended.stderr
+    found = read_records(tmp_path / RECORDS)
+    assert found.records and not found.notices
+
+
+def test_records_that_are_no_file_end_with_one_line(tmp_path: Path) -> None:
+    (tmp_path / RECORDS).symlink_to(os.devnull)
     ended = run(tmp_path, "--models", "resnet18", "--metrics", "params")
     assert ended.returncode == 1
-    assert "Traceback" not in ended.stderr
+    assert "not a regular file" in ended.stderr and ended.stderr.count("\n") == 1
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
