@@ -69,7 +69,7 @@ def mcnemar(first: Record, second: Record) -> Paired:
     Raises:
         NotPaired: a record holds no answers, or they are to other images.
     """
-    from scipy.stats import binomtest  # type: ignore[attr-defined]
+    from scipy.stats import binomtest
 
     fingerprints, answers = zip(*(_answers(record) for record in (first, second)), strict=True)
     if fingerprints[0] != fingerprints[1]:

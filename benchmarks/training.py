@@ -87,8 +87,9 @@ class Recipe:
     @property
     def text(self) -> str:
         """The recipe in a few sentences, for the report."""
+        epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
         sentences = [
-            f"From scratch for {self.epochs} epochs at {self.img_size}x{self.img_size} pixels (bilinear; a network "
+            f"From scratch for {epochs} at {self.img_size}x{self.img_size} pixels (bilinear; a network "
             f"whose smallest image is larger gets that) in batches of {self.batch_size}, "
             f"{'mirrored at random' if self.mirror else 'not augmented'}.",
             f"Adam (betas {self.beta1:g} and {self.beta2:g}) with a rate for each weight tensor relative to the root "

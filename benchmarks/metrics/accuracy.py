@@ -148,7 +148,7 @@ def _accuracy(predictions: Predictions, images: Opened, details: Mapping[str, An
 
 def wilson(right: int, count: int) -> tuple[float, float, float]:
     """The fraction `right / count` and the ends of its 95 % Wilson interval."""
-    from scipy.stats import binomtest  # type: ignore[attr-defined]
+    from scipy.stats import binomtest
 
     interval = binomtest(right, count).proportion_ci(confidence_level=0.95, method="wilson")
     return right / count, float(interval.low), float(interval.high)
