@@ -63,7 +63,8 @@ def _names(model: classifier.Classifier) -> dict[str, str]:
     names = {}
     for path, leaf in parameters(model):
         leaves = NORM_NAMES if isinstance(model.get_submodule(path), nn.BatchNorm2d) else KERNEL_NAMES
-        names[f"{path}.{leaf}"] = renamed(path, rules) + leaves.get(leaf, leaf)
+        if leaf in leaves:  # Keras does not count the batches it has seen
+            names[f"{path}.{leaf}"] = renamed(path, rules) + leaves[leaf]
     return names
 
 

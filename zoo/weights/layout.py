@@ -33,7 +33,8 @@ class Layout:
     Args:
         source: the library's name, as in `Weights.source`.
         models: shell patterns of the registry names it has.
-        names: every key of a network's state here, and the key of the same tensor there; one to one.
+        names: the keys of a network's state here, and the key of the same tensor there; one to one. Only counts of
+            training steps may be left out.
         conventions: padding and epsilon that the library's networks have.
         to_ours: a tensor of theirs, by its name there, with its axes in PyTorch's order.
         to_theirs: the way back.

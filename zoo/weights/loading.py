@@ -226,7 +226,7 @@ def _matched(model: classifier.Classifier, layout: Layout, contents: Contents) -
     match = Match(state={}, problems=[], notes=[])
     classes = 0
     for ours, wanted in model.state_dict().items():
-        theirs = names[ours]
+        theirs = names.get(ours, ours)
         if theirs not in contents.tensors:
             if ours.endswith("num_batches_tracked"):  # counts training steps; old files and Keras's have none
                 match.state[ours] = torch.zeros((), dtype=wanted.dtype)
