@@ -72,6 +72,8 @@ def write_onnx(model: Classifier, path: Path, images: torch.Tensor, *, dynamic_b
             external_data=False,
             verbose=False,
         )
+    if program is None:
+        raise RuntimeError("torch.onnx.export returned no program")
     program.save(path, external_data=False)
 
 

@@ -12,30 +12,32 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.errors import RuntimeUnavailable
+from zoo.export import TOLERANCE, relative_difference
 from zoo.lazy import torch
 from zoo.runtimes.session import Runtime, Session
 
 if TYPE_CHECKING:
     from zoo.classifier import Classifier
 
-__all__ = ["Race", "cache_folder", "contenders", "open_fastest"]
+__all__ = ["Race", "Trial", "cache_folder", "hold_trial", "open_fastest"]
 
 log = logging.getLogger(__name__)
 
 CLEARLY_SLOWER = 1.3  # against the fastest so far, in the few calls behind each opening: closed at once
 SAME = 1.01  # two medians this close are a tie, which the earlier runtime wins
-ROUNDS = (5, 25)  # fewest and most rounds of the race among those that are close
+ROUNDS = (3, 25)  # fewest and most rounds of the race among those that are close
 RACE_SECONDS = 4.0  # the race ends at the first round past this, once the fewest rounds are run
 PACKAGES = ("torch", "onnxruntime", "onnx", "onnxscript", "openvino")  # whose versions a remembered choice depends on
 
 
 def open_fastest(model: Classifier, images: torch.Tensor, runtimes: Mapping[str, Runtime]) -> Session:
-    """The remembered choice for this model, shape, machine and software, or that of a race now."""
+    """The remembered choice for this model, shape, machine and software, or that of a trial now."""
     record = cache_folder() / "runtimes" / f"{_question(model, images, runtimes)}.json"
     name = _remembered(record)
     if name in runtimes:
@@ -43,54 +45,92 @@ def open_fastest(model: Classifier, images: torch.Tensor, runtimes: Mapping[str,
             return Session.open(model, images, name, runtimes[name])
         except RuntimeUnavailable as error:
             log.warning("%s was the fastest for %s before and cannot be opened now: %s", name, model.spec.label, error)
-    sessions = contenders(model, images, runtimes)
-    race = Race({name: _timer(session, images) for name, session in sessions.items()})
-    race.run()
-    _remember(record, {"runtime": race.winner, "model": model.spec.label, "shape": list(images.shape), **race.summary})
-    return sessions[race.winner]
+    trial = hold_trial(model, images, runtimes)
+    winner = trial.winner
+    _remember(record, {"runtime": winner, "model": model.spec.label, "shape": list(images.shape), **trial.summary})
+    return trial.sessions[winner]
 
 
-def contenders(model: Classifier, images: torch.Tensor, runtimes: Mapping[str, Runtime]) -> dict[str, Session]:
-    """Sessions on the runtimes that are here, agree with the plain network and are not clearly slower than the best.
+@dataclass(slots=True)
+class Trial:
+    """What came of opening a model on every runtime.
 
-    One is open at a time beside those still in the running, so that memory is needed for two or three, not for all.
+    Args:
+        sessions: those that are right and about as fast as the fastest; the others are closed.
+        relative: of all that are right, time divided by the fastest's, from a few calls behind each opening.
+        refused: why a runtime is in neither.
+        race: between the sessions.
     """
-    from zoo.export import TOLERANCE, relative_difference
 
+    sessions: dict[str, Session] = field(default_factory=dict)
+    relative: dict[str, float] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    race: Race = field(default_factory=lambda: Race({}))
+
+    @property
+    def winner(self) -> str:
+        """The runtime to use."""
+        return self.race.winner
+
+    @property
+    def summary(self) -> dict[str, object]:
+        """The trial in JSON values."""
+        milliseconds = {name: round(1e3 * statistics.median(times), 3) for name, times in self.race.seconds.items()}
+        rounds = {name: len(times) for name, times in self.race.seconds.items()}
+        relative = {name: round(ratio, 3) for name, ratio in self.relative.items()}
+        return {"milliseconds": milliseconds, "rounds": rounds, "relative": relative, "refused": self.refused}
+
+
+def hold_trial(model: Classifier, images: torch.Tensor, runtimes: Mapping[str, Runtime]) -> Trial:
+    """Opens the model on every runtime, checks each against the plain network and times those that are right.
+
+    A runtime that is clearly slower than the best so far is closed at once: memory is needed for two or three of them
+    at a time, not for all.
+    """
     with torch.inference_mode():
         expected = model(images)
-    sessions: dict[str, Session] = {}
-    relative: dict[str, float] = {}  # time against the first of `sessions` that is still open
+    trial = Trial()
     for name, runtime in runtimes.items():
         try:
             session = Session.open(model, images, name, runtime)
             logits = session(images)
         except RuntimeUnavailable as error:
-            log.info("%s left out for %s: %s", name, model.spec.label, error)
+            trial.refused[name] = str(error)
             continue
         difference = relative_difference(logits, expected)
         if not (difference <= TOLERANCE and bool((logits.argmax(1) == expected.argmax(1)).all())):
-            log.warning("%s left out for %s: its logits differ by %.2g", name, model.spec.label, difference)
+            trial.refused[name] = f"its logits differ from the plain network's by {difference:.2g} of the largest"
+            log.warning("%s is not used for %s: %s", name, model.spec.label, trial.refused[name])
             continue
-        sessions[name], relative[name] = session, 1.0
-        if len(sessions) > 1:
-            best = min((other for other in relative if other != name), key=relative.__getitem__)
-            duel = Race({best: _timer(sessions[best], images), name: _timer(session, images)})
-            duel.run(rounds=(3, 9), seconds=0.5)
-            relative[name] = relative[best] * duel.ratio(name, best)
-        limit = CLEARLY_SLOWER * min(relative.values())
-        for slow in [other for other, ratio in relative.items() if ratio > limit]:
-            del sessions[slow], relative[slow]
-        del session, logits
+        _admit(trial, name, session, images)
+        del session  # else the one that was just closed would live until the next is open
         gc.collect()
-    return sessions
+    trial.race = Race({name: _timer(session, images) for name, session in trial.sessions.items()})
+    trial.race.run(rounds=ROUNDS, seconds=RACE_SECONDS)
+    return trial
+
+
+def _admit(trial: Trial, name: str, session: Session, images: torch.Tensor) -> None:
+    """Times a session against the best so far and closes whichever is clearly slower than the best now."""
+    relative = trial.relative
+    relative[name] = 1.0
+    if trial.sessions:
+        best = min(trial.sessions, key=relative.__getitem__)
+        duel = Race({best: _timer(trial.sessions[best], images), name: _timer(session, images)})
+        duel.run(rounds=(1, 9), seconds=0.5)
+        relative[name] = duel.ratio(name, best)
+        if relative[name] < 1:  # the new best: all others are relative to it from here on
+            relative.update({other: ratio / relative[name] for other, ratio in relative.items()})
+    trial.sessions[name] = session
+    for slow in [other for other in trial.sessions if relative[other] > CLEARLY_SLOWER]:
+        del trial.sessions[slow]
 
 
 class Race:
     """Runners timed in rounds, each once a round, until one is left or the difference no longer matters.
 
-    A runner drops out when, over the rounds so far, it is slower than the leader beyond what chance explains: then
-    the order-statistic lower bound (one-sided, 5 %) of its median ratio to the leader in the same round is above 1.
+    Noise hits those that run side by side alike, so times are compared within a round. A runner drops out when it is
+    slower than the leader beyond what chance explains.
 
     Args:
         runners: functions that run once and return the seconds it took, in order of preference.
@@ -100,7 +140,7 @@ class Race:
         self.runners = dict(runners)
         self.seconds: dict[str, list[float]] = {name: [] for name in runners}
 
-    def run(self, *, rounds: tuple[int, int] = ROUNDS, seconds: float = RACE_SECONDS) -> None:
+    def run(self, *, rounds: tuple[int, int], seconds: float) -> None:
         """Runs between `rounds[0]` and `rounds[1]` rounds; none beyond the first that ends after `seconds`."""
         running = list(self.runners)
         spent = 0.0
@@ -108,11 +148,10 @@ class Race:
             for name in running if count % 2 else reversed(running):
                 self.seconds[name].append(self.runners[name]())
                 spent += self.seconds[name][-1]
-            if count >= rounds[0]:
-                leader = self.winner
-                running = [name for name in running if name == leader or self._lower_bound(name, leader) <= 1]
-                if len(running) == 1 or spent > seconds:
-                    return
+            leader = self.winner
+            running = [name for name in running if name == leader or not self._slower(name, leader)]
+            if len(running) == 1 or (count >= rounds[0] and spent > seconds):
+                return
 
     @property
     def winner(self) -> str:
@@ -126,21 +165,15 @@ class Race:
         """Median over common rounds of the time of `name` divided by that of `other`."""
         return statistics.median(self._ratios(name, other))
 
-    @property
-    def summary(self) -> dict[str, object]:
-        """The race in JSON values: median milliseconds and rounds of each runner."""
-        return {
-            "milliseconds": {name: round(1e3 * statistics.median(times), 3) for name, times in self.seconds.items()},
-            "rounds": {name: len(times) for name, times in self.seconds.items()},
-        }
-
     def _ratios(self, name: str, other: str) -> list[float]:
         return [mine / theirs for mine, theirs in zip(self.seconds[name], self.seconds[other], strict=False)]
 
-    def _lower_bound(self, name: str, leader: str) -> float:
+    def _slower(self, name: str, leader: str) -> bool:
+        """Whether the 5 % lower bound of the median ratio, an order statistic, is above 1; takes 5 rounds at least."""
         ratios = sorted(self._ratios(name, leader))
-        # 1.64 standard deviations of the number of heads below its mean: 5 rounds, the smallest; 16, the fifth
-        return ratios[max(int(len(ratios) / 2 - 0.82 * math.sqrt(len(ratios))), 0)]
+        # 1.64 standard deviations of the number of heads below its mean: of 5 ratios the first, of 16 the fifth
+        rank = int(len(ratios) / 2 - 0.82 * math.sqrt(len(ratios)))
+        return len(ratios) >= 5 and ratios[rank] > 1
 
 
 def _timer(session: Session, images: torch.Tensor) -> Callable[[], float]:

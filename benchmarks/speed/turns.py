@@ -1,0 +1,94 @@
+"""Short turns in rounds: in each, everything that is compared runs once, in an order drawn anew."""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.noise import NoiseMeter, summary
+from benchmarks.statistics import Interval, median_interval
+
+__all__ = ["Played", "caller", "play", "ratio"]
+
+LONG = 0.5  # seconds of a call from which nothing is gained by calls that are not counted
+TURN = 0.06  # seconds of counted calls a turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """Seconds by name and round, and what else the machine did meanwhile."""
+
+    seconds: Mapping[str, Sequence[float]]
+    noise: Mapping[str, Any]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """JSON values."""
+        return {
+            "seconds": {name: list(values) for name, values in self.seconds.items()},
+            "noisy": self.noise["noisy"],
+            "noise": self.noise["noise"],
+        }
+
+
+def play(
+    players: Mapping[str, Callable[[], float]],
+    *,
+    rounds: tuple[int, int],
+    seconds: float,
+    pids: Iterable[int] = (),
+) -> Played:
+    """Rounds in which each player takes a turn and says how long what it compares took.
+
+    Args:
+        players: by name; they return seconds.
+        rounds: fewest and most; between them, the first that ends after `seconds` is the last.
+        pids: processes besides this one whose work belongs to the measurement.
+    """
+    order = random.Random(0)
+    meter = NoiseMeter(lambda: [os.getpid(), *pids])
+    samples: dict[str, list[float]] = {name: [] for name in players}
+    readings = []
+    until = time.perf_counter() + seconds
+    for count in range(1, rounds[1] + 1):
+        for name in order.sample(list(players), len(players)):
+            samples[name].append(players[name]())
+        readings.append(meter.read())
+        if count >= rounds[0] and time.perf_counter() > until:
+            break
+    return Played(seconds=samples, noise=summary(readings))
+
+
+def caller(call: Callable[[], object]) -> Callable[[], float]:
+    """A player: a call that is not counted, then calls for `TURN` seconds, of which the median counts.
+
+    The first call behind another network finds the caches full of that one's weights and its threads still spinning.
+    """
+    last = 0.0
+
+    def timed() -> float:
+        start = time.perf_counter()
+        call()
+        return time.perf_counter() - start
+
+    def turn() -> float:
+        nonlocal last
+        if last < LONG:
+            timed()
+        calls = [timed()]
+        while sum(calls) < TURN:
+            calls.append(timed())
+        last = statistics.median(calls)
+        return last
+
+    return turn
+
+
+def ratio(above: Sequence[float], below: Sequence[float]) -> Interval:
+    """Median over rounds of the ratio within a round, with its 95 % interval."""
+    return median_interval([one / other for one, other in zip(above, below, strict=True)])
