@@ -9,6 +9,8 @@ from benchmarks.environment import write_environment
 from benchmarks.records import Case, Environment, Record
 from benchmarks.report import write_report
 from benchmarks.store import StoreError, current
+from benchmarks.studies import STUDIES
+from benchmarks.studies.page import write_pages
 
 __all__ = ["publish"]
 
@@ -22,7 +24,7 @@ def publish(
     open_cases: Sequence[Case] = (),
     sort_key: str = "family",
 ) -> None:
-    """Writes `environment.json` and the report.
+    """Writes `environment.json`, the pages of the studies and the report, which links them.
 
     Args:
         records: of one machine, none of them stale.
@@ -32,9 +34,11 @@ def publish(
     Raises:
         StoreError: the folder cannot be written; the earlier files are whole.
     """
+    records = list(records)
     standing = list(current(records, cases).values())
     try:
         write_environment(environment, folder)
+        write_pages(STUDIES.values(), records, environment, folder)
         write_report(standing, environment, folder, open_cases=open_cases, sort_key=sort_key)
     except OSError as error:
         raise StoreError(f"cannot write the report to {folder}: {error.strerror}; the records are whole") from None

@@ -81,11 +81,13 @@ STUDY = Study(
             text="in GoogLeNet, average pooling is more accurate than a linear layer on all positions (by 0.6 points)",
             source="arXiv:1409.4842, Sec. 5",
             judge=more_accurate(POOL, FC),
+            short="GoogLeNet better with pooling than with a linear layer on all positions",
         ),
         Claim(
             text="on VGG-16's features, global pooling is more accurate than three fully-connected layers",
             source="arXiv:1312.4400, Sec. 3.2 (less prone to overfitting)",
             judge=more_accurate(VGG_POOL, VGG_FC),
+            short="VGG-16 too",
         ),
         Claim(
             text="VGG-16 with a 1x1 convolution is no slower than with fully-connected layers",

@@ -114,11 +114,13 @@ STUDY = Study(
             text="the reductions cost less than 2 points of accuracy",
             source="Sec. 4, in words",
             judge=more_accurate(PAPER, NAIVE, by=-0.02),
+            short="reductions cost under 2 points",
         ),
         Claim(
             text="auxiliary classifiers help in training (the paper: by about 0.5 points)",
             source="Sec. 5",
             judge=more_accurate(PAPER, ALONE),
+            short="auxiliary classifiers help",
         ),
         Claim(
             text="they help with batch normalization, too",

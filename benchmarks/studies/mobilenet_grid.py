@@ -146,6 +146,7 @@ STUDY = Study(
             text="so does accuracy measured here",
             source="Figure 4",
             judge=holds(measured_log_linear),
+            short="accuracy grows with the logarithm of the multiply-adds",
         ),
     ),
     pictures=(

@@ -91,6 +91,7 @@ STUDY = Study(
                 text=f"{large} pixels beat {small} ({TABLE_7[large][1]:.1%} against {TABLE_7[small][1]:.1%})",
                 source="Table 7",
                 judge=more_accurate(TITLES[large], TITLES[small]),
+                short=f"{large} ahead of {small}",
             )
             for large, small in STEPS
         ),

@@ -74,6 +74,7 @@ STUDY = Study(
             text="the narrow network is more accurate than the shallow one (68.4 against 65.3 %)",
             source="Table 5",
             judge=more_accurate(NARROW, SHALLOW),
+            short="narrow more accurate than shallow",
         ),
     ),
     pictures=(

@@ -90,6 +90,7 @@ STUDY = Study(
                 text=f"width {wide:g} beats {thin:g} ({TABLE_6[wide][2]:.1%} against {TABLE_6[thin][2]:.1%})",
                 source="Table 6",
                 judge=more_accurate(TITLES[wide], TITLES[thin]),
+                short=f"{wide:g} ahead of {thin:g}",
             )
             for wide, thin in pairwise(WIDTHS)
         ),

@@ -75,11 +75,17 @@ STUDY = Study(
             text="the printed sizes follow from the architectures", source="see below", judge=figures_agree(*FIGURES)
         ),
         Claim(text="NIN has no fully-connected layer", source="arXiv:1312.4400, Sec. 3.2", judge=holds(no_linear)),
-        Claim(text="NIN is slightly more accurate than AlexNet", source=ZOO, judge=more_accurate(NIN, ALEXNET)),
+        Claim(
+            text="NIN is slightly more accurate than AlexNet",
+            source=ZOO,
+            judge=more_accurate(NIN, ALEXNET),
+            short="NIN ahead of AlexNet",
+        ),
         Claim(
             text="GoogLeNet is more accurate than AlexNet",
             source="arXiv:1409.4842, Sec. 1",
             judge=more_accurate(GOOGLENET, ALEXNET),
+            short="GoogLeNet ahead of AlexNet",
         ),
     ),
     pictures=(

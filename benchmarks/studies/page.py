@@ -12,8 +12,12 @@ from benchmarks.studies.evidence import Evidence, Mean
 from benchmarks.studies.study import Claim, Published, Study, Verdict
 from benchmarks.studies.views import data_of, published_top1
 
-__all__ = ["answer", "verdicts", "write_page"]
+__all__ = ["answer", "begun", "verdicts", "write_page", "write_pages"]
 
+HOW_TO_READ = (
+    "Right of zero the first is better. A bar is the 95 % interval of the mean, a small dot a seed; the mean is filled "
+    "where the interval excludes zero."
+)
 STATUSES = ("supported", "contradicted", "too noisy", "open")
 
 
@@ -44,6 +48,14 @@ def write_page(study: Study, records: Iterable[Record], environment: Environment
     return page
 
 
+def write_pages(studies: Iterable[Study], records: Iterable[Record], environment: Environment, folder: Path) -> None:
+    """Writes the page of every study that these records have begun: see `write_page`."""
+    records = list(records)
+    for study in studies:
+        if begun(study, Evidence(study, records)):
+            write_page(study, records, environment, folder)
+
+
 def command(study: Study) -> str:
     """What a person types to run the study; what is done already is not done again."""
     return f"python -m benchmarks.run --studies {study.name}"
@@ -55,15 +67,25 @@ def verdicts(study: Study, evidence: Evidence) -> list[tuple[Claim, Verdict]]:
 
 
 def answer(study: Study, evidence: Evidence) -> str:
-    """The first line: what counting answers, then how the claims fared."""
+    """The first line: the verdicts that answer the question, once there are any, and what counting answers."""
     judged = verdicts(study, evidence)
     counts = Counter(verdict.status for _, verdict in judged)
     tally = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
     lead = study.answer(evidence) or "Not counted yet."
-    trained = [(claim, verdict) for claim, verdict in judged if verdict.status in ("supported", "contradicted")]
-    clear = [f"{claim.text} ({verdict.status})" for claim, verdict in trained if "points of top-1" in verdict.words]
-    found = f" Trained here: {'; '.join(clear)}." if clear else ""
-    return f"**{lead}**{found} Of {len(judged)} claims: {tally}."
+    key = [(claim.short, verdict.status) for claim, verdict in judged if claim.short]
+    words = "; ".join(f"{short}: {status}" for short, status in key)
+    if any(status != "open" for _, status in key):
+        return f"**{words[0].upper()}{words[1:]}.** {lead} ({len(judged)} claims: {tally}.)"
+    return f"**{lead}** {f'Not trained here yet: {_names(key)}. ' if key else ''}({len(judged)} claims: {tally}.)"
+
+
+def _names(key: Iterable[tuple[str, str]]) -> str:
+    return "; ".join(short for short, _ in key)
+
+
+def begun(study: Study, evidence: Evidence) -> bool:
+    """True once every variant is counted: then there is a page to write."""
+    return all(evidence.rows(arm.model) is not None for arm in study.arms)
 
 
 def _table(study: Study, evidence: Evidence) -> str:
@@ -161,7 +183,8 @@ def _draw(study: Study, evidence: Evidence, folder: Path) -> list[str]:
         svg, png = render(DRAW[picture.kind], data)
         replace_file(folder / f"{name}.svg", svg)
         replace_file(folder / f"{name}.png", png)
-        blocks.append(f"![{picture.caption}](figures/{name}.svg)\n\n{picture.caption}")
+        caption = picture.caption + (f" {HOW_TO_READ}" if picture.kind == "differences" else "")
+        blocks.append(f"![{picture.caption}](figures/{name}.svg)\n\n{caption}")
     return blocks
 
 

@@ -1,7 +1,7 @@
 """How the pictures of study pages are drawn: each a function of plain data that returns a matplotlib figure.
 
-Style and colours are the report's (Okabe and Ito's palette); lines and bars also differ in hatch, marker or dash, so that
-nothing hangs on colour alone.
+Style and colours are the report's (Okabe and Ito's palette); lines and bars also differ in hatch, marker or dash, so
+that nothing hangs on colour alone.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from benchmarks.report.words import number as in_digits
 
 __all__ = ["DRAW", "KINDS", "curves", "differences", "heatmaps", "scatter", "stacked"]
 
@@ -35,30 +37,28 @@ KINDS = {
 
 
 def stacked(data: Mapping[str, Any]) -> Figure:
-    """Two panels, parameters and multiply-adds: a bar an arm, a segment a kind of layer, the totals at the ends."""
+    """Two panels, parameters and multiply-adds: a bar an arm, split by kind of layer, the totals at the ends."""
     arms: Sequence[Mapping[str, Any]] = data["arms"]
     figure, panels = _panels(2, 1.25 + 0.36 * len(arms))
     for axes, quantity, title in zip(panels, ("params", "mult_adds"), ("parameters", "multiply-adds"), strict=True):
-        longest = max(sum(arm[quantity].values()) for arm in arms)
-        factor, unit = (1e9, "G") if longest >= 2e9 else (1e6, "M")
         for place, arm in enumerate(arms):
+            total = sum(arm[quantity].values())
             left = 0.0
             for kind, (_, color, hatch) in KINDS.items():
-                width = arm[quantity].get(kind, 0) / factor
+                share = 100 * arm[quantity].get(kind, 0) / total
                 axes.barh(
-                    place, width, left=left, height=0.66, color=color, hatch=hatch, edgecolor="white", linewidth=0
+                    place, share, left=left, height=0.66, color=color, hatch=hatch, edgecolor="white", linewidth=0
                 )
-                left += width
-            axes.barh(place, left, height=0.66, fill=False, edgecolor=INK, linewidth=0.5)
-            axes.text(left + 0.015 * longest / factor, place, f"{left:,.3g} {unit}" if left < 1000 else f"{left:,.0f} {unit}",
-                      va="center", fontsize=9)  # fmt: skip
-        axes.set_xlim(0, 1.24 * longest / factor)
+                left += share
+            axes.barh(place, 100, height=0.66, fill=False, edgecolor=INK, linewidth=0.5)
+            axes.text(102, place, _with_prefix(total), va="center", fontsize=9)
+        axes.set_xlim(0, 118)
+        axes.set_xticks(range(0, 101, 25))
         axes.set_ylim(len(arms) - 0.4, -0.6)
         axes.set_yticks(range(len(arms)), [arm["title"] for arm in arms] if axes is panels[0] else [])
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="y", visible=False)
-        axes.set_xlabel(f"{title}, {unit}")
-        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.set_xlabel(f"share of the {title}, %; total at the end")
     present = [kind for kind in KINDS if any(arm[q].get(kind) for arm in arms for q in ("params", "mult_adds"))]
     handles = [
         Patch(facecolor=KINDS[kind][1], hatch=KINDS[kind][2], edgecolor="white", label=KINDS[kind][0])
@@ -66,6 +66,10 @@ def stacked(data: Mapping[str, Any]) -> Figure:
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), columnspacing=1.4)
     return figure
+
+
+def _with_prefix(count: float) -> str:
+    return f"{in_digits(count / 1e9)} G" if count >= 1e9 else f"{in_digits(count / 1e6)} M"
 
 
 def scatter(data: Mapping[str, Any]) -> Figure:
@@ -150,7 +154,8 @@ def curves(data: Mapping[str, Any]) -> Figure:
     """Training (thin) and test error (bold) after each epoch: a panel a group, a colour and a dash an arm."""
     panels = data["panels"]
     figure, drawn = _panels(len(panels), 3.7)
-    highest = max(point[2] for panel in panels for arm in panel["arms"] for curve in arm["curves"] for point in curve)
+    points = [point for panel in panels for arm in panel["arms"] for curve in arm["curves"] for point in curve]
+    errors = [100 * error for _, *both in points for error in both]
     for axes, panel in zip(drawn, panels, strict=True):
         for number, arm in enumerate(panel["arms"]):
             for curve in arm["curves"]:
@@ -161,14 +166,14 @@ def curves(data: Mapping[str, Any]) -> Figure:
                 )
                 axes.plot(epochs, [100 * point[2] for point in curve], linewidth=2, markersize=4, **style)
         handles = [
-            Line2D([], [], color=PALETTE[number], linestyle=DASHES[number % len(DASHES)], marker=MARKERS[number], linewidth=2,
-                   label=arm["title"])
+            Line2D([], [], color=PALETTE[number], linestyle=DASHES[number % len(DASHES)], marker=MARKERS[number],
+                   linewidth=2, label=arm["title"])
             for number, arm in enumerate(panel["arms"])
         ]  # fmt: skip
         axes.legend(handles=handles, loc="upper right", fontsize=9)
         axes.set_title(panel["title"], fontsize=10.5)
         axes.set_xlabel("epoch")
-        axes.set_ylim(0, 105 * max(highest, 0.05))
+        axes.set_ylim(0.85 * min(errors), 1.05 * max(errors))
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     drawn[0].set_ylabel("error, %")
     return figure
@@ -190,13 +195,15 @@ def differences(data: Mapping[str, Any]) -> Figure:
             axes.plot(
                 [100 * pair["low"], 100 * pair["high"]], [place] * 2, color=color, linewidth=2.4, solid_capstyle="butt"
             )
-        axes.plot(100 * pair["mean"], place, marker="D" if clear else "o", markersize=7, color=color if clear else "white",
-                  markeredgecolor=INK, markeredgewidth=0.8)  # fmt: skip
+        marker, fill = ("D", color) if clear else ("o", "white")
+        axes.plot(
+            100 * pair["mean"], place, marker=marker, markersize=7, color=fill, markeredgecolor=INK, markeredgewidth=0.8
+        )
     axes.set_yticks(range(len(pairs)), [pair["title"] for pair in pairs])
     axes.set_ylim(len(pairs) - 0.5, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
-    axes.set_xlabel("difference in top-1, points (right: the first is better; filled: the interval excludes 0)")
+    axes.set_xlabel("difference in top-1, percentage points")
     return figure
 
 

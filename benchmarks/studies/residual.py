@@ -85,11 +85,13 @@ STUDY = Study(
             text="plain-34 is less accurate than plain-18 (28.54 against 27.94 % error)",
             source="Table 2",
             judge=less_accurate(PLAIN_34, PLAIN_18),
+            short="plain-34 behind plain-18",
         ),
         Claim(
             text="ResNet-34 is more accurate than ResNet-18 (25.03 against 27.88 %)",
             source="Table 2",
             judge=more_accurate(A_34, A_18),
+            short="ResNet-34 ahead of ResNet-18",
         ),
         Claim(
             text="ResNet-34 is more accurate than plain-34 (25.03 against 28.54 %)",

@@ -173,6 +173,7 @@ STUDY = Study(
             text="standard convolutions are the more accurate (71.7 against 70.6 %)",
             source="Table 4",
             judge=more_accurate(STANDARD, SEPARABLE),
+            short="standard convolutions more accurate",
         ),
         Claim(
             text="separable ones lose no more than the paper's 1.1 points",

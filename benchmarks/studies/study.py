@@ -102,11 +102,13 @@ class Claim:
         text: the claim in one clause.
         source: table, figure or section.
         judge: the verdict of the evidence: see `benchmarks.studies.claims`.
+        short: a few words for the first line of the page; only of claims that answer the question.
     """
 
     text: str
     source: str
     judge: Callable[[Evidence], Verdict]
+    short: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,15 +77,20 @@ STUDY = Study(
             text="B is more accurate than A (28.7 against 29.6 % error)",
             source="Table 3",
             judge=more_accurate("B", "A"),
+            short="13 layers ahead of 11",
         ),
         Claim(text="C is more accurate than B (28.1 against 28.7 %)", source="Table 3", judge=more_accurate("C", "B")),
         Claim(
             text="D, all 3x3, is more accurate than C with its 1x1 layers (27.0 against 28.1 %)",
             source="Table 3",
             judge=more_accurate("D", "C"),
+            short="3x3 layers ahead of 1x1 in their place",
         ),
         Claim(
-            text="E is no more accurate than D (27.3 against 27.0 %)", source="Table 3", judge=more_accurate("D", "E")
+            text="E is less accurate than D (27.3 against 27.0 %)",
+            source="Table 3",
+            judge=more_accurate("D", "E"),
+            short="19 layers behind 16",
         ),
         Claim(
             text="batch normalization helps at 16 layers (73.4 against 71.6 % with torchvision's weights)",

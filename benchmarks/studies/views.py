@@ -38,7 +38,10 @@ def published_top1(arm: Arm) -> tuple[float, str] | None:
 
 def _stacked(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
     arms = []
-    for model, title in {arm.model: arm.title for arm in reversed(evidence.study.arms)}.items():
+    titles: dict[str, str] = {}
+    for arm in evidence.study.arms:
+        titles.setdefault(arm.model, arm.title)  # the same network trained in two ways is one bar
+    for model, title in titles.items():
         kinds = evidence.kinds(model)
         if kinds is None:
             return None
@@ -50,7 +53,7 @@ def _stacked(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
             params["norm"] = params.get("norm", 0) + sums["biases"]
             mult_adds[name] = mult_adds.get(name, 0) + sums["mult_adds"]
         arms.append({"title": title, "params": params, "mult_adds": mult_adds})
-    return {"arms": arms[::-1]}
+    return {"arms": arms}
 
 
 def _kind(kind: str) -> str:
@@ -152,6 +155,13 @@ def _differences(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | No
         found = evidence.differences(arms[left], arms[right])
         if found:
             mean = mean_of(found)
-            pairs.append({"title": f"{left} \N{MINUS SIGN} {right}", "differences": found, "mean": mean.value, "low": mean.low,
-                          "high": mean.high})  # fmt: skip
+            pairs.append(
+                {
+                    "title": f"{left} \N{MINUS SIGN} {right}",
+                    "differences": found,
+                    "mean": mean.value,
+                    "low": mean.low,
+                    "high": mean.high,
+                }
+            )
     return {"pairs": pairs} if pairs else None

@@ -67,13 +67,17 @@ STUDY = Study(
             text="residual connections raise the accuracy",
             source="Sec. 4.6, Figure 9",
             judge=more_accurate(PAPER, PLAIN),
+            short="shortcuts help",
         ),
         Claim(
             text="no activation between depthwise and pointwise is better than ReLU",
             source="Sec. 4.7, Figure 10",
             judge=more_accurate(PAPER, RELU),
+            short="no activation better than ReLU",
         ),
-        Claim(text="and better than ELU", source="Sec. 4.7, Figure 10", judge=more_accurate(PAPER, ELU)),
+        Claim(
+            text="and better than ELU", source="Sec. 4.7, Figure 10", judge=more_accurate(PAPER, ELU), short="than ELU"
+        ),
         Claim(
             text="the order of the two halves is unimportant (within 2 points)",
             source="Sec. 1.2",

@@ -74,6 +74,7 @@ STUDY = Study(
             text="Xception is more accurate than Inception V3 (79.0 against 78.2 %)",
             source="Table 1",
             judge=more_accurate(XCEPTION, INCEPTION),
+            short="Xception more accurate than Inception V3",
         ),
     ),
     pictures=(

@@ -1,0 +1,358 @@
+"""Studies: every printed figure counted again, verdicts on synthetic records, pages without PyTorch."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import zoo
+from benchmarks.engine import Options, plan_study
+from benchmarks.metrics.rows import METRIC
+from benchmarks.metrics.subject import Subject
+from benchmarks.records import Case, Environment, Measurement, Record
+from benchmarks.statistics import Interval
+from benchmarks.studies import STUDIES
+from benchmarks.studies.claims import as_accurate, judge_differences, more_accurate, no_slower, seeds_needed
+from benchmarks.studies.evidence import Evidence, mean_of
+from benchmarks.studies.page import answer, verdicts, write_page, write_pages
+from benchmarks.studies.pictures import DRAW
+from benchmarks.studies.study import Arm, Claim, Published, Study
+
+OPTIONS = Options(models=(), metrics=("params", "latency", "accuracy"), num_threads=(2,), settings={"max_time": 1.0})
+ENVIRONMENT = Environment(machine={"cpu": "test"}, software={})
+# every figure in print that does not follow from its architecture: study, quantity, where it is printed
+SLIPS = {
+    ("alexnet_parameters", "neurons of conv1", "Figure 2"),
+    ("vgg_depth", "multiply-adds of D", "arXiv:1512.03385, Sec. 4.1"),
+    ("nin_to_googlenet", "AlexNet's parameters over GoogLeNet's", "arXiv:1409.4842, Sec. 1"),
+    *(
+        ("inception_module", f"weights of {row}", "Table 1")
+        for row in ("conv1", *(f"inception{row}" for row in ("3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b")))
+    ),
+    *(("inception_module", f"multiply-adds of {row}", "Table 1") for row in ("conv1", "inception5a")),
+    ("inception_module", "weights of the network", "Table 1, sum of the printed column"),
+    ("separable", "multiply-adds with standard convolutions", "Table 4"),
+    ("separable", "share of conv 3x3 layers in multiply-adds", "Table 2"),
+    ("mobilenet_grid", "parameters of width 0.5", "Table 9"),
+    *(
+        ("mobilenet_grid", f"multiply-adds of width {width} at {side} pixels", "TF-Slim, mobilenet_v1.md")
+        for width, side in ((0.75, 224), (0.75, 192), (0.75, 160), (0.75, 128), (0.5, 224), (0.25, 192))
+    ),
+    ("xception_vs_inception", "parameters of Inception V3", "Table 3"),
+    ("xception_vs_inception", "multiply-adds of Inception V3", "arXiv:1512.00567, Table 3"),
+}
+
+
+@pytest.fixture(scope="module")
+def counted() -> list[Record]:
+    """The tables of every model of every study, counted on the meta device."""
+    cases = {case: None for study in STUDIES.values() for case in plan_study(study, Options(models=(), metrics=()))}
+    assert {case.metric for case in cases} == {"rows"}
+    measure = METRIC.measure
+    assert measure is not None
+    return [Record(case=case, status="ok", measurements=measure(Subject(case))) for case in cases]
+
+
+def test_every_printed_figure_is_reproduced_or_is_a_known_slip(counted: list[Record]) -> None:
+    wrong = set()
+    for study in STUDIES.values():
+        evidence = Evidence(study, counted)
+        for figure in study.published:
+            value = figure.counted(evidence)
+            assert value is not None, figure.what
+            differs = figure.agreement(value) == "differs"
+            assert differs == bool(figure.slip), (study.name, figure.what, value)
+            if differs:
+                wrong.add((study.name, figure.what, figure.where))
+    assert wrong == SLIPS
+
+
+def test_the_figures_of_the_papers_are_all_there() -> None:
+    printed = {study.name: {figure.printed for figure in study.published} for study in STUDIES.values()}
+    assert {"60", "61100840", "57044810"} <= printed["alexnet_parameters"]
+    assert {"655360", "10250"} <= printed["fc_vs_1x1"]
+    assert {"133", "134", "138", "144"} <= printed["vgg_depth"]
+    assert {"1.8", "3.6", "3.8", "7.6", "11.3"} == printed["residual"]
+    assert {"225", "84", "4866", "29.3", "569", "4.2", "94.86", "1.19", "74.59"} <= printed["separable"]
+    assert {"569", "325", "149", "41", "2.6", "1.3", "0.5"} <= printed["mobilenet_width"]
+    assert {"569", "418", "290", "186"} <= printed["mobilenet_resolution"]
+    assert {"325", "307", "2.6", "2.9"} <= printed["mobilenet_shallow"]
+    assert {"22855952", "23626728"} <= printed["xception_vs_inception"]
+    assert len(STUDIES["mobilenet_grid"].arms) == 16
+    assert [arm.printed_top1 for arm in STUDIES["xception_vs_inception"].arms] == [0.715, 0.770, 0.782, 0.790]
+
+
+def test_claims_that_counting_settles(counted: list[Record]) -> None:
+    settled = {}
+    for study in STUDIES.values():
+        for claim, verdict in verdicts(study, Evidence(study, counted)):
+            if verdict.status != "open":
+                settled[study.name, claim.text] = verdict.status
+    contradicted = {key for key, status in settled.items() if status == "contradicted"}
+    assert contradicted == {("mobilenet_width", "so do parameters (within 20 %)")}  # the classifier shrinks linearly
+    assert set(settled.values()) == {"supported", "contradicted"}
+    assert {name for name, _ in settled} == set(STUDIES)
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=lambda study: study.name)
+def test_a_study_is_sound(study: Study) -> None:
+    assert Path(sys.modules["benchmarks.studies"].__path__[0], f"{study.name}.py").exists()
+    assert len(study.by_title) == len(study.arms)
+    for arm in study.arms:
+        assert zoo.spec(arm.model).label == arm.model
+        if arm.img_size:
+            assert arm.img_size >= zoo.spec(arm.model).input.min_size
+    for picture in study.pictures:
+        assert picture.kind in DRAW
+        named = {name for pair in picture.pairs for name in pair} | {
+            name for _, arms in picture.panels for name in arms
+        }
+        assert named <= study.by_title.keys()
+        assert all(study.by_title[name].trained for name in named)
+    evidence = Evidence(study, [])
+    assert {verdict.status for _, verdict in verdicts(study, evidence)} <= {"open", "supported"}
+    assert study.answer(evidence) == ""
+
+
+@pytest.mark.parametrize(
+    ("printed", "unit", "counted", "expected"),
+    [
+        ("133", "M", 132_863_336, "equal"),
+        ("290", "M", 290_675_200, "cut"),
+        ("4866", "M", 4_867_293_184, "differs"),
+        ("61100840", "", 61_100_840, "equal"),
+        ("61100840", "", 61_100_841, "differs"),
+        ("112", "K", 114_688, "equal"),
+        ("1.19", "%", 0.0191, "differs"),
+        ("0.5", "M", 470_072, "equal"),
+        ("0.5", "M", 449_000, "differs"),
+    ],
+)
+def test_agreement_with_printed_digits(printed: str, unit: str, counted: float, expected: str) -> None:
+    figure = Published(what="x", where="y", printed=printed, unit=unit, counted=lambda evidence: counted)
+    assert figure.agreement(counted) == expected
+
+
+def test_a_difference_that_clears_its_interval() -> None:
+    assert judge_differences([0.02, 0.021, 0.019]).status == "supported"
+    assert judge_differences([-0.02, -0.021, -0.019]).status == "contradicted"
+    assert "3 seeds" in judge_differences([0.02, 0.021, 0.019]).words
+
+
+def test_a_difference_inside_its_interval_is_too_noisy_and_says_how_many_seeds_more() -> None:
+    verdict = judge_differences([0.03, -0.01, 0.02])
+    assert verdict.status == "too noisy"
+    needed = seeds_needed(0.04 / 3, 0.020816659994661)
+    assert needed is not None and verdict.more_seeds == needed - 3 > 0
+    # with so many more seeds of the same kind the verdict would fall
+    many = [0.04 / 3 + 0.0208 * sign for sign in (1, -1) for _ in range(needed)]
+    assert judge_differences(many).status == "supported"
+
+
+def test_no_difference_at_all_needs_no_end_of_seeds() -> None:
+    verdict = judge_differences([0.01, -0.01])
+    assert (verdict.status, verdict.more_seeds) == ("too noisy", 0)
+    assert seeds_needed(0.0, 0.01) is None
+
+
+def test_one_seed_is_not_enough() -> None:
+    assert judge_differences([0.5]).status == "open"
+    assert judge_differences([]).status == "open"
+
+
+def test_a_margin_moves_the_threshold() -> None:
+    differences = [-0.005, -0.006, -0.004]
+    assert judge_differences(differences).status == "contradicted"
+    assert judge_differences(differences, by=-0.011).status == "supported"
+
+
+STUDY = Study(
+    name="toy",
+    question="Which is better?",
+    source="nowhere",
+    arms=(
+        Arm(title="one", model="resnet18"),
+        Arm(title="other", model="resnet34"),
+        Arm(title="alone", model="resnet18", settings=(("auxiliary", False),)),
+    ),
+    answer=lambda evidence: "",
+    claims=(Claim(text="one beats other", source="Table 0", judge=more_accurate("one", "other"), short="one ahead"),),
+    seeds=(0, 1, 2),
+)
+
+
+def trained(model: str, seed: int, top1: float, *, epochs: int = 2, **changes: object) -> Record:
+    case = Case(
+        metric="accuracy",
+        model=model,
+        dataset="fashion_mnist",
+        img_size=64,
+        epochs=epochs,
+        train_images=6000,
+        seed=seed,
+    )
+    curve = [{"epoch": epoch + 1, "loss": 1.0, "train_top1": top1 / 2, "top1": top1} for epoch in range(epochs)]
+    measurement = Measurement(name="top1", value=top1, unit="fraction", details={"curve": curve, "recipe_text": "So."})
+    return Record(case=dataclasses.replace(case, **changes), status="ok", measurements=(measurement,))  # type: ignore[arg-type]
+
+
+def test_differences_are_paired_by_seed() -> None:
+    records = [trained("resnet18", seed, 0.5 + 0.1 * seed) for seed in (0, 1, 2)]
+    records += [trained("resnet34", seed, 0.49 + 0.1 * seed + 0.001 * seed) for seed in (2, 1, 0, 3)]
+    one, other, _ = STUDY.arms
+    assert Evidence(STUDY, records).differences(one, other) == pytest.approx([0.01, 0.009, 0.008])
+    assert more_accurate("one", "other")(Evidence(STUDY, records)).status == "supported"
+    assert more_accurate("other", "one")(Evidence(STUDY, records)).status == "contradicted"
+
+
+def test_trainings_under_other_conditions_are_not_compared() -> None:
+    short = [trained("resnet18", seed, 0.9, epochs=1) for seed in (0, 1)]
+    long = [trained("resnet34", seed, 0.5) for seed in (0, 1)]
+    assert more_accurate("one", "other")(Evidence(STUDY, short + long)).status == "open"
+    both = short + long + [trained("resnet18", seed, 0.4) for seed in (0, 1)]
+    assert Evidence(STUDY, both).differences(*STUDY.arms[:2]) == pytest.approx([-0.1, -0.1])
+
+
+def test_a_varied_recipe_belongs_to_its_own_arm() -> None:
+    records = [trained("resnet18", 0, 0.7), trained("resnet18", 0, 0.6, settings=(("auxiliary", False),))]
+    evidence = Evidence(STUDY, records)
+    one, _, alone = STUDY.arms
+    assert evidence.differences(one, alone) == pytest.approx([0.1])
+    mean = evidence.accuracy(one)
+    assert mean is not None and (mean.value, mean.low, mean.count) == (0.7, None, 1)
+
+
+def test_failed_trainings_do_not_count() -> None:
+    records = [
+        dataclasses.replace(trained("resnet18", seed, 0.7), status="failed", reason="diverged") for seed in (0, 1)
+    ]
+    assert Evidence(STUDY, records).accuracy(STUDY.arms[0]) is None
+
+
+def test_as_accurate_as() -> None:
+    def judged(differences: list[float]) -> str:
+        records = [trained("resnet18", seed, 0.5 + change) for seed, change in enumerate(differences)]
+        records += [trained("resnet34", seed, 0.5) for seed in range(len(differences))]
+        return as_accurate("one", "other", within=0.02)(Evidence(STUDY, records)).status
+
+    assert judged([0.001, 0.002, 0.0]) == "supported"
+    assert judged([0.05, 0.051, 0.049]) == "contradicted"
+    assert judged([-0.05, -0.051, -0.049]) == "contradicted"
+    assert judged([0.05, -0.05, 0.01]) == "too noisy"
+    assert judged([]) == "open"
+
+
+def test_speed_is_judged_over_common_rounds() -> None:
+    def timed(model: str, seconds: list[float]) -> Record:
+        rounds = tuple(range(1, len(seconds) + 1))
+        found = Measurement(name="latency_s", value=seconds[0], unit="s", samples=tuple(seconds), rounds=rounds)
+        return Record(case=Case(metric="latency", model=model), status="ok", measurements=(found,))
+
+    def judged(one: list[float], other: list[float]) -> str:
+        evidence = Evidence(STUDY, [timed("resnet18", one), timed("resnet34", other)])
+        return no_slower("one", "other")(evidence).status
+
+    assert judged([1.0] * 8, [2.0] * 8) == "supported"
+    assert judged([2.0] * 8, [1.0] * 8) == "contradicted"
+    assert judged([1.0, 2.0] * 4, [2.0, 1.0] * 4) == "too noisy"
+    assert no_slower("one", "other")(Evidence(STUDY, [])).status == "open"
+
+
+def test_the_interval_is_students() -> None:
+    mean = mean_of([1.0, 2.0, 3.0])
+    assert (mean.value, mean.count) == (2.0, 3)
+    assert mean.low is not None and mean.high is not None
+    assert Interval(mean.value, mean.low, mean.high).half_width == pytest.approx(4.3027 / 3**0.5 / 2, rel=1e-4)
+
+
+def test_a_plan_has_every_seed_of_every_trained_arm() -> None:
+    cases = plan_study(STUDY, OPTIONS)
+    trainings = [case for case in cases if case.metric == "accuracy"]
+    assert len(trainings) == 9
+    assert sorted({case.seed for case in trainings}) == [0, 1, 2]
+    assert {dict(case.settings).get("auxiliary") for case in trainings} == {None, False}
+    assert [case.model for case in cases if case.metric == "rows"] == ["resnet18", "resnet34"]
+
+
+def test_counts_are_planned_at_the_papers_size_and_dear_metrics_only_if_asked() -> None:
+    small = dataclasses.replace(OPTIONS, img_size=32, metrics=("params",))
+    cases = plan_study(STUDIES["mobilenet_resolution"], small)
+    assert {(case.metric, case.img_size) for case in cases} == {("rows", side) for side in (224, 192, 160, 128)}
+
+
+def test_resolution_is_trained_in_proportion() -> None:
+    cases = plan_study(STUDIES["mobilenet_resolution"], OPTIONS)
+    assert {case.img_size for case in cases if case.metric == "accuracy"} == {64, 55, 46, 37}
+
+
+def test_a_page_without_trainings_leaves_claims_open_and_says_how_to_close_them(
+    counted: list[Record], tmp_path: Path
+) -> None:
+    page = write_page(STUDIES["residual"], counted, ENVIRONMENT, tmp_path)
+    title, _, first, *rest = page.read_text().splitlines()
+    assert title == "# Do residual shortcuts let a deeper network be the better one?"
+    assert "21,623,848 parameters" in first and "Not trained here yet: plain-34 behind plain-18" in first
+    text = "\n".join(rest)
+    assert "| **open** |" in text and "`python -m benchmarks.run --studies residual`" in text
+    assert (tmp_path / "studies/figures/residual_stacked.svg").stat().st_size > 1000
+    assert "residual_curves" not in text
+
+
+def test_a_page_with_trainings(counted: list[Record], tmp_path: Path) -> None:
+    study = STUDIES["residual"]
+    level = {arm.model: 0.6 + 0.03 * place for place, arm in enumerate(study.arms)}
+    records = [
+        *counted,
+        *(trained(arm.model, seed, level[arm.model] + 0.01 * seed) for arm in study.arms for seed in range(3)),
+    ]
+    text = write_page(study, records, ENVIRONMENT, tmp_path).read_text()
+    first = text.splitlines()[2]
+    assert first.startswith("**Plain-34 behind plain-18: contradicted; ResNet-34 ahead of ResNet-18: supported.**")
+    assert "| plain-18 | `resnet18:shortcut=none` | 11.52 | 1.795 | 61.0 (58.5 to 63.5, 3 seeds)" in text
+    assert "figures/residual_curves.svg" in text and "figures/residual_differences.svg" in text
+    assert "28.54 against 27.94 % error" in text and "72.1 [1]" in text
+
+
+def test_slips_are_named_on_the_page(counted: list[Record], tmp_path: Path) -> None:
+    text = write_page(STUDIES["separable"], counted, ENVIRONMENT, tmp_path).read_text()
+    assert "slip: 1.91 % follow from the architecture" in text
+    assert "| 1.19 % | 1.91 % |" in text
+
+
+def test_only_begun_studies_have_pages(counted: list[Record], tmp_path: Path) -> None:
+    own = [record for record in counted if record.case.model.startswith("xception")]
+    write_pages(STUDIES.values(), own, ENVIRONMENT, tmp_path)
+    assert [path.name for path in (tmp_path / "studies").glob("*.md")] == ["xception_block.md"]
+
+
+def test_pages_are_written_without_pytorch(counted: list[Record], tmp_path: Path) -> None:
+    records = tmp_path / "records.jsonl"
+    records.write_text("\n".join(record.to_json() for record in counted))
+    script = f"""
+import sys
+from dataclasses import replace
+from pathlib import Path
+from benchmarks.records import Environment, Record
+from benchmarks.studies import STUDIES
+from benchmarks.studies.page import write_pages
+records = [Record.from_json(line) for line in Path({str(records)!r}).read_text().splitlines()]
+studies = [replace(study, pictures=study.pictures[:1] if study.name == "separable" else ()) for study in STUDIES.values()]
+write_pages(studies, records, Environment(machine={{}}, software={{}}), Path({str(tmp_path)!r}))
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parents[2])
+    pages = list((tmp_path / "studies").glob("*.md"))
+    assert len(pages) == len(STUDIES)
+    for page in pages:
+        title, _, first, *_ = page.read_text().splitlines()
+        assert title.startswith("# ") and title.endswith("?") and first.startswith("**")
+
+
+def test_a_new_study_needs_nothing_but_itself(counted: list[Record], tmp_path: Path) -> None:
+    text = write_page(STUDY, counted, ENVIRONMENT, tmp_path).read_text()
+    assert "Not trained here yet: one ahead." in text.splitlines()[2]
+    assert answer(STUDY, Evidence(STUDY, counted)) in text
