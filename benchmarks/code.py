@@ -30,7 +30,7 @@ def case_code(case: Case) -> str:
     if case.runtime != "eager":
         modules += [f"zoo.runtimes.{case.runtime}"]
     if case.metric == "accuracy":
-        modules += ["benchmarks.training"]
+        modules += ["benchmarks.training", "benchmarks.datasets.fashion_mnist", "benchmarks.datasets.imagenet"]
     packages = ("torch", *PACKAGES.get(case.runtime, ()))
     text = "|".join([model_code(case.model), _combined(tuple(modules)), *(_version(name) for name in packages)])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
