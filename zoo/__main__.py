@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import zoo
 from zoo.spec import ModelSpec, Reference, Weights
+from zoo.table import render, rows
 
 if TYPE_CHECKING:
     from zoo.classifier import Classifier
@@ -98,7 +99,10 @@ def _info(given: argparse.Namespace) -> int:
         if lines:
             print(f"\n{title}", *lines, sep="\n")
     sys.stdout.flush()  # the rest needs PyTorch, which takes a moment
-    print("\nLayers", _layers(spec, given.num_classes, given.img_size), sep="\n")
+    every_layer = _layers(spec, given.num_classes, given.img_size)
+    table = render(rows(spec, img_size=given.img_size or 0, num_classes=given.num_classes))
+    print("\nThe paper's table, counted", table, sep="\n")
+    print("\nLayers", every_layer, sep="\n")
     return 0
 
 

@@ -340,7 +340,8 @@ from benchmarks.records import Environment, Record
 from benchmarks.studies import STUDIES
 from benchmarks.studies.page import write_pages
 records = [Record.from_json(line) for line in Path({str(records)!r}).read_text().splitlines()]
-studies = [replace(study, pictures=study.pictures[:1] if study.name == "separable" else ()) for study in STUDIES.values()]
+drawn = {{"separable": 1}}
+studies = [replace(study, pictures=study.pictures[: drawn.get(name, 0)]) for name, study in STUDIES.items()]
 write_pages(studies, records, Environment(machine={{}}, software={{}}), Path({str(tmp_path)!r}))
 assert "torch" not in sys.modules
 """

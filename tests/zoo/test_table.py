@@ -7,6 +7,7 @@ import math
 import pytest
 
 import zoo
+from zoo.__main__ import main
 from zoo.spec import ModelSpec
 from zoo.table import PRINTED, Printed, Row, layers, render, rows
 
@@ -95,6 +96,11 @@ def test_render_names_the_slips() -> None:
     assert "6,998,552" in text and "1,582,671,872" in text
     plain = render(rows("vgg16"))
     assert "the paper prints" not in plain
+
+
+def test_info_prints_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "googlenet_2014"]) == 0
+    assert render(rows("googlenet_2014")) in capsys.readouterr().out
 
 
 def test_a_spec_is_as_good_as_a_label() -> None:
