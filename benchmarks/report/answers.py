@@ -13,6 +13,8 @@ from benchmarks.report.words import condition_in_words, count_of, dataset_title,
 
 __all__ = ["answers", "indistinguishable_neighbours"]
 
+MOST_RANKS = 200  # as many as a person looks at
+
 
 def answers(overview: Overview) -> list[str]:
     """One Markdown sentence a need that the records can answer."""
@@ -28,9 +30,9 @@ def answers(overview: Overview) -> list[str]:
 
 
 def indistinguishable_neighbours(overview: Overview) -> list[tuple[str, str]]:
-    """Neighbours in the latency ranking whose order is not certain."""
+    """Neighbours in the latency ranking whose order is not certain, among the fastest models."""
     ranked = sorted(overview.estimates("latency", "latency_s"), key=lambda estimate: (estimate.value, estimate.model))
-    return [(one.model, other.model) for one, other in itertools.pairwise(ranked) if not apart(one, other)]
+    return [(one.model, other.model) for one, other in itertools.pairwise(ranked[:MOST_RANKS]) if not apart(one, other)]
 
 
 def _most_accurate(overview: Overview) -> str | None:
@@ -75,7 +77,7 @@ def _smallest(overview: Overview) -> str | None:
     return (
         f"**Smallest:** {_name(first)} with {first.value / 1e6:.2f} M parameters "
         f"({number(megabytes)} MB as 32-bit floats){against}"
-        + _ties(ties, lambda estimate: f"{estimate.value / 1e6:.2f} M", exactly="has as many")
+        + _ties(ties, lambda estimate: f"{estimate.value / 1e6:.2f} M", exact=True)
         + "."
     )
 
@@ -157,14 +159,14 @@ def _by_model(estimates: Sequence[Estimate]) -> dict[str, Estimate]:
     return {estimate.model: estimate for estimate in estimates}
 
 
-def _ties(ties: Sequence[Estimate], text: Callable[[Estimate], str], exactly: str = "") -> str:
+def _ties(ties: Sequence[Estimate], text: Callable[[Estimate], str], exact: bool = False) -> str:
     """What cannot be told apart from the best."""
     if not ties:
         return ""
-    names = [f"{_name(tie)} ({text(tie)})" if text(tie) else _name(tie) for tie in ties]
-    if exactly:
-        return f"; {enumerate_words(names, most=4)} {exactly if len(ties) == 1 else 'have as many'}"
-    return f"; {enumerate_words(names, most=4)} cannot be told apart from it"
+    ending = ("has as many" if len(ties) == 1 else "have as many") if exact else "cannot be told apart from it"
+    figures = {tie.model: f" ({figure})" if (figure := text(tie)) else "" for tie in ties}
+    names = enumerate_words(list(figures), most=4, write=lambda model: f"**{markdown(model)}**{figures[model]}")
+    return f"; {names} {ending}"
 
 
 def _name(estimate: Estimate) -> str:

@@ -16,6 +16,7 @@ from benchmarks.report.tables import paired_ratio, shared_rounds
 __all__ = ["Correlation", "Estimate", "apart", "best", "pareto_front", "rank_correlation"]
 
 ALPHA = 0.05
+FAR = 3  # times the margin of independent figures: beyond it nothing need be paired
 PAIRED_ROUNDS = 6  # fewer rounds cannot carry a 95 % interval of their median
 
 
@@ -47,12 +48,13 @@ def apart(one: Estimate, other: Estimate) -> bool:
     the interval of the difference comes from the two intervals (MOVER; for Wilson intervals this is Newcombe's
     method), which takes the two as independent.
     """
-    paired = _paired(one.record, other.record) if one.record and other.record else None
-    if paired is not None:
-        return paired
     lower, upper = sorted((one, other), key=lambda estimate: estimate.value)
-    margin = math.hypot(lower.high - lower.value, upper.value - upper.low)
-    return upper.value - lower.value > margin
+    gap, margin = upper.value - lower.value, math.hypot(lower.high - lower.value, upper.value - upper.low)
+    if gap <= FAR * margin and one.record and other.record:
+        paired = _paired(one.record, other.record)
+        if paired is not None:
+            return paired
+    return gap > margin
 
 
 def _paired(one: Record, other: Record) -> bool | None:

@@ -23,14 +23,16 @@ class Overview:
     Args:
         environment: the machine; None for records whose machine is only known by its id.
         rows: every model under every condition.
+        frame: `rows` in the columns of `results.csv`.
         condition: the one most models were timed under; None if nothing was timed.
         models: one row a model: that condition's figures with everything that does not depend on it.
-        table: `models` in the columns of `tables.COLUMNS`, in the report's order; its index is the model.
+        table: `models` in the same columns, in the report's order; its index is the model.
         open_cases: planned and not finished.
     """
 
     environment: Environment | None
     rows: Sequence[Row]
+    frame: pd.DataFrame
     condition: Condition | None
     models: Mapping[str, Row]
     table: pd.DataFrame
@@ -82,20 +84,24 @@ def survey(
     """The overview of one machine's records; raises ValueError for several machines or an unknown sort key."""
     rows = join(records)
     condition = _headline(rows)
-    models: dict[str, Row] = {}
-    for row in rows:
-        if _is_variant_on_paper(row):
-            continue
-        shown = models.get(row.model)
-        if shown is None or (_fits(row, condition) and not _fits(shown, condition)):
-            models[row.model] = row
-    chosen = [row if _fits(row, condition) else _untimed(row, condition) for row in models.values()]
-    table = ordered(to_frame(chosen), sort_key)
+    frame = to_frame(rows)
+    places: dict[str, int] = {}
+    for place, row in enumerate(rows):
+        shown = places.get(row.model)
+        if not _is_variant_on_paper(row) and (
+            shown is None or (_fits(row, condition) and not _fits(rows[shown], condition))
+        ):
+            places[row.model] = place
+    fitting = [place for place in places.values() if _fits(rows[place], condition)]
+    untimed = [_untimed(rows[place]) for place in places.values() if not _fits(rows[place], condition)]
+    parts = [frame.iloc[fitting], to_frame(untimed)] if untimed else [frame.iloc[fitting]]
+    table = ordered(pd.concat(parts, ignore_index=True), sort_key)
     return Overview(
         environment=environment,
         rows=rows,
+        frame=frame,
         condition=condition,
-        models={row.model: row for row in chosen},
+        models={row.model: row for row in (*(rows[place] for place in fitting), *untimed)},
         table=table.set_index("model", drop=False),
         open_cases=open_cases,
     )
@@ -126,7 +132,7 @@ def _is_variant_on_paper(row: Row) -> bool:
     return ":" in row.model and not set(row.records) - {"params", *BY_SIZE}
 
 
-def _untimed(row: Row, condition: Condition | None) -> Row:
+def _untimed(row: Row) -> Row:
     """A model that was not timed under the headline condition: what does not depend on it, and what went wrong."""
     kept = {
         metric: record

@@ -19,7 +19,7 @@ from benchmarks.report import figures, labels
 from benchmarks.report.answers import answers, indistinguishable_neighbours
 from benchmarks.report.overview import Overview, survey
 from benchmarks.report.pictures import PICTURES, Picture
-from benchmarks.report.tables import REFERENCE, by_machine, comparison, latest, model_spec
+from benchmarks.report.tables import REFERENCE, by_machine, comparison, latest, model_spec, ordered
 from benchmarks.report.words import (
     condition_in_words,
     count_of,
@@ -75,7 +75,7 @@ def write_report(
     _write_pictures(pictures, folder / "figures")
     page = _page(overview, pictures, machines, folder, command or (environment.command if environment else ""))
     replace_file(folder / "README.md", page)
-    replace_file(folder / "results.csv", comparison(mine, sort_key=sort_key).to_csv(index=False))
+    replace_file(folder / "results.csv", ordered(overview.frame, sort_key).to_csv(index=False))
     for machine, others in machines.items():
         replace_file(
             folder / f"results-{_slug(machine)}.csv", comparison(others, sort_key=sort_key).to_csv(index=False)
@@ -164,7 +164,7 @@ def _unfinished(overview: Overview) -> str:
     for case in overview.open_cases:
         by_metric[case.metric].append(_case_name(case))
     parts = [
-        f"{markdown(metric)} of {enumerate_words([markdown(name) for name in dict.fromkeys(names)], most=8)}"
+        f"{markdown(metric)} of {enumerate_words(list(dict.fromkeys(names)), most=8, write=markdown)}"
         for metric, names in by_metric.items()
     ]
     return (
@@ -306,7 +306,7 @@ def _did_not_work(overview: Overview) -> str:
                 seen.add(record.case)
                 reasons[record.status, metric, record.reason].append(_case_name(record.case))
     lines = [
-        f"- {enumerate_words([markdown(name, 80) for name in dict.fromkeys(names)], most=8)}: {markdown(metric)} "
+        f"- {enumerate_words(list(dict.fromkeys(names)), most=8, write=markdown)}: {markdown(metric)} "
         f"**{markdown(status)}**{': ' + markdown(reason) if reason else ''}"
         for (status, metric, reason), names in sorted(reasons.items())[:MOST_REASONS]
     ]
@@ -408,7 +408,7 @@ def _deviations(overview: Overview) -> str:
         for deviation in entry.deviations if entry else ():
             notes[deviation].append(model)
     reasons = [
-        f"- {enumerate_words([markdown(model) for model in models], most=12)}: {markdown(deviation, 400)}"
+        f"- {enumerate_words(models, most=12, write=markdown)}: {markdown(deviation, 400)}"
         for deviation, models in notes.items()
     ]
     if not lines and not reasons:
@@ -434,8 +434,8 @@ def _how_to_read(overview: Overview) -> str:
     ]
     neighbours = indistinguishable_neighbours(overview)
     if neighbours:
-        pairs = [f"{markdown(one)} and {markdown(other)}" for one, other in neighbours]
-        lines.append(f"- **Neighbours in the latency ranking that cannot be told apart:** {'; '.join(pairs[:30])}.")
+        pairs = [f"{markdown(one)} and {markdown(other)}" for one, other in neighbours[:MOST_REASONS]]
+        lines.append(f"- **Neighbours in the latency ranking that cannot be told apart:** {'; '.join(pairs)}.")
     lines += _noise(overview)
     if overview.measurements("latency", "latency_s"):
         lines.append(
@@ -481,29 +481,29 @@ def _other_counters(overview: Overview) -> str:
 def _noise(overview: Overview) -> list[str]:
     """Which figures not to lean on."""
     timed = overview.measurements("latency", "latency_s")
-    noisy = [markdown(model) for model, found in timed.items() if found.details.get("noisy")]
+    noisy = [model for model, found in timed.items() if found.details.get("noisy")]
     unsteady = [
         markdown(model)
         for model, found in timed.items()
         if found.details.get("spread") in ("fluctuating", "unreliable")
     ]
     wide = [
-        markdown(model)
+        model
         for model, found in timed.items()
         if found.low is not None and found.high is not None and found.high - found.low > 0.1 * found.value
     ]
     lines = []
-    if noisy:
-        lines.append(
-            f"- **Do not lean on the times of** {enumerate_words(noisy, most=12)}: other work kept the processors busy "
-            "while they were taken. Ratios suffer less than times, since it hit all models of a round alike."
-        )
-    if unsteady:
-        lines.append(
-            f"- **Single calls vary widely** (quartiles over 10 % apart): {enumerate_words(unsteady, most=12)}."
-        )
-    if wide:
-        lines.append(f"- **Intervals wider than 10 %:** {enumerate_words(wide, most=12)}.")
+    for models, words in (
+        (
+            noisy,
+            "**Do not lean on the times of** {}: other work kept the processors busy while they were taken. Ratios "
+            "suffer less than times, since it hit all models of a round alike.",
+        ),
+        (unsteady, "**Single calls vary widely** (quartiles over 10 % apart): {}."),
+        (wide, "**Intervals wider than 10 %:** {}."),
+    ):
+        if models:
+            lines.append("- " + words.format(enumerate_words(models, most=12, write=markdown)))
     drifts = [
         float(drift["last_third_over_first"])
         for found in timed.values()
@@ -536,7 +536,7 @@ def _recipe(overview: Overview) -> str:
     images = enumerate_words([f"{count:,}" for count in sorted({case.train_images for case in cases})])
     parts = [f"## The recipe\n\nTrained on {images} images of {markdown(dataset_title(overview))}."]
     for text, models in texts.items():
-        who = "" if len(texts) == 1 else f"For {enumerate_words([markdown(model) for model in models], most=8)}: "
+        who = "" if len(texts) == 1 else f"For {enumerate_words(models, most=8, write=markdown)}: "
         settings = ", ".join(f"{name} {value}" for name, value in full[text].items())
         parts.append(f"{who}{markdown(text, 2000)}" + (f"\n\n`{_code(settings)}`" if settings else ""))
     return "\n\n".join(parts)
@@ -551,7 +551,7 @@ def _sources(overview: Overview) -> str:
     if not by_source:
         return ""
     lines = [
-        f"- {enumerate_words([markdown(model) for model in models], most=12)}: {markdown(source)}"
+        f"- {enumerate_words(models, most=12, write=markdown)}: {markdown(source)}"
         for source, models in by_source.items()
     ]
     return "<details>\n<summary>Sources of the published figures</summary>\n\n" + "\n".join(lines) + "\n\n</details>"

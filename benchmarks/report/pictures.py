@@ -208,8 +208,8 @@ def learning_curves(overview: Overview) -> Picture | None:
 
 
 MOST_BARS = 60  # what fits on a page; results.csv has the rest
-MOST_PANELS = 40
-MOST_POINTS = 400
+MOST_PANELS = 36
+MOST_POINTS = 150
 
 PICTURES: Mapping[str, Callable[[Overview], Picture | None]] = MappingProxyType(
     {

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from benchmarks.report.overview import Overview
 from benchmarks.report.tables import Condition
@@ -41,11 +40,12 @@ def count_of(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def enumerate_words(words: Sequence[str], *, most: int = 6) -> str:
-    """ "a", "a and b", "a, b and c"; beyond `most` the rest is counted."""
+def enumerate_words(words: Sequence[str], *, most: int = 6, write: Callable[[str], str] = str) -> str:
+    """ "a", "a and b", "a, b and c", each through `write`; beyond `most` the rest is counted."""
     if len(words) > most:
-        return f"{', '.join(words[: most - 1])} and {len(words) - most + 1} others"
-    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+        return f"{', '.join(map(write, words[: most - 1]))} and {len(words) - most + 1:,} others"
+    written = [write(word) for word in words]
+    return " and ".join(filter(None, [", ".join(written[:-1]), *written[-1:]]))
 
 
 def condition_in_words(condition: Condition) -> str:
@@ -66,7 +66,9 @@ _TITLES = {"fashion_mnist": "Fashion-MNIST", "fashion_mnist_full": "Fashion-MNIS
 
 def shorten(text: str, longest: int = LONGEST) -> str:
     """One line without control characters, cut where it is longer than `longest`."""
-    line = " ".join("".join(" " if unicodedata.category(sign)[0] == "C" else sign for sign in text).split())
+    if not text.isprintable():
+        text = "".join(sign if sign.isprintable() else " " for sign in text)
+    line = " ".join(text.split())
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
