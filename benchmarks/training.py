@@ -255,7 +255,7 @@ def _step(
         )
         loss = main + model.spec.auxiliary_weight * sum(others) if others else main
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     optimizer.step()
     return main.item(), int((logits.argmax(1) == labels).sum())
 
