@@ -113,8 +113,8 @@ def table(model: str, file_bytes: int, found: Sequence[Loading]) -> str:
         f"# Loading {model}",
         "",
         f"`zoo.create({model!r}, weights=FILE)` against torchvision's `{model}()` and "
-        f"`load_state_dict(torch.load(FILE))`; a file of {file_bytes / 1e6:.0f} MB, {len(zoo)} repetitions each in a process of its own, in turn, best of "
-        f"each; {os.cpu_count()} cores.",
+        f"`load_state_dict(torch.load(FILE))`; a file of {file_bytes / 1e6:.0f} MB, {len(zoo)} repetitions each in a "
+        f"process of its own, in turn, best of each; {os.cpu_count()} cores.",
         "",
         "| | zoo | torchvision | ratio | bar |",
         "|:--|--:|--:|--:|:--|",

@@ -52,7 +52,11 @@ _V1_RECIPES = {
     "resnet": "resnet",
     "inception": "inception-v3",
 }
-_V2_RECIPE = "https://github.com/pytorch/vision/issues/3995#issuecomment-1013906621"
+_V2_RECIPES = {
+    "resnet50": "https://github.com/pytorch/vision/issues/3995#issuecomment-1013906621",
+    "resnet101": "https://github.com/pytorch/vision/issues/3995#new-recipe",
+    "resnet152": "https://github.com/pytorch/vision/issues/3995#new-recipe",
+}
 _PORTED = ("googlenet", "inception_v3")  # TensorFlow's weights, which want [-1, 1] (torchvision: transform_input)
 
 
@@ -73,7 +77,7 @@ def _torchvision(
         sha256=file_name.rpartition("-")[2].removesuffix(".pth"),
         size_mb=round(size_mib * 1.048576, 3),
         licence="code BSD-3-Clause; no licence is named for the weights, ImageNet's terms may apply",
-        recipe=f"{_REFERENCES}#{_V1_RECIPES[family]}" if version == 1 else _V2_RECIPE,
+        recipe=f"{_REFERENCES}#{_V1_RECIPES[family]}" if version == 1 else _V2_RECIPES[model],
         published=Reference(
             source=f"torchvision 0.29, IMAGENET1K_V{version}",
             top1=round(top1 / 100, 5),

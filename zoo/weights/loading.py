@@ -27,6 +27,7 @@ LAYOUTS = {layout.source: layout for layout in (NATIVE, TORCHVISION, KERAS, TIMM
 # options that change what a network computes and no shape: no library's weights were trained with another value
 UNSEEN_OPTIONS = ("activation", "intermediate_activation", "stride_in")
 SHOWN = 4  # mismatches that an error names
+RECOGNISED = 0.2  # share of a network's keys that a file must have before its mismatches are worth naming
 
 
 def load_weights(model: classifier.Classifier, source: str | os.PathLike[str]) -> None:
@@ -116,7 +117,7 @@ def _locate(spec: ModelSpec, source: str | os.PathLike[str]) -> tuple[Path, Weig
     if not isinstance(source, (str, os.PathLike)):
         raise WeightsError(f"weights are 'imagenet', 'imagenet:TAG' or a path; got {source!r}")
     path = Path(source)
-    if path.is_dir():
+    if os.fspath(source) and path.is_dir():
         return _in_folder(spec, path), None
     if not path.is_file():
         raise WeightsError(
@@ -191,15 +192,18 @@ class Match:
 
 def _recognised(model: classifier.Classifier, contents: Contents) -> Layout:
     """The layout that knows most of the file's keys."""
-    candidates = [layout for layout in LAYOUTS.values() if layout.has(model.spec)]
-    known = {layout.source: len(contents.tensors.keys() & set(layout.names(model).values())) for layout in candidates}
-    best = max(candidates, key=lambda layout: known[layout.source])
-    if not known[best.source]:
+    expected = {
+        source: set(layout.names(model).values()) for source, layout in LAYOUTS.items() if layout.has(model.spec)
+    }
+    known = {source: len(contents.tensors.keys() & keys) for source, keys in expected.items()}
+    best = max(known, key=lambda source: known[source])
+    if known[best] < RECOGNISED * len(expected[best]):
         raise WeightsError(
-            f"{contents.path} does not fit {model.spec.label}: none of its {len(contents.tensors)} keys is known under "
-            f"the names of {', '.join(known)}; it begins with {', '.join(list(contents.tensors)[:SHOWN]) or 'nothing'}"
+            f"{contents.path} does not fit {model.spec.label}: it holds another network; {known[best]} of its "
+            f"{len(contents.tensors)} keys are known as {' or '.join(known)} would name them; it begins with "
+            f"{', '.join(list(contents.tensors)[:SHOWN]) or 'nothing'}"
         )
-    return best
+    return LAYOUTS[best]
 
 
 def _header(layout: Layout, contents: Contents) -> Header | None:
