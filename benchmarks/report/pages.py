@@ -390,13 +390,16 @@ def _counted(row: Measurement) -> float:
 
 def _deviations(overview: Overview) -> str:
     """Figures that differ from the printed ones, and why papers and implementations part."""
-    lines = []
+    lines, compared = [], 0
     for row in overview.table.to_dict("records"):
         for what, measured, published, factor, unit in (
             ("parameters", row["param_count"], row["published_params"], 1e-6, "M"),
             ("multiply-adds", row["gmacs"], row["published_gmacs"], 1.0, "G"),
         ):
-            if not pd.isna(measured) and not pd.isna(published) and not _rounds_to(float(measured), float(published)):
+            if pd.isna(measured) or pd.isna(published):
+                continue
+            compared += 1
+            if not _rounds_to(float(measured), float(published)):
                 counted, printed = f"{float(measured) * factor:.5g}", f"{float(published) * factor:.5g}"
                 lines.append(
                     f"- **{markdown(str(row['model']))}**: {counted} {unit} {what} counted, {printed} {unit} published "
@@ -413,7 +416,8 @@ def _deviations(overview: Overview) -> str:
     ]
     if not lines and not reasons:
         return ""
-    found = "\n".join(lines) or "Every count rounds to the figure published for exactly that network."
+    agreed = f"{compared - len(lines)} of {count_of(compared, 'count')} round to the figure published for that network."
+    found = "\n".join([agreed, "", *lines] if lines else [agreed] if compared else ["Nothing has been counted yet."])
     return (
         f"## Where papers and implementations part\n\n{found}\n\n"
         "<details>\n<summary>Why: the known deviations</summary>\n\n" + "\n".join(reasons) + "\n\n</details>"
@@ -573,7 +577,7 @@ def _colophon(overview: Overview, command: str) -> str:
             for name, value in facts.items():
                 text = _fact(value)
                 if text:
-                    lines.append([title, markdown(str(name).replace("_", " ")), markdown(text, 400)])
+                    lines.append([title, markdown(str(name).replace("_", " ")), markdown(text, 600)])
                     title = NONE
     body = "## Machine, versions, command\n\n"
     if command:
@@ -583,7 +587,9 @@ def _colophon(overview: Overview, command: str) -> str:
 
 def _fact(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {found}" for name, found in value.items() if found not in (None, ""))
+        return ", ".join(
+            f"{name} {shorten(str(found), 80)}" for name, found in value.items() if found not in (None, "")
+        )
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
     return "" if value is None else str(value)

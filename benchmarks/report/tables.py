@@ -12,6 +12,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import TypeVar
 
 import pandas as pd
 
@@ -39,6 +41,8 @@ __all__ = [
 
 REFERENCE = "resnet50"  # what relative speed is relative to
 SEVERITY = ("ok", "skipped", "timeout", "failed", "oom", "crashed")  # the worst status of a row is its status
+
+T = TypeVar("T")
 
 BY_MODEL = ("params", "accuracy")
 BY_SIZE = ("mult_adds", "activations")
@@ -167,11 +171,11 @@ def join(records: Iterable[Record]) -> list[Row]:
         machines.add(record.machine)
     if len(machines) > 1:
         raise ValueError(f"records of {len(machines)} machines share no table; by_machine() separates them")
-    common = _common_protocol(record.case for group in models.values() for record in group)
+    common = _most_shared(record.case for group in models.values() for record in group)
     return [row for model, group in models.items() for row in _rows(model, group, common)]
 
 
-def _rows(model: str, records: Sequence[Record], common: tuple[object, ...]) -> list[Row]:
+def _rows(model: str, records: Sequence[Record], common: Shared) -> list[Row]:
     """One model's rows. A timed record makes the row of its condition; the rest joins those rows."""
     rows: dict[Condition, Row] = {}
     for record in records:
@@ -186,10 +190,10 @@ def _rows(model: str, records: Sequence[Record], common: tuple[object, ...]) -> 
             for row in matches or [rows.setdefault(condition, Row(model, condition))]:
                 row.records[metric] = record
     untimed = [record for record in records if record.case.metric in (*BY_MODEL, *BY_SIZE)]
+    joined = common.chosen(untimed)
     if not rows and untimed:
         condition = condition_of(untimed[0].case)
         rows[condition] = Row(model, condition)
-    joined = _joined_evaluation(untimed, common)
     others: dict[tuple[object, ...], Row] = {}
     for record in sorted(untimed, key=lambda record: -record.case.seed):  # of several seeds the smallest is shown
         metric, condition = record.case.metric, condition_of(record.case)
@@ -199,7 +203,7 @@ def _rows(model: str, records: Sequence[Record], common: tuple[object, ...]) -> 
         for row in rows.values():
             if metric in BY_MODEL or condition.img_size == row.condition.img_size:
                 row.records[metric] = record
-    return [*rows.values(), *others.values()]
+    return [row for row in (*rows.values(), *others.values()) if row.records]
 
 
 def condition_of(case: Case) -> Condition:
@@ -223,7 +227,7 @@ def _covers(stated: Condition, row: Condition) -> bool:
 
 def _protocol(case: Case) -> tuple[object, ...]:
     """What accuracies must share to be compared: the images and, for networks trained here, the training."""
-    recipe = () if case.weights else (case.img_size, case.train_images, case.epochs, case.settings)
+    recipe = () if case.weights else (case.train_images, case.epochs, case.settings)
     return (case.dataset, bool(case.weights), recipe)
 
 
@@ -232,17 +236,35 @@ def _evaluation(case: Case) -> tuple[object, ...]:
     return (_protocol(case), case.weights, case.img_size)
 
 
-def _common_protocol(cases: Iterable[Case]) -> tuple[object, ...]:
-    """The protocol that most models share: the one whose accuracies stand beside the timed figures."""
-    asked = {(case.model, _protocol(case)): None for case in cases if case.metric == "accuracy"}
-    shared = Counter(protocol for _, protocol in asked)
-    return max(shared, key=lambda protocol: shared[protocol], default=())
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The protocol that most models share, whose accuracies stand beside the timed figures, and its image size.
+
+    Models whose smallest image is larger, or whose weights want another size, were tested at their own.
+    """
+
+    protocol: tuple[object, ...] = ()
+    img_size: int = 0
+
+    def chosen(self, records: Iterable[Record]) -> tuple[object, ...]:
+        """The evaluation of one model that joins its timed rows; every other one has a row of its own."""
+        cases = [record.case for record in records if record.case.metric == "accuracy"]
+        fitting = [case for case in cases if _protocol(case) == self.protocol]
+        fitting.sort(key=lambda case: case.img_size != self.img_size)
+        return _evaluation(fitting[0]) if fitting else ()
 
 
-def _joined_evaluation(records: Iterable[Record], common: tuple[object, ...]) -> tuple[object, ...]:
-    """The evaluation of one model that joins its timed rows; every other one has a row of its own."""
-    cases = [record.case for record in records if record.case.metric == "accuracy"]
-    return next((_evaluation(case) for case in cases if _protocol(case) == common), ())
+def _most_shared(cases: Iterable[Case]) -> Shared:
+    asked = {(case.model, _protocol(case), case.img_size): None for case in cases if case.metric == "accuracy"}
+    if not asked:
+        return Shared()
+    protocol = _most_common(protocol for _, protocol in {(model, protocol): None for model, protocol, _ in asked})
+    return Shared(protocol, _most_common(size for _, found, size in asked if found == protocol))
+
+
+def _most_common(values: Iterable[T]) -> T:
+    """The most frequent value; of equals the first."""
+    return Counter(values).most_common(1)[0][0]
 
 
 def _cells(row: Row, reference: Row | None) -> dict[str, object]:
@@ -290,10 +312,13 @@ def _cells(row: Row, reference: Row | None) -> dict[str, object]:
 
 def _published(entry: ModelSpec, img_size: int, weights: str) -> dict[str, object]:
     """The first figure printed for exactly this variant, each with where it was printed."""
-    references = [reference for reference in entry.references if reference.options == entry.options]
-    checkpoint = published_weights(entry, weights)
-    if checkpoint and checkpoint.published:
-        references.insert(0, checkpoint.published)
+    checkpoints = [
+        checkpoint.published
+        for checkpoint in sorted(entry.weights, key=lambda checkpoint: not _is_named(checkpoint, weights))
+        if checkpoint.published and checkpoint.options == entry.options
+    ]
+    printed = [reference for reference in entry.references if reference.options == entry.options]
+    references = [*checkpoints, *printed] if weights else [*printed, *checkpoints]
     sources: dict[str, list[str]] = defaultdict(list)
 
     def first(figure: str) -> float | None:
@@ -311,12 +336,10 @@ def _published(entry: ModelSpec, img_size: int, weights: str) -> dict[str, objec
     return cells | {"published_source": "; ".join(sources)}
 
 
-def published_weights(entry: ModelSpec, weights: str) -> Weights | None:
-    """The published checkpoint that `weights` names ("imagenet", "imagenet:TAG"); None for files and untrained nets."""
+def _is_named(checkpoint: Weights, weights: str) -> bool:
+    """Whether `weights` ("imagenet", "imagenet:TAG" or a file) names this checkpoint."""
     source, _, tag = weights.partition(":")
-    if source != "imagenet":
-        return None
-    return next((checkpoint for checkpoint in entry.weights if tag in ("", checkpoint.tag)), None)
+    return tag in ("", checkpoint.tag) if source == "imagenet" else PurePath(weights).name == checkpoint.file_name
 
 
 def relative_speed(row: Row, reference: Row | None) -> float | None:

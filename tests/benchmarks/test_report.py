@@ -262,6 +262,23 @@ class TestTable:
         assert len(table) == 3
         assert table.loc[table["latency_ms_p50"].notna(), "dataset"].tolist() == ["fashion_mnist"]
 
+    def test_a_model_tested_at_its_smallest_size_stands_among_the_others(self) -> None:
+        records = [accuracy("resnet18", 0.9, img_size=40), accuracy("vgg16", 0.9, img_size=40)]
+        records += [accuracy("alexnet", 0.8, img_size=63), latency("alexnet", 0.03)]
+        table = comparison([*records, accuracy("vgg16", 0.95, img_size=64)])
+        joined = table[table["model"] == "alexnet"]
+        assert len(joined) == 1 and joined["top1"].tolist() == pytest.approx([80.0])
+        assert table.loc[table["model"] == "vgg16", "img_size"].tolist() == [40, 64]
+        overview = survey([*records, accuracy("vgg16", 0.95, img_size=64)], ENVIRONMENT)
+        assert overview.figure("vgg16", "top1") == pytest.approx(90.0)
+
+    @pytest.mark.parametrize(
+        "weights", ["imagenet", "imagenet:keras", "some/where/mobilenet_2_5_128_tf.h5", "other.pth"]
+    )
+    def test_the_accuracy_published_for_the_weights_stands_beside_theirs(self, weights: str) -> None:
+        found = accuracy("mobilenet_v1:width=0.25,resolution=128", 0.456, weights=weights, dataset="imagenet", epochs=0)
+        assert comparison([found]).loc[0, "published_top1"] == pytest.approx(41.5)  # TF-Slim's table
+
     def test_two_machines_never_share_a_table(self) -> None:
         with pytest.raises(ValueError, match="2 machines"):
             comparison([latency("vgg16", 0.3), dataclasses.replace(latency("vgg19", 0.3), machine="other")])
@@ -366,6 +383,7 @@ class TestPage:
     def test_where_papers_and_implementations_part(self, report: Path) -> None:
         page = (report / "README.md").read_text()
         assert "**googlenet_2014**: 6.9986 M parameters counted, 6.8 M published" in page
+        assert "35 of 37 counts round" in page
         assert "**vgg16**:" not in page  # 138,357,544 is what is published
         assert "Table 1 prints stride 2 for the last depthwise layer" in page
 
