@@ -31,6 +31,8 @@ def case_code(case: Case) -> str:
         modules += [f"zoo.runtimes.{case.runtime}"]
     if case.metric == "accuracy":
         modules += ["benchmarks.training", "benchmarks.datasets.fashion_mnist", "benchmarks.datasets.imagenet"]
+    if case.metric == "rows":
+        modules += ["zoo.table"]
     packages = ("torch", *PACKAGES.get(case.runtime, ()))
     text = "|".join([model_code(case.model), _combined(tuple(modules)), *(_version(name) for name in packages)])
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -144,27 +144,38 @@ def _run(spec: ModelSpec, img_size: int, num_classes: int) -> tuple[Mapping[str,
         each = layer.weight.numel() // layer.weight.shape[0]
         mult_adds[layer] = mult_adds.get(layer, 0) + output.numel() * each
 
+    weighted = [
+        (row, f"{row}.{path}".rstrip("."), layer)
+        for row, module in (named | auxiliary).items()
+        for path, layer in module.named_modules()
+        if isinstance(layer, (nn.Conv2d, nn.Linear, nn.BatchNorm2d))
+    ]
     for name, module in named.items():
         module.register_forward_hook(note_output(name.removeprefix("head.")))
-        for layer in module.modules():
-            if isinstance(layer, (nn.Conv2d, nn.Linear)):
-                layer.register_forward_hook(count)
+    for _, _, layer in weighted:
+        if not isinstance(layer, nn.BatchNorm2d):
+            layer.register_forward_hook(count)
+    _leave_out(model, nn.BatchNorm2d, nn.LocalResponseNorm, nn.ReLU, nn.ReLU6, nn.ELU, nn.Dropout)
     with torch.no_grad():
         model(torch.empty(1, spec.input.channels, img_size, img_size, device="meta"))
-    found = [
+    found = tuple(
         Layer(
             row=row.removeprefix("head."),
-            name=f"{row}.{path}".rstrip("."),
+            name=path,
             kind=kind_of(layer),
             weights=0 if isinstance(layer, nn.BatchNorm2d) else layer.weight.numel(),
             biases=_biases(layer),
             mult_adds=mult_adds.get(layer, 0),
         )
-        for row, module in (named | auxiliary).items()
-        for path, layer in module.named_modules()
-        if isinstance(layer, (nn.Conv2d, nn.Linear, nn.BatchNorm2d))
-    ]
-    return MappingProxyType(outputs), tuple(found)
+        for row, path, layer in weighted
+    )
+    return MappingProxyType(outputs), found
+
+
+def _leave_out(model: nn.Module, *kinds: type[nn.Module]) -> None:
+    """Puts identities in place of layers that change no shape: on meta tensors they take most of the time."""
+    for path in [path for path, layer in model.named_modules() if isinstance(layer, kinds)]:
+        model.set_submodule(path, nn.Identity())
 
 
 def kind_of(layer: nn.Conv2d | nn.Linear | nn.BatchNorm2d) -> str:

@@ -105,6 +105,6 @@ STUDY = Study(
         ),
     ),
     notes=(
-        "Resolutions 224, 192, 160 and 128 are trained here on images of 64, 55, 46 and 37 pixels, the same ratios.",
+        "Resolutions 224, 192, 160 and 128 are trained here on images of 56, 48, 40 and 32 pixels, a quarter of each.",
     ),
 )

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import importlib.util
+import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from benchmarks.files import replace_file
 from benchmarks.records import Case, Environment, Record
@@ -168,24 +174,45 @@ def _figure_line(figure: Published, evidence: Evidence) -> list[str]:
 
 
 def _draw(study: Study, evidence: Evidence, folder: Path) -> list[str]:
-    """Draws what there are records for; the Markdown of each picture."""
-    wanted = [(picture, data_of(picture, evidence)) for picture in study.pictures]
-    found = [(picture, data) for picture, data in wanted if data is not None]
-    if not found:
-        return []
-    from benchmarks.report.figures import render
-    from benchmarks.studies.pictures import DRAW
-
-    folder.mkdir(parents=True, exist_ok=True)
+    """Draws what there are records for, unless it is there already; the Markdown of each picture."""
     blocks = []
-    for picture, data in found:
+    for picture in study.pictures:
         name = f"{study.name}_{picture.kind}"
-        svg, png = render(DRAW[picture.kind], data)
-        replace_file(folder / f"{name}.svg", svg)
-        replace_file(folder / f"{name}.png", png)
+        svg, png = folder / f"{name}.svg", folder / f"{name}.png"
+        data = data_of(picture, evidence)
+        if data is None:
+            svg.unlink(missing_ok=True)
+            png.unlink(missing_ok=True)
+            continue
+        mark = _mark(picture.kind, data)
+        if not (png.exists() and svg.exists() and mark.encode() in svg.read_bytes()[:4096]):
+            _render(picture.kind, data, mark, svg, png)
         caption = picture.caption + (f" {HOW_TO_READ}" if picture.kind == "differences" else "")
         blocks.append(f"![{picture.caption}](figures/{name}.svg)\n\n{caption}")
     return blocks
+
+
+def _mark(kind: str, data: Mapping[str, Any]) -> str:
+    """Changes with the data and with the code that draws them."""
+    code = _drawing_code()
+    return hashlib.sha256(code + json.dumps([kind, data], sort_keys=True).encode()).hexdigest()[:24]
+
+
+@functools.cache
+def _drawing_code() -> bytes:
+    found = [importlib.util.find_spec(name) for name in ("benchmarks.studies.pictures", "benchmarks.report.figures")]
+    sources = [Path(spec.origin).read_bytes() for spec in found if spec is not None and spec.origin is not None]
+    return b"".join([*sources, version("matplotlib").encode()])
+
+
+def _render(kind: str, data: Mapping[str, Any], mark: str, svg: Path, png: Path) -> None:
+    from benchmarks.report.figures import render
+    from benchmarks.studies.pictures import DRAW
+
+    vector, pixels = render(DRAW[kind], data, mark)
+    svg.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(png, pixels)
+    replace_file(svg, vector)
 
 
 def _conditions(study: Study, evidence: Evidence, records: Sequence[Record], environment: Environment) -> str:
