@@ -175,7 +175,7 @@ def mean_of(values: list[float]) -> Mean:
 
 def quantile(freedom: int) -> float:
     """Student's t for a two-sided 95 % interval."""
-    from scipy.stats import t
+    from scipy.stats import t  # type: ignore[attr-defined]
 
     return float(t.ppf(0.975, freedom))
 
