@@ -18,7 +18,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from benchmarks.report.labels import Anchor, place_labels
 from benchmarks.report.words import number, shorten
 
-__all__ = ["bars", "curves", "grid", "render", "scatter", "slopes"]
+__all__ = ["FAMILIES", "INK", "SOFT", "TIMES", "WIDTH", "bars", "curves", "grid", "render", "scatter", "slopes"]
 
 WIDTH = 8.4  # inches; about 800 pixels on a page
 MOST_LABELS = 45  # with more points only the front and the reference are named
