@@ -58,7 +58,7 @@ def stacked(data: Mapping[str, Any]) -> Figure:
         axes.set_yticks(range(len(arms)), [arm["title"] for arm in arms] if axes is panels[0] else [])
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="y", visible=False)
-        axes.set_xlabel(f"share of the {title}, %; total at the end")
+        axes.set_xlabel(f"share of {title}, %")
     present = [kind for kind in KINDS if any(arm[q].get(kind) for arm in arms for q in ("params", "mult_adds"))]
     handles = [
         Patch(facecolor=KINDS[kind][1], hatch=KINDS[kind][2], edgecolor="white", label=KINDS[kind][0])
