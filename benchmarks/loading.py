@@ -68,6 +68,7 @@ def _once(model: str, path: Path, way: str) -> Loading:
     gc.collect()
     before_bytes = _reset_peak()
     start = time.perf_counter()
+    network: torch.nn.Module
     if way == "zoo":
         network = zoo.create(model, weights=path)
     else:

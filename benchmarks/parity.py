@@ -101,7 +101,7 @@ def measure(case: Parity) -> Result:
     images = torch.rand(IMAGES, 3, case.size, case.size, generator=generator) * 2 - 1
     open_reference = {"torchvision": _torchvision, "keras": _keras, "timm": _timm}[case.source]
     with tempfile.TemporaryDirectory() as folder:
-        path, answers = open_reference(case, Path(folder), generator)
+        path, answers = open_reference(case, Path(folder), images, generator)
         model = zoo.create(case.model, weights=path)
         returns = _same(export_weights(model, case.source), read(path).tensors)
         pairs: list[tuple[torch.Tensor, torch.Tensor]] = []
@@ -134,16 +134,15 @@ def _without_dropout(network: nn.Module) -> nn.Module:
 Answers = Callable[["torch.Tensor", bool], Sequence["torch.Tensor"]]
 
 
-def _torchvision(case: Parity, folder: Path, generator: torch.Generator) -> tuple[Path, Answers]:
+def _torchvision(case: Parity, folder: Path, images: torch.Tensor, generator: torch.Generator) -> tuple[Path, Answers]:
     import torchvision
 
     auxiliary = {"aux_logits": "auxiliary" in case.model} if case.theirs in ("googlenet", "inception_v3") else {}
     with torch.device("meta"):
         network = torchvision.models.get_model(case.theirs, weights=None, **auxiliary)
-    _randomise(network.to_empty(device="cpu"), generator)
+    _randomise(_without_dropout(network.to_empty(device="cpu")), images, generator)
     path = folder / "weights.pth"
     torch.save(network.state_dict(), path)
-    _without_dropout(network)
 
     def answers(images: torch.Tensor, training: bool) -> Sequence[torch.Tensor]:
         output = network.train(training)(images)
@@ -155,18 +154,19 @@ def _torchvision(case: Parity, folder: Path, generator: torch.Generator) -> tupl
     return path, answers
 
 
-def _timm(case: Parity, folder: Path, generator: torch.Generator) -> tuple[Path, Answers]:
+def _timm(case: Parity, folder: Path, images: torch.Tensor, generator: torch.Generator) -> tuple[Path, Answers]:
     import timm
     from safetensors.torch import save_file
 
-    network = timm.create_model(case.theirs).eval()
-    _randomise(network, generator)
+    network = timm.create_model(case.theirs)
+    _randomise(network, images, generator)
+    network.eval()
     path = folder / "weights.safetensors"
     save_file(network.state_dict(), path)
     return path, lambda images, training: (network(images),)
 
 
-def _keras(case: Parity, folder: Path, generator: torch.Generator) -> tuple[Path, Answers]:
+def _keras(case: Parity, folder: Path, images: torch.Tensor, generator: torch.Generator) -> tuple[Path, Answers]:
     os.environ.setdefault("KERAS_BACKEND", "torch")
     import keras
 
@@ -178,6 +178,15 @@ def _keras(case: Parity, folder: Path, generator: torch.Generator) -> tuple[Path
         inputs = weight.shape[:2] if "depthwise" in weight.path or "conv_dw" in weight.path else weight.shape[:-1]
         drawn = _drawn(weight.path.rpartition("/")[2], tuple(weight.shape), math.prod(inputs), generator)
         weight.assign(drawn.numpy())
+    norms = [layer for layer in network.layers if type(layer).__name__ == "BatchNormalization"]
+    for layer in norms:
+        layer.momentum = 0.0  # the statistics become those of the next batch
+    network(images.permute(0, 2, 3, 1).numpy(), training=True)
+    for layer in norms:
+        mean, variance = (torch.tensor(weight.numpy()) for weight in (layer.moving_mean, layer.moving_variance))
+        _stir(mean, variance, generator)
+        layer.moving_mean.assign(mean.numpy())
+        layer.moving_variance.assign(variance.numpy())
     path = folder / "weights.h5"
     _write_official(network, path)
 
@@ -203,15 +212,29 @@ def _write_official(network: Any, path: Path) -> None:
                 group.create_dataset(name, data=weight.numpy())
 
 
-def _randomise(network: nn.Module, generator: torch.Generator) -> None:
-    """Fills weights and statistics so that every tensor matters and logits stay of the order of one."""
+def _randomise(network: nn.Module, images: torch.Tensor, generator: torch.Generator) -> None:
+    """Random weights, and statistics near those of a batch of images: every tensor matters, logits stay near one."""
     for key, tensor in network.state_dict().items():
         if tensor.is_floating_point():
             kind = key.rpartition(".")[2]
             kind = "gamma" if kind == "weight" and tensor.dim() == 1 else kind
             tensor.copy_(_drawn(kind, tuple(tensor.shape), math.prod(tensor.shape[1:]), generator))
         else:
-            tensor.fill_(7)
+            tensor.zero_()
+    norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    for layer in norms:
+        layer.momentum = 1.0  # the statistics become those of the next batch
+    with torch.no_grad():
+        network.train()(images)
+    for layer in norms:
+        if layer.running_mean is not None and layer.running_var is not None:
+            _stir(layer.running_mean, layer.running_var, generator)
+
+
+def _stir(mean: torch.Tensor, variance: torch.Tensor, generator: torch.Generator) -> None:
+    """Moves statistics away from the batch's own, in place."""
+    mean += (torch.rand(mean.shape, generator=generator) - 0.5) * 0.2 * variance.sqrt()
+    variance *= torch.rand(variance.shape, generator=generator) * 0.4 + 0.8
 
 
 def _drawn(kind: str, shape: tuple[int, ...], inputs: int, generator: torch.Generator) -> torch.Tensor:
