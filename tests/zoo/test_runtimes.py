@@ -15,6 +15,7 @@ from zoo.export import TOLERANCE, relative_difference
 from zoo.inference import inference_copy
 from zoo.runtimes import RUNTIMES, auto, check_model, open_runtime
 from zoo.runtimes.session import Session
+from zoo.winograd import Scratch, WinogradConv2d
 
 TINY = "mobilenet_v1:width=0.25,resolution=128"
 # one of each family, the smallest; the others are marked slow
@@ -44,40 +45,41 @@ def trained(name, classes=10):
 def pairs(runtimes):
     for name in ALL:
         for runtime in runtimes:
-            slow = name not in SMALL or (runtime in ("compiled", "winograd") and name not in (TINY, "alexnet"))
+            slow = name not in SMALL or (runtime == "compiled" and name not in (TINY, "alexnet"))
             marks = [pytest.mark.slow] if slow else []
             yield pytest.param(name, runtime, marks=marks, id=f"{name}-{runtime}")
 
 
-@pytest.mark.parametrize(("name", "runtime"), pairs(RUNTIMES))
+@pytest.mark.parametrize(("name", "runtime"), list(pairs(RUNTIMES)))
 def test_every_runtime_gives_the_logits_of_every_model(name, runtime):
     reason = RUNTIMES[runtime].unavailable()
     if reason is not None:
         pytest.skip(reason)
     model, images, expected = trained(name)
+    if runtime == "winograd" and not any(map(WinogradConv2d.suits, model.modules())):
+        with pytest.raises(zoo.RuntimeUnavailable, match="has no 3x3 convolution of stride 1"):
+            open_runtime(model, images, runtime)
+        return
     logits = open_runtime(model, images, runtime)(images)
     assert logits.shape == expected.shape
     assert relative_difference(logits, expected) <= TOLERANCE
     assert torch.equal(logits.argmax(1), expected.argmax(1))
 
 
+@functools.cache  # compiling takes seconds
+def opened_on(runtime):
+    model, images, expected = trained("resnet18" if runtime == "winograd" else TINY)
+    return open_runtime(model, images, runtime), images, expected, model
+
+
 @pytest.mark.parametrize("runtime", [name for name, runtime in RUNTIMES.items() if runtime.unavailable() is None])
 class TestSession:
     @pytest.fixture
     def opened(self, runtime):
-        if runtime in ("compiled", "winograd"):
-            return self.compiled(runtime)
-        return self.fresh(runtime)
-
-    @staticmethod
-    def fresh(runtime):
-        model, images, expected = trained(TINY)
-        return open_runtime(model, images, runtime), images, expected
-
-    compiled = functools.cache(lambda self, runtime: TestSession.fresh(runtime))  # compiling takes seconds
+        return opened_on(runtime)
 
     def test_images_of_another_shape(self, opened, runtime):
-        session, images, _ = opened
+        session, images, _, _ = opened
         if RUNTIMES[runtime].ANY_SHAPE:
             assert session(images[:1]).shape == (1, 10)
             with pytest.raises(zoo.InputSizeError, match="at least 32"):
@@ -91,13 +93,13 @@ class TestSession:
             opened[0](opened[1].double())
 
     def test_images_in_any_memory_order(self, opened, runtime):
-        session, images, expected = opened
+        session, images, expected, _ = opened
         rotated = images.permute(0, 1, 3, 2).contiguous().permute(0, 1, 3, 2)
         for same in (images.contiguous(memory_format=torch.channels_last), rotated):
             assert relative_difference(session(same), expected) <= TOLERANCE
 
     def test_an_answer_is_the_callers_own(self, opened, runtime):
-        session, images, expected = opened
+        session, images, expected, _ = opened
         first = session(images)
         first += 1  # neither a buffer of the runtime nor a tensor of inference mode
         session(torch.zeros_like(images))
@@ -105,10 +107,10 @@ class TestSession:
         assert not first.is_inference()
 
     def test_the_model_is_as_it_was(self, opened, runtime):
-        model, images, expected = trained(TINY)
+        _, images, expected, model = opened
         assert torch.equal(model(images).detach(), expected)
         assert all(weight.requires_grad for weight in model.parameters())
-        assert model.features.conv_1.norm.running_var is not None
+        assert any(isinstance(layer, torch.nn.BatchNorm2d) for layer in model.modules())
 
 
 def test_inference_copy_folds_and_shares():
@@ -127,6 +129,43 @@ def test_a_norm_that_follows_no_convolution_stays():
     norms = [[layer for layer in net.modules() if isinstance(layer, torch.nn.BatchNorm2d)] for net in (model, copy)]
     assert len(norms[0]) == len(norms[1]) == 3
     assert relative_difference(copy(images), expected) < 1e-5
+
+
+class TestWinograd:
+    @pytest.mark.parametrize(("height", "width"), [(1, 1), (4, 4), (7, 13), (16, 5)])
+    @pytest.mark.parametrize("bias", [True, False])
+    def test_the_same_function(self, height, width, bias):
+        torch.manual_seed(0)
+        conv = torch.nn.Conv2d(33, 40, 3, padding=1, bias=bias).requires_grad_(False)
+        images = torch.randn(3, 33, height, width)
+        expected = conv(images)
+        for same in (images, images.contiguous(memory_format=torch.channels_last)):
+            assert relative_difference(WinogradConv2d(conv, Scratch())(same), expected) < 1e-5
+
+    def test_scratch_is_shared_and_grows(self):
+        scratch = Scratch()
+        torch.manual_seed(0)
+        layers = [torch.nn.Conv2d(32, 32, 3, padding=1).requires_grad_(False) for _ in range(2)]
+        fast = [WinogradConv2d(layer, scratch) for layer in layers]
+        for side in (8, 16, 4):
+            images = torch.randn(1, 32, side, side)
+            assert relative_difference(fast[1](fast[0](images)), layers[1](layers[0](images))) < 1e-5
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"stride": 2},
+            {"padding": 0},
+            {"groups": 2},
+            {"dilation": 2},
+            {"kernel_size": 5},
+            {"padding_mode": "reflect"},
+        ],
+    )
+    def test_what_it_cannot_express(self, changes):
+        assert WinogradConv2d.suits(torch.nn.Conv2d(32, 32, kernel_size=3, padding=1))
+        assert not WinogradConv2d.suits(torch.nn.Conv2d(32, 32, **{"kernel_size": 3, "padding": 1, **changes}))
+        assert not WinogradConv2d.suits(torch.nn.Linear(32, 32))
 
 
 class TestErrors:

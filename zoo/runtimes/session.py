@@ -38,7 +38,7 @@ class Runtime(Protocol):
 class Session:
     """A model opened on a runtime: call it with images (N, channels, height, width) for logits (N, num_classes).
 
-    It holds the weights as they were when it was opened; after a change to the model, open it again.
+    After a change to the model, open it again. One call at a time: buffers are used anew by the next.
 
     Args:
         label: the model, for messages.
