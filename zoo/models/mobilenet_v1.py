@@ -76,17 +76,6 @@ def _paper(table: str, mult_adds: float, params: float, top1: float, **options: 
     )
 
 
-def _slim(mult_adds: float, top1: float, top5: float, **options: float) -> Reference:
-    return Reference(
-        source="TF-Slim mobilenet_v1.md, pre-trained models (2018_02_22)",
-        options=tuple(sorted(options.items())),
-        mult_adds=mult_adds,
-        top1=top1,
-        top5=top5,
-        protocol="single image crop",
-    )
-
-
 SPECS = (
     ModelSpec(
         name="mobilenet_v1",
