@@ -304,16 +304,19 @@ def evaluate(
     return Predictions(labels=images.labels, top=top, unreadable=unreadable, loss=loss / readable)
 
 
-def keep_freed_memory() -> bool:
+def keep_freed_memory(*, reserve: int = 64 << 20) -> bool:
     """Tells glibc to keep freed memory for the next step instead of handing it back to the kernel; True if it could.
 
     Every training step frees and asks again for the same few hundred megabytes; by default each round trip costs page
     faults, 10 to 19 % of the images per second. For a process that only trains: its memory does not shrink again.
+
+    Args:
+        reserve: bytes asked for beyond each need.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
     trim_threshold, top_pad, mmap_max = -1, -2, -4  # M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX of malloc.h
-    settings = {mmap_max: 0, trim_threshold: 2**31 - 1, top_pad: 64 << 20}
+    settings = {mmap_max: 0, trim_threshold: 2**31 - 1, top_pad: reserve}
     libc = ctypes.CDLL("libc.so.6")
     return all([libc.mallopt(name, value) == 1 for name, value in settings.items()])
 
