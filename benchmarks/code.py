@@ -1,4 +1,4 @@
-"""Which code a result depends on: a hash that changes when the code does, not when its comments do."""
+"""Which code and files a result depends on: a hash that changes when the code does, not when its comments do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import zoo
 from benchmarks.records import Case
 
-__all__ = ["case_code", "model_code"]
+__all__ = ["case_code", "model_code", "weights_checksum"]
 
 NETWORK = ("zoo.spec", "zoo.blocks", "zoo.classifier", "zoo.initialization")  # every model is made of these
 PACKAGES = {"onnxruntime": ("onnxruntime",), "openvino": ("openvino",)}  # that runtimes bring beside torch
@@ -34,8 +34,36 @@ def case_code(case: Case) -> str:
     if case.metric == "rows":
         modules += ["zoo.table"]
     packages = ("torch", *PACKAGES.get(case.runtime, ()))
-    text = "|".join([model_code(case.model), _combined(tuple(modules)), *(_version(name) for name in packages)])
+    parts = [model_code(case.model), _combined(tuple(modules)), *(_version(name) for name in packages)]
+    if case.metric == "accuracy":
+        parts += filter(None, [weights_checksum(case), _listing(case.data_dir) if case.data_dir else ""])
+    text = "|".join(parts)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def weights_checksum(case: Case) -> str:
+    """SHA-256 of the weights file of a case; of a folder, of what it lists; empty for a tag, whose file is known."""
+    path = Path(case.weights)
+    if not case.weights or not path.exists():
+        return ""
+    if path.is_dir():
+        return _listing(case.weights)
+    found = path.stat()
+    return _file_hash(path, found.st_size, found.st_mtime_ns)
+
+
+@functools.cache
+def _file_hash(path: Path, _size: int, _mtime_ns: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@functools.cache
+def _listing(folder: str) -> str:
+    """Hash of the names and sizes of all files in a folder."""
+    root = Path(folder)
+    files = sorted((str(path.relative_to(root)), path.stat().st_size) for path in root.rglob("*") if path.is_file())
+    return hashlib.sha256(repr(files).encode()).hexdigest()
 
 
 @functools.cache

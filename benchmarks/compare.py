@@ -22,7 +22,7 @@ from scipy.stats import mannwhitneyu
 
 from benchmarks.records import Case, Measurement, Record
 from benchmarks.statistics import Interval, holm, ratio_interval, round_medians
-from benchmarks.store import RECORDS, read_records
+from benchmarks.store import RECORDS, question, read_records
 
 __all__ = ["Comparison", "compare", "compare_times", "main"]
 
@@ -59,14 +59,14 @@ def compare(before: Sequence[Record], after: Sequence[Record], *, noise_floor: f
         ValueError: they share no timed case, or were made on different machines.
     """
     first, second = _timed(before), _timed(after)
-    shared = [case for case in first if case in second]
+    shared = [asked for asked in first if asked in second]
     if not shared:
         raise ValueError("the two runs share no timed case; both need --metrics latency or throughput")
-    machines = {record.machine for case in shared for record in (first[case], second[case])}
+    both = {name_of(first[asked].case): (first[asked], second[asked]) for asked in shared}
+    machines = {record.machine for records in both.values() for record in records}
     if len(machines) > 1:
         raise ValueError("the runs were made on different machines, whose times do not compare")
-    pairs = {name_of(case): (_rounds(first[case]), _rounds(second[case]), _paired(first[case], second[case]))
-             for case in shared}  # fmt: skip
+    pairs = {name: (_rounds(one), _rounds(other), _paired(one, other)) for name, (one, other) in both.items()}
     return compare_times(pairs, noise_floor=noise_floor)
 
 
@@ -132,8 +132,10 @@ def _unpaired_ratio(before: Mapping[int, float], after: Mapping[int, float]) -> 
     return Interval(value, float(low), float(high))
 
 
-def _timed(records: Sequence[Record]) -> dict[Case, Record]:
-    return {record.case: record for record in records if record.status == "ok" and record.case.metric in TIMES}
+def _timed(records: Sequence[Record]) -> dict[tuple[object, ...], Record]:
+    """The last record of each timed question, however long it was looked at."""
+    timed = [record for record in records if record.status == "ok" and record.case.metric in TIMES]
+    return {question(record.case): record for record in timed}
 
 
 def _measured(record: Record) -> Measurement:

@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import psutil
 
@@ -33,7 +34,7 @@ __all__ = ["REFERENCE", "SIX", "Options", "by_cost", "execute", "plan", "plan_st
 REFERENCE = "resnet18"  # timed in every round, whatever else is
 SIX = ("alexnet", "vgg16", "googlenet", "resnet50", "mobilenet_v1", "xception")  # one of each family
 MEMORY_SHARE = 0.5  # of the available memory that the cases of one timed session may occupy
-Tell = Callable[[Case, str], None]
+Tell = Callable[[Case, str, float], None]  # the case, what is done with it, the share of it that is done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,7 @@ def plan(options: Options) -> tuple[Case, ...]:
             options.num_threads if "num_threads" in metric.depends_on else (0,),
         )
         for model, runtime, batch_size, num_threads in sweep:
-            conditions = {
+            conditions: dict[str, str | int] = {
                 "runtime": runtime,
                 "batch_size": batch_size,
                 "num_threads": num_threads,
@@ -182,7 +183,7 @@ def execute(
     environment: Environment,
     *,
     timeout: float,
-    tell: Tell = lambda case, step: None,
+    tell: Tell = lambda case, step, share: None,
     spent: Spent | None = None,
 ) -> Iterator[Record]:
     """One record for every case: untimed ones in the given order, then the timed ones as their rounds end.
@@ -237,14 +238,15 @@ def _measure_untimed(cases: Sequence[Case], timeout: float, tell: Tell, stamp: _
     worker: Worker | None = None
     try:
         for case in cases:
-            tell(case, "")
+            tell(case, "", 0.0)
             shares = METRICS[case.metric].shares_process
             if worker and not shares:
                 worker.close()
                 worker = None
             worker = worker or Worker()
             try:
-                yield stamp(case, "ok", measurements=worker.ask(measure, case, timeout=timeout))
+                found = worker.ask(measure, case, timeout=timeout, on_progress=_images(case, tell))
+                yield stamp(case, "ok", measurements=found)
             except WorkerError as error:
                 yield stamp(case, error.status, error.reason)
                 shares = False
@@ -254,6 +256,10 @@ def _measure_untimed(cases: Sequence[Case], timeout: float, tell: Tell, stamp: _
     finally:
         if worker:
             worker.close()
+
+
+def _images(case: Case, tell: Tell) -> Callable[[int, int], None]:
+    return lambda done, whole: tell(case, f"{done:,} of {whole:,} images", done / whole)
 
 
 def _comparable(cases: Iterable[Case]) -> list[list[Case]]:
@@ -314,17 +320,19 @@ class _Player:
         return self._worker.pid if self._worker else None
 
     def prepare(self, case: Case) -> Prepared:
-        return self._ask(prepare, case)  # type: ignore[no-any-return]
+        prepared: Prepared = self._ask(prepare, case)
+        return prepared
 
     def turn(self, seconds: float) -> tuple[float, Sequence[float]]:
-        return self._ask(turn, seconds)  # type: ignore[no-any-return]
+        timed: tuple[float, Sequence[float]] = self._ask(turn, seconds)
+        return timed
 
     def close(self) -> None:
         if self._worker:
             self._worker.close()
             self._worker = None
 
-    def _ask(self, question: Callable[..., object], argument: object) -> object:
+    def _ask(self, question: Callable[..., Any], argument: object) -> Any:
         if self._worker is None:
             raise WorkerError("crashed", "the process is gone")
         return self._worker.ask(question, argument, timeout=self._timeout)

@@ -39,11 +39,10 @@ class Display:
         )
         self._task = self._bar.add_task("", total=sum(self._weights.values()), count=self._count)
 
-    def step(self, case: Case, step: str) -> None:
-        """What is going on; of a timed case, every round is a share of it."""
-        rounds = dict(case.settings).get("rounds")
-        if case in self._shares and isinstance(rounds, int) and step.startswith("round "):
-            self._shares[case] = min(int(step.removeprefix("round ")) / (rounds + 1), 1.0)
+    def step(self, case: Case, step: str, share: float) -> None:
+        """What is going on, and the share of the case that is done."""
+        if case in self._shares:
+            self._shares[case] = max(self._shares[case], share)
         self._refresh(" ".join(filter(None, (case.metric, case.model, step))))
 
     def finish(self, record: Record) -> None:

@@ -102,7 +102,7 @@ def play(
     *,
     open_player: Callable[[], Player],
     read_noise: Callable[[], Reading],
-    tell: Callable[[Case, str], None],
+    tell: Callable[[Case, str, float], None],
     spent: Spent,
 ) -> Iterator[tuple[Case, Timing | WorkerError]]:
     """The timing of each case, or why there is none, as soon as it is known.
@@ -112,7 +112,7 @@ def play(
         reference: timed in every round of every session; it may be one of the cases.
         open_player: a new process.
         read_noise: conditions since it was last called.
-        tell: what is going on, for the progress bar.
+        tell: what is going on and the share of a case that is done, for the progress bar.
         spent: is told where the time goes.
     """
     waiting = [case for case in cases if case != reference]
@@ -135,7 +135,7 @@ class _Session:
     """The cases that are loaded at the same time, and their rounds."""
 
     def __init__(
-        self, plan: Plan, open_player: Callable[[], Player], tell: Callable[[Case, str], None], spent: Spent
+        self, plan: Plan, open_player: Callable[[], Player], tell: Callable[[Case, str, float], None], spent: Spent
     ) -> None:
         self.plan, self.open_player, self.tell, self.spent = plan, open_player, tell, spent
         self.id = uuid.uuid4().hex[:12]
@@ -150,7 +150,7 @@ class _Session:
 
     def seat(self, case: Case) -> None:
         """Loads a case and warms it up, or notes why that failed."""
-        self.tell(case, "warming up")
+        self.tell(case, "warming up", 0.0)
         player = self.open_player()
         try:
             prepared = player.prepare(case)
@@ -175,7 +175,7 @@ class _Session:
             number = len(self.readings) + 1
             order.shuffle(self.seats)
             for seat in list(self.seats):
-                self.tell(seat.case, f"round {number}")
+                self.tell(seat.case, f"round {number}", min((number - 1) / self.plan.rounds, 1.0))
                 self._turn(seat, number)
             self.readings.append(read_noise())
             anchor = self._anchor(reference)

@@ -12,7 +12,7 @@ from types import TracebackType
 
 from benchmarks.records import Case, Record, RecordError
 
-__all__ = ["RECORDS", "Store", "StoreError", "current", "read_records", "stale_reason"]
+__all__ = ["RECORDS", "Store", "StoreError", "current", "question", "read_records", "stale_reason"]
 
 RECORDS = "results.jsonl"
 
@@ -154,7 +154,7 @@ def stale_reason(record: Record, machine: str, code: Callable[[Case], str]) -> s
     except (LookupError, TypeError, ValueError):
         return "of a model or metric this version does not know"
     if record.code != now:
-        return "made by other code or library versions"
+        return "made by other code, library versions or files"
     return None
 
 
@@ -168,14 +168,14 @@ def current(records: Iterable[Record], cases: Iterable[Case] = ()) -> dict[Case,
     wanted = set(cases)
     chosen: dict[tuple[object, ...], Record] = {}
     for case, record in newest.items():
-        held = chosen.get(_question(case))
+        held = chosen.get(question(case))
         if held is None or case in wanted or held.case not in wanted:
-            chosen[_question(case)] = record
+            chosen[question(case)] = record
     keep = wanted | {record.case for record in chosen.values()}
     return {case: record for case, record in newest.items() if case in keep}
 
 
-def _question(case: Case) -> tuple[object, ...]:
+def question(case: Case) -> tuple[object, ...]:
     """A case without how long or how hard it was asked."""
     options: Mapping[str, object] = {
         name: value for name, value in case.settings if name not in ("max_time", "rounds", "target_ci")

@@ -28,6 +28,7 @@ __all__ = ["Prepared", "Worker", "WorkerError", "describe_torch", "start_server"
 
 WARMUP_CALLS, WARMUP_SECONDS = 5, 0.5
 BLOCK_SECONDS = 1e-3  # calls shorter than this are timed in blocks, so that the clock's own cost stays out
+PROGRESS, PROGRESS_SECONDS = "progress", 1.0  # mark of a message that is no answer yet, and how often one is sent
 PRELOAD = (
     "torch",
     "torch._dynamo",
@@ -118,17 +119,33 @@ class Worker:
         """Process id."""
         return self._process.pid
 
-    def ask(self, question: Callable[..., Any], *arguments: Any, timeout: float) -> Any:
+    def ask(
+        self,
+        question: Callable[..., Any],
+        *arguments: Any,
+        timeout: float,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Any:
         """The answer to a question.
+
+        Args:
+            timeout: seconds until the answer.
+            on_progress: told how many of how many images are done, where the answer takes that long.
 
         Raises:
             WorkerError: the question raised, or the process died or took longer than `timeout` seconds.
         """
         try:
             self._connection.send((question, arguments))
-            if not self._connection.poll(timeout):
-                raise WorkerError("timeout", f"no answer within {timeout:g} s{self._whereabouts()}")
-            status, answer = self._connection.recv()
+            until = time.monotonic() + timeout
+            while True:
+                if not self._connection.poll(max(until - time.monotonic(), 0)):
+                    raise WorkerError("timeout", f"no answer within {timeout:g} s{self._whereabouts()}")
+                status, answer = self._connection.recv()
+                if status != PROGRESS:
+                    break
+                if on_progress is not None:
+                    on_progress(*answer)
         except (EOFError, OSError):
             raise self._obituary() from None
         if status != "ok":
@@ -175,7 +192,7 @@ class Worker:
         return ""
 
 
-def measure(_memory: dict[str, Any], case: Case) -> tuple[Measurement, ...]:
+def measure(memory: dict[str, Any], case: Case) -> tuple[Measurement, ...]:
     """Question: the measurements of one case."""
     from benchmarks.metrics import METRICS
     from benchmarks.metrics.subject import Subject
@@ -184,7 +201,7 @@ def measure(_memory: dict[str, Any], case: Case) -> tuple[Measurement, ...]:
     measure_subject = METRICS[case.metric].measure
     if measure_subject is None:
         raise TypeError(f"metric {case.metric!r} is timed in rounds")
-    return measure_subject(Subject(case))
+    return measure_subject(Subject(case, memory["on_progress"]))
 
 
 def prepare(memory: dict[str, Any], case: Case) -> Prepared:
@@ -267,11 +284,24 @@ def _serve(connection: Connection, output: str) -> None:
     _redirect(output)
     faulthandler.enable()
     _die_with_parent()
-    memory: dict[str, Any] = {}
+    memory: dict[str, Any] = {"on_progress": _reporter(connection)}
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             question, arguments = connection.recv()
             connection.send(_answer(question, memory, arguments))
+
+
+def _reporter(connection: Connection) -> Callable[[int, int], None]:
+    """Tells the harness how far an answer is, from time to time."""
+    last = 0.0
+
+    def report(done: int, whole: int) -> None:
+        nonlocal last
+        if time.monotonic() - last > PROGRESS_SECONDS:
+            last = time.monotonic()
+            connection.send((PROGRESS, (done, whole)))
+
+    return report
 
 
 def _answer(question: Callable[..., Any], memory: dict[str, Any], arguments: tuple[Any, ...]) -> tuple[str, Any]:

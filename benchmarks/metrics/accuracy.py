@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import zoo
+from benchmarks.code import weights_checksum
 from benchmarks.datasets import DATASETS
 from benchmarks.metrics.metric import Metric
 from benchmarks.predictions import pack
@@ -61,13 +62,14 @@ def unavailable(case: Case) -> str | None:
 def measure(subject: Subject) -> tuple[Measurement, ...]:
     """Top-1 and top-5 with every answer, and how the network came by them."""
     _reproducible()
-    return _of_weights(subject.case) if subject.case.weights else _of_training(subject.case)
+    return _of_weights(subject) if subject.case.weights else _of_training(subject)
 
 
-def _of_training(case: Case) -> tuple[Measurement, ...]:
+def _of_training(subject: Subject) -> tuple[Measurement, ...]:
     """Trains from scratch, then tests."""
     import torch
 
+    case = subject.case
     keep_freed_memory()
     dataset = DATASETS[case.dataset]
     changed = {name: value for name, value in case.settings if name in VARIABLE}
@@ -81,7 +83,7 @@ def _of_training(case: Case) -> tuple[Measurement, ...]:
     torch.manual_seed(case.seed)
     label = spec.vary(auxiliary=True).label if auxiliary else spec.label
     model = zoo.create(label, num_classes=dataset.num_classes, device=case.device)
-    result = train(model, images, recipe, seed=case.seed, precision=case.precision)
+    result = train(model, images, recipe, seed=case.seed, precision=case.precision, on_progress=subject.on_progress)
     details = {
         "recipe": dataclasses.asdict(recipe),
         "recipe_text": recipe.text,
@@ -102,8 +104,9 @@ def _of_training(case: Case) -> tuple[Measurement, ...]:
     )
 
 
-def _of_weights(case: Case) -> tuple[Measurement, ...]:
+def _of_weights(subject: Subject) -> tuple[Measurement, ...]:
     """Tests trained weights as they are, with the preprocessing that belongs to them."""
+    case = subject.case
     dataset = DATASETS[case.dataset]
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
@@ -113,9 +116,10 @@ def _of_weights(case: Case) -> tuple[Measurement, ...]:
         raise ValueError(f"{case.weights} cannot tell the {dataset.num_classes} classes of {dataset.name}: {notes[0]}")
     preprocess = zoo.preprocessing(dataclasses.replace(model.spec, input=resized(model.spec.input, case.img_size)))
     images = dataset.open(case.data_dir, img_size=case.img_size, preprocess=preprocess)
-    predictions = evaluate(model, images.test, precision=case.precision)
+    predictions = evaluate(model, images.test, precision=case.precision, on_progress=subject.on_progress)
     images = dataclasses.replace(images, notes=images.notes + notes + label_order(predictions))
-    return _accuracy(predictions, images, {"preprocessing": str(preprocess)})
+    details = {"preprocessing": str(preprocess), "weights_sha256": weights_checksum(case)}
+    return _accuracy(predictions, images, details)
 
 
 def _accuracy(predictions: Predictions, images: Opened, details: Mapping[str, Any]) -> tuple[Measurement, ...]:

@@ -63,7 +63,7 @@ def peak_of_activations(model: nn.Module, images: Tensor) -> int:
         """Counts the bytes of every storage from the operator that makes it until nobody holds it."""
 
         def __init__(self) -> None:
-            super().__init__()
+            super().__init__()  # type: ignore[no-untyped-call]
             self.live = self.peak = 0
             self.known: dict[int, Any] = {}
 

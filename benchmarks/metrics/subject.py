@@ -31,10 +31,12 @@ class Subject:
 
     Args:
         case: the conditions.
+        on_progress: may be told how many of how many images are done.
     """
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, on_progress: Callable[[int, int], None] | None = None) -> None:
         self.case = case
+        self.on_progress = on_progress
 
     @cached_property
     def spec(self) -> ModelSpec:

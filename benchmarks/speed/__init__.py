@@ -1,6 +1,6 @@
 """`python -m benchmarks.speed`: the zoo's speed beside torchvision's, timm's and the machine's own limit.
 
-__main__.py     parse, measure, write: what was measured is kept in speed.json, and a section can be measured alone
+__main__.py     the list of what is measured
 references.py   the six networks, each beside the library it is compared with
 turns.py        short turns in rounds: every figure is a ratio within a round
 inference.py    runtimes, one model at one batch size

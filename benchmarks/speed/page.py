@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+import zoo
 from benchmarks.files import replace_file
+from benchmarks.report.bars import Bar, bars_table, circumstances, failures
 from benchmarks.report.figures import FAMILIES, INK, SOFT, TIMES, WIDTH, render
 from benchmarks.report.labels import Anchor, place_labels
 from benchmarks.report.words import markdown, markdown_table
@@ -20,35 +21,27 @@ from benchmarks.speed.references import DENSE, MODELS, library_of
 from benchmarks.speed.turns import ratio
 from benchmarks.statistics import Interval
 
-__all__ = ["Bar", "bars", "roofline", "write_page"]
+__all__ = ["bars", "roofline", "write_page"]
 
 Cases = Mapping[str, Mapping[str, Any]]
 
 LIMITS = ("reference", "gemm", "read")  # what is timed beside the runtimes
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One thing that was asked for: in words, what was found, and whether that is enough (None: not measured)."""
-
-    text: str
-    found: str
-    met: bool | None
-
-
 def write_page(content: Mapping[str, Any], folder: Path) -> None:
     """Writes speed.md and figures/roofline.svg and .png."""
     cases = {key: case for key, case in content["cases"].items() if "error" not in case}
     sections = [
-        _head(bars(cases)),
+        "# Speed",
+        bars_table(bars(cases), "Every figure is a ratio of times taken in the same rounds."),
         _against_libraries(cases),
         _runtimes(cases),
         _limits(cases),
         _training(cases),
         _starting(cases),
         _opening(cases),
-        _failed(content["cases"]),
-        _method(content, cases),
+        failures(content["cases"]),
+        _method(content),
     ]
     if (points := _points(cases)) is not None:
         (folder / "figures").mkdir(exist_ok=True)
@@ -207,20 +200,6 @@ def _geometric(found: Mapping[str, Interval]) -> float:
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 
-def _head(found: Sequence[Bar]) -> str:
-    met = sum(bar.met is True for bar in found)
-    measured = sum(bar.met is not None for bar in found)
-    words = {True: "yes", False: "**no**", None: "not measured"}
-    rows = [[bar.text, bar.found or "-", words[bar.met]] for bar in found]
-    return "\n\n".join(
-        [
-            "# Speed",
-            f"{met} of {measured} measured bars are met. Every figure is a ratio of times taken in the same rounds.",
-            markdown_table(["bar", "measured", "met"], rows, "lll"),
-        ]
-    )
-
-
 def _against_libraries(cases: Cases) -> str:
     rows = []
     for name, batch, case in _inference(cases, (1, 16)):
@@ -337,8 +316,9 @@ def _training(cases: Cases) -> str:
             "## Training step",
             f"Forward, backward and SGD with momentum on {training.BATCH} images of {training.SIZE}x{training.SIZE}, "
             "float32. The plain loop is torchvision's or timm's model, contiguous, with `torch.optim.SGD` as it comes. "
-            "The zoo's takes the faster of two memory formats, updates each weight as soon as its gradient is there (the "
-            "same sums: no other weight's gradient depends on it any more), and keeps freed memory for the next step. Peak is the resident memory of the whole process.",
+            "The zoo's takes the faster of two memory formats, updates each weight as soon as its gradient is there "
+            "(the same sums: no other gradient depends on it any more), and keeps freed memory for the next step. Peak "
+            "is the resident memory of the whole process.",
             markdown_table(header, rows, "llrrrrr"),
         ]
     )
@@ -381,17 +361,7 @@ def _opening(cases: Cases) -> str:
     )
 
 
-def _failed(cases: Cases) -> str:
-    lines = [f"- {key}: {markdown(str(case['error']))}" for key, case in sorted(cases.items()) if "error" in case]
-    return "\n\n".join(["## What failed", "\n".join(lines)]) if lines else ""
-
-
-def _method(content: Mapping[str, Any], cases: Cases) -> str:
-    noisy = [key for key, case in cases.items() if case.get("noisy")]
-    machine, software = content["machine"], content["software"]
-    packages = ", ".join(f"{name} {version}" for name, version in sorted(software.get("packages", {}).items()))
-    commits = sorted({str(case.get("commit", ""))[:12] for case in cases.values()} - {""})
-    minutes = sum(case.get("wall_s", 0.0) for case in cases.values()) / 60
+def _method(content: Mapping[str, Any]) -> str:
     return "\n\n".join(
         [
             "## How this was measured",
@@ -399,14 +369,9 @@ def _method(content: Mapping[str, Any], cases: Cases) -> str:
             "that is not counted. A ratio is the median over rounds of the ratio within a round, its interval a "
             "bootstrap over rounds. Each row of a table was measured in a process of its own; the two training loops "
             "in one each, taking turns.",
-            f"Other work on the machine disturbed: {', '.join(noisy)}. Lean on these less." if noisy
-            else "No row was disturbed by other work on the machine.",
-            f"{markdown(str(machine.get('cpu')))}, {machine.get('effective_cpus')} processors, "
-            f"{machine.get('memory_gb')} GB; {markdown(str(software.get('os')))}; {packages}; commit "
-            f"{', '.join(commits) or 'unknown'}; {minutes:.0f} minutes in all. Raw samples are in speed.json.",
-            f"`{content['command']}`",
+            circumstances(content, raw="speed.json"),
         ]
-    )  # fmt: skip
+    )
 
 
 def _inference(cases: Cases, batches: Sequence[int]) -> Iterable[tuple[str, int, Mapping[str, Any]]]:
@@ -470,9 +435,9 @@ def roofline(data: Mapping[str, Any]) -> Figure:
     )
     axes.annotate(f"reading memory {slope:.0f} GB/s", (left, slope * left), (4, 10), textcoords="offset points", size=9)
     for model in models:
-        color, marker, _ = FAMILIES[_family(model["model"])]
+        color, marker, _ = FAMILIES[zoo.spec(model["model"]).family]
         axes.plot([model["x"]] * 2, [model["library"], model["auto"]], color=color, linewidth=1.4)
-        common = {"marker": marker, "markersize": 8, "linestyle": "none", "markeredgecolor": color}
+        common: dict[str, Any] = {"marker": marker, "markersize": 8, "linestyle": "none", "markeredgecolor": color}
         axes.plot(model["x"], model["library"], markerfacecolor="white", **common)
         axes.plot(model["x"], model["auto"], markerfacecolor=color, **common)
     axes.set_xlabel("multiply-adds a byte moved (weights once, inputs and outputs of convolutions and pools)")
@@ -493,7 +458,3 @@ def _stems(models: Sequence[Mapping[str, Any]]) -> list[list[tuple[float, float]
         [(model["x"], model["library"] * (model["auto"] / model["library"]) ** (step / 8)) for step in range(9)]
         for model in models
     ]
-
-
-def _family(name: str) -> str:
-    return next(family for family in FAMILIES if name.startswith(family))

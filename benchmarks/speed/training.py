@@ -108,17 +108,17 @@ def _zoo_step(name: str) -> tuple[Callable[[], object], str]:
 
     def step(inputs: torch.Tensor) -> object:
         loss = nn.functional.cross_entropy(model(inputs), labels)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return loss.item()
 
     optimizers = {weight: torch.optim.SGD([weight], lr=0.01, momentum=0.9, fused=True) for weight in model.parameters()}
 
-    def update(weight: torch.Tensor) -> None:
-        optimizers[weight].step()
+    def update(optimizer: torch.optim.SGD, weight: torch.Tensor) -> None:
+        optimizer.step()
         weight.grad = None
 
-    for weight in model.parameters():
-        weight.register_post_accumulate_grad_hook(update)
+    for weight, optimizer in optimizers.items():
+        weight.register_post_accumulate_grad_hook(partial(update, optimizer))
     seconds = {}
     for memory_format in (torch.contiguous_format, torch.channels_last):
         _change_format(model, optimizers, memory_format)

@@ -73,7 +73,7 @@ def session(
     plan = Plan(max_time=max_time, rounds=rounds, target_ci=target_ci, seed=1, memory_bytes=memory_bytes)
     results = list(
         play(cases, REFERENCE, plan, open_player=world.player, read_noise=lambda: QUIET,
-             tell=lambda case, step: None, spent=spent or Spent())
+             tell=lambda case, step, share: None, spent=spent or Spent())
     )  # fmt: skip
     assert sorted(case.model for case, _ in results) == sorted(names.split())
     assert world.open == 0

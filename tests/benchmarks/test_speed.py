@@ -1,13 +1,15 @@
 """The speed benchmark: its statistics and its page from made-up measurements, and one real measurement."""
 
+import dataclasses
 import json
 import subprocess
 import sys
 
 import pytest
 
-from benchmarks.speed import __main__ as speed
+from benchmarks import tasks
 from benchmarks.speed import inference, page, starting, turns
+from benchmarks.speed.__main__ import BENCHMARK
 from benchmarks.speed.references import MODELS
 
 ROUNDS = 8
@@ -188,7 +190,7 @@ class TestTurns:
 
 class TestCommand:
     @pytest.fixture(autouse=True)
-    def tasks(self, monkeypatch):
+    def fake(self, monkeypatch):
         self.counts = dict.fromkeys(["starting", "inference a 1", "training a"], 0)
         self.broken = set()
 
@@ -198,12 +200,15 @@ class TestCommand:
             found = {"error": "Broken: no"} if key in self.broken else {"noisy": False, "seconds": {}}
             return found | {"machine": environment.machine_id, "packages": environment.software["packages"]}
 
-        monkeypatch.setattr(speed, "_tasks", lambda: {key: lambda key=key: key for key in self.counts})
-        monkeypatch.setattr(speed, "_measured", measured)
-        monkeypatch.setattr(speed, "write_page", lambda content, folder: None)
+        monkeypatch.setattr(tasks, "measured", measured)
+        self.benchmark = dataclasses.replace(
+            BENCHMARK,
+            tasks={key: lambda key=key: key for key in self.counts},
+            write_page=lambda content, folder: None,
+        )
 
     def run(self, tmp_path, *arguments):
-        return speed.main(["--output-dir", str(tmp_path), *arguments])
+        return self.benchmark.main(["--output-dir", str(tmp_path), *arguments])
 
     def test_measures_what_is_missing(self, tmp_path):
         self.broken = {"training a"}

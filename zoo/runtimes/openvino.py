@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import RuntimeUnavailable
 from zoo.lazy import torch
@@ -25,7 +26,7 @@ def unavailable() -> str | None:
 
 
 def open(model: Classifier, images: torch.Tensor) -> Run:
-    import openvino
+    openvino: Any = import_module("openvino")  # its own type hints leave out half of its names
 
     from zoo.inference import inference_copy
 

@@ -1,0 +1,65 @@
+"""Pages that hold a benchmark against what was asked of it: the bars, what failed, and how it was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.report.words import markdown, markdown_table
+
+__all__ = ["Bar", "bars_table", "circumstances", "failures"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One thing that was asked for: in words, what was found, and whether that is enough (None: not measured)."""
+
+    text: str
+    found: str
+    met: bool | None
+
+
+def bars_table(bars: Sequence[Bar], remark: str) -> str:
+    """How many bars are met, and each of them."""
+    met = sum(bar.met is True for bar in bars)
+    measured = sum(bar.met is not None for bar in bars)
+    words = {True: "yes", False: "**no**", None: "not measured"}
+    rows = [[bar.text, bar.found or "-", words[bar.met]] for bar in bars]
+    return "\n\n".join(
+        [
+            f"{met} of {measured} measured bars are met. {remark}",
+            markdown_table(["bar", "measured", "met"], rows, "lll"),
+        ]
+    )
+
+
+def failures(cases: Mapping[str, Mapping[str, Any]]) -> str:
+    """The tasks that failed and why; empty if none did."""
+    lines = [f"- {key}: {markdown(str(case['error']))}" for key, case in sorted(cases.items()) if "error" in case]
+    return "\n\n".join(["## What failed", "\n".join(lines)]) if lines else ""
+
+
+def circumstances(content: Mapping[str, Any], *, raw: str) -> str:
+    """Noise, machine, versions, commit and command.
+
+    Args:
+        content: as `benchmarks.tasks.Benchmark.write_page` gets it.
+        raw: file that holds the raw samples.
+    """
+    cases = {key: case for key, case in content["cases"].items() if "error" not in case}
+    noisy = [key for key, case in cases.items() if case.get("noisy")]
+    machine, software = content["machine"], content["software"]
+    packages = ", ".join(f"{name} {version}" for name, version in sorted(software.get("packages", {}).items()))
+    commits = sorted({str(case.get("commit", ""))[:12] for case in cases.values()} - {""})
+    minutes = sum(case.get("wall_s", 0.0) for case in cases.values()) / 60
+    return "\n\n".join(
+        [
+            f"Other work on the machine disturbed: {', '.join(noisy)}. Lean on these less." if noisy
+            else "No row was disturbed by other work on the machine.",
+            f"{markdown(str(machine.get('cpu')))}, {machine.get('effective_cpus')} processors, "
+            f"{machine.get('memory_gb')} GB; {markdown(str(software.get('os')))}; {packages}; commit "
+            f"{', '.join(commits) or 'unknown'}; {minutes:.0f} minutes in all. Raw samples are in {raw}.",
+            f"`{content['command']}`",
+        ]
+    )  # fmt: skip
