@@ -22,7 +22,7 @@ from benchmarks.environment import effective_cpus
 from benchmarks.metrics import METRICS
 from benchmarks.studies import STUDIES
 
-__all__ = ["Request", "expand_models", "parse", "words"]
+__all__ = ["DEFAULT_METRICS", "Request", "expand_models", "parse", "words"]
 
 RUNTIMES = ("auto", *zoo.runtimes.RUNTIMES)
 DEVICES = ("cpu", "cuda")

@@ -10,9 +10,10 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import zoo
-from benchmarks.arguments import RUNTIMES, Request, parse
+from benchmarks.arguments import DEFAULT_METRICS, RUNTIMES, Request, parse
 from benchmarks.code import case_code
 from benchmarks.datasets import DATASETS
 from benchmarks.engine import by_cost, execute, plan, plan_study, skip_reason
@@ -46,8 +47,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _cases(request: Request) -> tuple[Case, ...]:
-    """What is asked: the models' cases, then those of the studies, each once."""
-    cases = dict.fromkeys(plan(request.options) if request.options.models else ())
+    """What is asked: the models' cases, then those of the studies, each once.
+
+    The full job counts MobileNetV1 at every width and resolution besides: the report has a figure of them.
+    """
+    options = request.options
+    cases = dict.fromkeys(plan(options) if options.models else ())
+    if "mobilenet_v1" in options.models and options.metrics == DEFAULT_METRICS:
+        sixteen = tuple(arm.model for arm in STUDIES["mobilenet_grid"].arms)
+        cases |= dict.fromkeys(plan(replace(options, models=sixteen, metrics=("params", "mult_adds"), img_size=0)))
     for name in request.studies:
         cases |= dict.fromkeys(plan_study(STUDIES[name], request.options))
     return tuple(cases)

@@ -87,3 +87,11 @@ def test_the_self_test_tells_right_from_wrong() -> None:
     lost = dataclasses.replace(same[1], status="crashed", reason="SIGSEGV")
     lines, right = conclude([same[0], lost])
     assert not right and "SIGSEGV" in lines[0]
+
+
+def test_runs_of_different_length_compare(tmp_path: Path) -> None:
+    short = folder(tmp_path / "short", record(1.0, seed=1, max_time=4.0, rounds=12, target_ci=0.02))
+    long = folder(tmp_path / "long", record(1.1, seed=2, max_time=30.0, rounds=90, target_ci=0.005))
+    assert main([short, long]) == 1
+    slowed = folder(tmp_path / "slowed", record(1.1, seed=2, max_time=4.0, slowdown=0.1))
+    assert main([short, slowed]) == 2  # that is another case

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -15,10 +16,12 @@ from pathlib import Path
 
 import pytest
 
+import zoo
 from benchmarks.engine import execute
 from benchmarks.environment import observe
 from benchmarks.records import Case
 from benchmarks.store import RECORDS, current, read_records
+from benchmarks.worker import Worker, start_server
 from tests.benchmarks import fake_run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,16 +76,16 @@ def test_stale_records_are_said_and_measured_again(tmp_path: Path) -> None:
 
 def test_killed_at_random_moments_every_case_is_there_once(tmp_path: Path) -> None:
     moments = random.Random(7)
-    models = ["alexnet", "googlenet", "xception", "mobilenet_v1", "resnet18", "resnet50", "resnet101", "vgg11_bn"]
+    models = [name for name in zoo.list_models() if name not in fake_run.FATES]
     arguments = ("--models", ",".join(models), "--metrics", "params,mult_adds,activations")
-    for _ in range(6):
+    for _ in range(20):
         with subprocess.Popen(
             command(tmp_path, *arguments), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as process:
             earlier = _lines(tmp_path)
             while _lines(tmp_path) == earlier and process.poll() is None:
                 time.sleep(0.01)  # let it get as far as measuring
-            time.sleep(moments.uniform(0, 0.1))
+            time.sleep(moments.uniform(0, 0.05))
             process.send_signal(signal.SIGKILL)
     kept = read_records(tmp_path / RECORDS).records
     ended = run(tmp_path, *arguments)
@@ -151,6 +154,17 @@ def test_a_read_only_folder_ends_with_one_line(tmp_path: Path) -> None:
     ended = run(tmp_path / "reports", "--models", "resnet18", "--metrics", "params")
     assert ended.returncode == 1
     assert ended.stderr.count("\n") == 1
+
+
+def test_progress_arrives_before_the_answer() -> None:
+    start_server(1)
+    seen: list[tuple[int, int]] = []
+    with contextlib.closing(Worker()) as worker:
+        answer = worker.ask(
+            fake_run.report_progress, timeout=60, on_progress=lambda done, whole: seen.append((done, whole))
+        )
+    assert answer == "done"
+    assert seen[0] == (1, 3) and set(seen) <= {(1, 3), (2, 3), (3, 3)}
 
 
 @pytest.mark.slow

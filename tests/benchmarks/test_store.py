@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.code import case_code
+import benchmarks.code
+from benchmarks.code import case_code, weights_checksum
 from benchmarks.environment import effective_cpus, observe, read_environment, write_environment
 from benchmarks.files import replace_file
 from benchmarks.records import STATUSES, Case, Measurement, Record, RecordError
@@ -176,3 +178,19 @@ def test_every_record_goes_to_one_line_and_back(each: Record) -> None:
 def test_any_other_line_is_refused_in_words(line: str) -> None:
     with pytest.raises(RecordError):
         Record.from_json(line)
+
+
+def test_other_weights_or_images_under_the_same_name_are_another_question(tmp_path: Path) -> None:
+    weights, images = tmp_path / "weights.h5", tmp_path / "images"
+    images.mkdir()
+    weights.write_bytes(b"one")
+    case = Case(metric="accuracy", model="resnet18", weights=str(weights), dataset="imagenet", data_dir=str(images))
+    codes = [case_code(case)]
+    assert case_code(case) == codes[0]
+    weights.write_bytes(b"two!")
+    codes.append(case_code(case))
+    (images / "one.jpg").write_bytes(b"pixels")
+    benchmarks.code._listing.cache_clear()  # within one run a folder is looked at once
+    codes.append(case_code(case))
+    assert len(set(codes)) == 3
+    assert weights_checksum(case) == hashlib.sha256(b"two!").hexdigest()
