@@ -150,7 +150,7 @@ class Study:
     question: str
     source: str
     arms: tuple[Arm, ...]
-    answer: Callable[[Evidence], str]
+    answer: Callable[[Evidence], str] = lambda evidence: ""
     published: tuple[Published, ...] = ()
     claims: tuple[Claim, ...] = ()
     pictures: tuple[Picture, ...] = ()

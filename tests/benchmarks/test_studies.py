@@ -372,3 +372,15 @@ def test_a_new_study_needs_nothing_but_itself(counted: list[Record], tmp_path: P
     text = write_page(STUDY, counted, ENVIRONMENT, tmp_path).read_text()
     assert "Not trained here yet: one ahead." in text.splitlines()[2]
     assert answer(STUDY, Evidence(STUDY, counted)) in text
+
+
+def test_the_study_in_the_readme_works(counted: list[Record], tmp_path: Path) -> None:
+    readme = (Path(zoo.__file__).parent.parent / "README.md").read_text()
+    (code,) = re.findall(r"```python\n(from benchmarks\.studies.*?)```", readme, re.DOTALL)
+    names: dict[str, Study] = {}
+    exec(code, names)
+    study = names["STUDY"]
+    cases = plan_study(study, OPTIONS)
+    assert sum(case.metric == "accuracy" for case in cases) == 2 * 3
+    page = write_page(study, counted, ENVIRONMENT, tmp_path)
+    assert "the wider one wins" in page.read_text()
