@@ -193,7 +193,7 @@ def execute(
         tell: what is going on, for the progress bar.
         spent: is told where the time of the timed cases goes.
     """
-    stamp = _Stamp(environment)
+    stamp = _Stamp(environment, cases)
     able = []
     for case in cases:
         reason = skip_reason(case)
@@ -210,10 +210,14 @@ def execute(
 
 
 class _Stamp:
-    """Makes records of one environment, each with the time since the one before unless told otherwise."""
+    """Makes records of one environment, each with the time since the one before.
 
-    def __init__(self, environment: Environment) -> None:
+    The code of a case is the one there was before it was measured, whatever is edited meanwhile.
+    """
+
+    def __init__(self, environment: Environment, cases: Iterable[Case]) -> None:
         self._environment = environment
+        self._codes = {case: case_code(case) for case in cases}
         self._last = time.monotonic()
 
     def __call__(self, case: Case, status: str, reason: str = "", measurements: tuple[Measurement, ...] = ()) -> Record:
@@ -227,7 +231,7 @@ class _Stamp:
             measurements=measurements,
             environment=self._environment.id,
             machine=self._environment.machine_id,
-            code=case_code(case),
+            code=self._codes[case],
             started=started.isoformat(),
             seconds=seconds,
         )
