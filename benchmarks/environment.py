@@ -25,6 +25,7 @@ __all__ = ["FILE", "effective_cpus", "observe", "read_environment", "write_envir
 FILE = "environment.json"
 PACKAGES = (
     "torch", "torchvision", "fvcore", "torchinfo", "numpy", "scipy", "pandas", "onnxruntime", "openvino", "h5py",
+    "keras", "timm",
 )  # fmt: skip
 FLAGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OMP_WAIT_POLICY", "KMP_AFFINITY", "LD_PRELOAD", "ONEDNN_MAX_CPU_ISA")
 

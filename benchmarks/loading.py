@@ -23,6 +23,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.report.bars import origin
+
 __all__ = ["Loading", "measure", "table"]
 
 WAYS = ("zoo", "torchvision")
@@ -124,7 +126,7 @@ def table(model: str, file_bytes: int, found: Sequence[Loading]) -> str:
         f"| peak memory / file size | {_peak(zoo) / file_bytes:.2f} | {_peak(torchvision) / file_bytes:.2f} | "
         f"{_peak(torchvision) / _peak(zoo):.1f} | zoo at most {MEMORY_BAR:g} |",
         "",
-        f"Bars: {'reached' if reached(file_bytes, found) else 'NOT reached'}. Made by `python -m benchmarks.loading`.",
+        f"Bars: {'reached' if reached(file_bytes, found) else 'NOT reached'}.",
         "",
     ]
     return "\n".join(lines)
@@ -172,6 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = measure(given.model, path, given.repetitions)
         text = table(given.model, path.stat().st_size, found)
         held = reached(path.stat().st_size, found)
+    text += "\n" + origin("python -m benchmarks.loading", arguments) + "\n"
     if given.output:
         given.output.parent.mkdir(parents=True, exist_ok=True)
         given.output.write_text(text)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import zoo
+from benchmarks.report.bars import origin
 from zoo.lazy import nn, torch
 from zoo.weights import LAYOUTS, export_weights
 from zoo.weights.files import read
@@ -269,8 +270,7 @@ def table(results: Iterable[Result]) -> str:
             f"{result.scale:.3g} | {result.difference / result.scale:.1e} | {'yes' if result.returns else 'NO'} | "
             f"{_published(case)} |"
         )
-    versions = ", ".join(f"{name} {_version(name)}" for name in ("torch", "torchvision", "keras", "timm"))
-    return "\n".join([*lines, "", f"Made by `python -m benchmarks.parity` with {versions}.", ""])
+    return "\n".join([*lines, ""])
 
 
 def _published(case: Parity) -> str:
@@ -283,15 +283,6 @@ def _published(case: Parity) -> str:
     return ""
 
 
-def _version(package: str) -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.parity", description=__doc__.splitlines()[0])
     parser.add_argument("--source", choices=sorted(set(LAYOUTS) - {"zoo"}), help="only this library")
@@ -302,11 +293,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.source in (None, case.source):
             results.append(measure(case))
             print(f"{case}: {results[-1].difference:.1e} of {results[-1].scale:.3g}", file=sys.stderr)
+    page = table(results) + "\n" + origin("python -m benchmarks.parity", arguments) + "\n"
     if given.output:
         given.output.parent.mkdir(parents=True, exist_ok=True)
-        given.output.write_text(table(results))
+        given.output.write_text(page)
     else:
-        print(table(results))
+        print(page)
     return 0 if all(result.agrees for result in results) else 1
 
 

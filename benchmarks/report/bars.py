@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.environment import observe
 from benchmarks.report.words import markdown, markdown_table
 
-__all__ = ["Bar", "bars_table", "circumstances", "failures"]
+__all__ = ["Bar", "bars_table", "circumstances", "failures", "origin", "provenance"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +52,41 @@ def circumstances(content: Mapping[str, Any], *, raw: str) -> str:
     """
     cases = {key: case for key, case in content["cases"].items() if "error" not in case}
     noisy = [key for key, case in cases.items() if case.get("noisy")]
-    machine, software = content["machine"], content["software"]
-    packages = ", ".join(f"{name} {version}" for name, version in sorted(software.get("packages", {}).items()))
     commits = sorted({str(case.get("commit", ""))[:12] for case in cases.values()} - {""})
     minutes = sum(case.get("wall_s", 0.0) for case in cases.values()) / 60
     return "\n\n".join(
         [
             f"Other work on the machine disturbed: {', '.join(noisy)}. Lean on these less." if noisy
             else "No row was disturbed by other work on the machine.",
-            f"{markdown(str(machine.get('cpu')))}, {machine.get('effective_cpus')} processors, "
-            f"{machine.get('memory_gb')} GB; {markdown(str(software.get('os')))}; {packages}; commit "
-            f"{', '.join(commits) or 'unknown'}; {minutes:.0f} minutes in all. Raw samples are in {raw}.",
-            f"`{content['command']}`",
+            f"{minutes:.0f} minutes in all. Raw samples are in {raw}.",
+            provenance(content["machine"], content["software"], content["command"], commits),
         ]
     )  # fmt: skip
+
+
+def origin(program: str, arguments: Sequence[str] | None) -> str:
+    """`provenance` of a page that this process makes, here and now.
+
+    Args:
+        arguments: of the program, None for those of this process.
+    """
+    command = shlex.join([*program.split(), *(sys.argv[1:] if arguments is None else arguments)])
+    environment = observe(command)
+    return provenance(environment.machine, environment.software, command)
+
+
+def provenance(
+    machine: Mapping[str, Any], software: Mapping[str, Any], command: str, commits: Sequence[str] = ()
+) -> str:
+    """Machine, versions, commit and command of a page, in two paragraphs.
+
+    Args:
+        commits: those the figures were measured at; empty for that of `software`.
+    """
+    packages = ", ".join(f"{name} {version}" for name, version in sorted(software.get("packages", {}).items()))
+    commit = ", ".join(commits) or str(software.get("commit", ""))[:12] or "unknown"
+    return (
+        f"{markdown(str(machine.get('cpu')))}, {machine.get('effective_cpus')} processors, "
+        f"{machine.get('memory_gb')} GB; {markdown(str(software.get('os')))}; {packages}; commit {commit}."
+        f"\n\n`{command}`"
+    )
