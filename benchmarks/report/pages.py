@@ -98,10 +98,10 @@ def _page(
         _head(overview, others),
         _answer(overview),
         _unfinished(overview),
-        _more_pages(folder),
         measured.comparison_table(overview),
         _did_not_work(overview),
         *(_picture(picture) for picture in pictures),
+        _more_pages(folder),
         *measured.sweeps(overview),
         measured.layers(overview),
         measured.timing(overview),
@@ -184,7 +184,7 @@ def _first_lines(path: Path) -> tuple[str, str]:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     title = lines.pop(0).lstrip("# ") if lines and lines[0].startswith("#") else path.stem.replace("_", " ")
     answer = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", lines[0]) if lines else ""
-    return markdown(title, 120), markdown(answer.replace("**", "").lstrip("->* "), 300)
+    return markdown(title, 120), markdown(answer.replace("**", "").lstrip("->* "), 600)
 
 
 def _did_not_work(overview: Overview) -> str:
