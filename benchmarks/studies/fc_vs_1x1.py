@@ -104,5 +104,4 @@ STUDY = Study(
         ),
     ),
     metrics=("accuracy", "latency"),
-    seeds=(0, 1, 2),
 )

@@ -136,6 +136,5 @@ STUDY = Study(
             pairs=((PAPER, NAIVE), (PAPER, ALONE), (BN, BN_ALONE)),
         ),
     ),
-    seeds=(0, 1, 2),
     notes=("K in Table 1 is 1024, and it counts filter weights without biases.",),
 )

@@ -156,7 +156,6 @@ STUDY = Study(
         ),
         Picture(kind="heatmaps", caption="The grid: a row a width, a column a resolution."),
     ),
-    seeds=(0, 1, 2),
     notes=(
         "Resolutions 224, 192, 160 and 128 are trained here on images of 56, 48, 40 and 32 pixels, a quarter of each.",
     ),

@@ -96,5 +96,4 @@ STUDY = Study(
             pairs=((NIN, ALEXNET), (GOOGLENET, ALEXNET), (GOOGLENET, NIN)),
         ),
     ),
-    seeds=(0, 1, 2),
 )

@@ -106,5 +106,4 @@ STUDY = Study(
             pairs=(("B", "A"), ("C", "B"), ("D", "C"), ("D", "E"), ("A, batch norm", "A"), ("D, batch norm", "D")),
         ),
     ),
-    seeds=(0, 1, 2),
 )

@@ -107,5 +107,4 @@ STUDY = Study(
         ),
         Picture(kind="stacked", caption="Where the parameters and the multiply-adds sit."),
     ),
-    seeds=(0, 1, 2),
 )
