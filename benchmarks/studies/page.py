@@ -143,6 +143,9 @@ def _claims(study: Study, evidence: Evidence) -> str:
     text = ["## The claims", _markdown(["claim", "source", "verdict", "evidence"], lines)]
     if any(verdict.status == "open" for _, verdict in judged):
         text.append(f"Open claims are closed by `{command(study)}`, which goes on from the records there are.")
+    if any(verdict.more_seeds for _, verdict in judged):
+        following = max(study.seeds) + 1
+        text.append(f"`{command(study)} --seed {following}` adds the seeds from {following} on.")
     if "accuracy" in study.metrics:
         text.append(
             "A claim about accuracy is judged by the mean difference over seeds, paired by seed: it is supported or "
