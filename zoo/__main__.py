@@ -14,11 +14,11 @@ import os
 import sys
 import textwrap
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import zoo
 from zoo.spec import ModelSpec, Reference, Weights
@@ -31,6 +31,8 @@ __all__ = ["main"]
 
 WIDTH = 120  # columns of the terminal that texts are wrapped to
 TOP = 5  # classes that `predict` prints
+
+Row = TypeVar("Row", Reference, Weights)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -127,7 +129,7 @@ def _options(spec: ModelSpec) -> Iterator[str]:
 
 
 def _published(spec: ModelSpec) -> Iterator[str]:
-    for reference in spec.references:
+    for reference in _of_variant(spec, spec.references):
         variant = "".join(f" {name}={value}" for name, value in reference.options)
         figures = [
             f"{reference.params:,.0f} parameters" if reference.params else "",
@@ -135,12 +137,25 @@ def _published(spec: ModelSpec) -> Iterator[str]:
             _accuracy(reference),
         ]
         yield f"{reference.source}{f' [{variant.strip()}]' if variant else ''}: {', '.join(filter(None, figures))}"
+    yield from _of_others(spec, spec.references)
 
 
 def _weights(spec: ModelSpec) -> Iterator[str]:
-    for row in spec.weights:
+    for row in _of_variant(spec, spec.weights):
         variant = "".join(f" {name}={value}" for name, value in row.options)
         yield f"imagenet:{row.tag}{f' [{variant.strip()}]' if variant else ''}: {_checkpoint(row)}"
+    yield from _of_others(spec, spec.weights)
+
+
+def _of_variant(spec: ModelSpec, rows: Iterable[Row]) -> list[Row]:
+    """What was printed of exactly these options; of a model without options, everything."""
+    return [row for row in rows if not spec.options or row.options == spec.options]
+
+
+def _of_others(spec: ModelSpec, rows: Sequence[Row]) -> Iterator[str]:
+    left = len(rows) - len(_of_variant(spec, rows))
+    if left:
+        yield f"{left} more of other options: python -m zoo info {spec.name}"
 
 
 def _checkpoint(row: Weights) -> str:

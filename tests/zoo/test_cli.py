@@ -52,14 +52,28 @@ def test_info_says_what_the_spec_knows(capsys: pytest.CaptureFixture[str]) -> No
         "https://arxiv.org/abs/1704.04861",
         "width = 0.5 (a number > 0 and <= 1.5)",
         "head = linear (linear, hidden)",
-        "arXiv:1704.04861, Table 6 [width=0.25]: 500,000 parameters, 41 M multiply-adds, top-1 50.60%",
-        "imagenet:timm [head=hidden]: top-1 75.66%",
-        "apache-2.0",
-        "mobilenet_5_0_160_tf.h5",
+        "arXiv:1704.04861, Table 6 [width=0.5]: 1,300,000 parameters, 149 M multiply-adds, top-1 63.70%",
+        "imagenet:keras [width=0.5]: top-1 64.29%",
+        "mobilenet_5_0_224_tf.h5",
+        "18 more of other options: python -m zoo info mobilenet_v1",
         "ReLU6 as in TF-Slim",
         "Total params: 1,331,592",
     ):
         assert part in text
+    assert "width=0.25" not in text and "head=hidden" not in text
+
+
+def test_info_of_a_model_without_options_lists_every_variant(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "info", "mobilenet_v1")
+    text = " ".join(out.split())
+    for part in (
+        "arXiv:1704.04861, Table 6 [width=0.25]: 500,000 parameters, 41 M multiply-adds, top-1 50.60%",
+        "imagenet:timm [head=hidden]: top-1 75.66%",
+        "apache-2.0",
+        "mobilenet_5_0_160_tf.h5",
+    ):
+        assert part in text
+    assert "of other options" not in text
 
 
 def test_predict_prints_five_classes_an_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
