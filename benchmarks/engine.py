@@ -11,8 +11,10 @@ import dataclasses
 import datetime
 import itertools
 import os
+import queue
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +22,7 @@ import psutil
 
 import zoo
 from benchmarks.code import case_code
+from benchmarks.environment import effective_cpus
 from benchmarks.metrics import METRICS
 from benchmarks.metrics.metric import Metric, Timing
 from benchmarks.noise import NoiseMeter
@@ -34,6 +37,7 @@ __all__ = ["REFERENCE", "SIX", "Options", "by_cost", "execute", "plan", "plan_st
 REFERENCE = "resnet18"  # timed in every round, whatever else is
 SIX = ("alexnet", "vgg16", "googlenet", "resnet50", "mobilenet_v1", "xception")  # one of each family
 MEMORY_SHARE = 0.5  # of the available memory that the cases of one timed session may occupy
+MOST_COUNTERS = 8  # processes that count at the same time
 Tell = Callable[[Case, str, float], None]  # the case, what is done with it, the share of it that is done
 
 
@@ -238,27 +242,50 @@ class _Stamp:
 
 
 def _measure_untimed(cases: Sequence[Case], timeout: float, tell: Tell, stamp: _Stamp) -> Iterator[Record]:
-    """Each case in a fresh process; those that neither time nor allocate share one as long as it lives."""
-    worker: Worker | None = None
-    try:
-        for case in cases:
-            tell(case, "", 0.0)
-            shares = METRICS[case.metric].shares_process
-            if worker and not shares:
-                worker.close()
-                worker = None
-            worker = worker or Worker()
+    """Counts, several at a time; then each other case alone in a fresh process."""
+    yield from _count([case for case in cases if METRICS[case.metric].shares_process], timeout, tell, stamp)
+    for case in cases:
+        if METRICS[case.metric].shares_process:
+            continue
+        tell(case, "", 0.0)
+        with contextlib.closing(Worker()) as worker:
             try:
                 found = worker.ask(measure, case, timeout=timeout, on_progress=_images(case, tell))
                 yield stamp(case, "ok", measurements=found)
             except WorkerError as error:
                 yield stamp(case, error.status, error.reason)
-                shares = False
-            if not shares:
-                worker.close()
-                worker = None
+
+
+def _count(cases: Sequence[Case], timeout: float, tell: Tell, stamp: _Stamp) -> Iterator[Record]:
+    """Cases that neither time nor allocate, one on each processor; a process is kept until it fails."""
+    if not cases:
+        return
+    idle: queue.SimpleQueue[_Player] = queue.SimpleQueue()
+    workers = [_Player(timeout) for _ in range(min(effective_cpus(), len(cases), MOST_COUNTERS))]
+    for worker in workers:
+        idle.put(worker)
+
+    def answer(case: Case) -> tuple[Measurement, ...] | WorkerError:
+        worker = idle.get()
+        try:
+            return worker.measure(case)
+        except WorkerError as error:
+            worker.renew()
+            return error
+        finally:
+            idle.put(worker)
+
+    pool = ThreadPoolExecutor(len(workers))
+    try:
+        for case, found in zip(cases, pool.map(answer, cases), strict=True):
+            tell(case, "", 0.0)
+            if isinstance(found, WorkerError):
+                yield stamp(case, found.status, found.reason)
+            else:
+                yield stamp(case, "ok", measurements=found)
     finally:
-        if worker:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in workers:
             worker.close()
 
 
@@ -313,7 +340,7 @@ def _reference(case: Case) -> Case:
 
 
 class _Player:
-    """A timed case in a process of its own, as `benchmarks.rounds` wants it."""
+    """A process for one case after the other, or for a timed case, as `benchmarks.rounds` wants it."""
 
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
@@ -322,6 +349,14 @@ class _Player:
     @property
     def pid(self) -> int | None:
         return self._worker.pid if self._worker else None
+
+    def measure(self, case: Case) -> tuple[Measurement, ...]:
+        found: tuple[Measurement, ...] = self._ask(measure, case)
+        return found
+
+    def renew(self) -> None:
+        self.close()
+        self._worker = Worker()
 
     def prepare(self, case: Case) -> Prepared:
         prepared: Prepared = self._ask(prepare, case)

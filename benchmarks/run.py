@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from importlib import import_module
 
 import zoo
 from benchmarks.arguments import DEFAULT_METRICS, RUNTIMES, Request, parse
@@ -64,7 +66,6 @@ def _cases(request: Request) -> tuple[Case, ...]:
 def _run(request: Request, store: Store) -> int:
     """Measures what is open. The report is written once everything quick is done, then after every slow case."""
     from benchmarks.progress import Display
-    from benchmarks.publish import publish
 
     cases = _cases(request)
     environment = observe(request.command)
@@ -74,9 +75,13 @@ def _run(request: Request, store: Store) -> int:
     if len(todo) < len(cases):
         _say([f"{len(cases) - len(todo)} of {len(cases)} cases are done already; --fresh measures them again"])
     if todo:
+        # pandas and matplotlib take a second, which this process has to spare while PyTorch is imported in another
+        threading.Thread(target=import_module, args=("benchmarks.publish",)).start()
         environment = _with_torch(request, environment)
 
     def write() -> None:
+        from benchmarks.publish import publish
+
         seen = {record.case for record in records}
         left = [case for case in cases if case not in seen]
         publish(records, environment, request.output_dir, cases=cases, open_cases=left, sort_key=request.sort_key)
