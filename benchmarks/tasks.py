@@ -68,7 +68,7 @@ class Benchmark:
 
         for key, task in self.tasks.items():
             missing = "error" in cases.get(key, {"error": "not measured"})
-            if given.report_only or not (missing if asked is None else key.partition(" ")[0] in asked):
+            if given.report_only or not (missing if asked is None else any(_within(key, each) for each in asked)):
                 continue
             print(f"benchmarks.{self.name}: {key}", file=sys.stderr, flush=True)
             cases[key] = measured(task, environment)
@@ -86,15 +86,22 @@ class Benchmark:
             "--output-dir", default="reports", help=f"where {self.name}.md, {self.name}.json and figures/ go"
         )
         parser.add_argument(
-            "--sections", help=f"measure only these, again: of {', '.join(self.sections)}; default what is missing"
+            "--sections",
+            help=f"measure only these, again: of {', '.join(self.sections)}, or single tasks ({list(self.tasks)[-1]}); "
+            "default what is missing",
         )
         parser.add_argument("--fresh", action="store_true", help="forget what was measured before")
         parser.add_argument("--report-only", action="store_true", help="write the page from what was measured before")
         given = parser.parse_args(arguments)
-        unknown = [name for name in (given.sections or self.sections[0]).split(",") if name not in self.sections]
+        asked = (given.sections or self.sections[0]).split(",")
+        unknown = [name for name in asked if not any(_within(key, name) for key in self.tasks)]
         if unknown:
             parser.error(f"no section is named {unknown[0]!r}; there are {', '.join(self.sections)}")
         return given
+
+
+def _within(key: str, section: str) -> bool:
+    return f"{key} ".startswith(f"{section} ")
 
 
 def measured(task: Task, environment: Environment) -> dict[str, Any]:

@@ -222,6 +222,11 @@ class TestCommand:
         assert self.run(tmp_path, "--sections", "inference,training") == 0
         assert self.counts == {"starting": 1, "inference a 1": 2, "training a": 2}
 
+    def test_a_task_again(self, tmp_path):
+        self.run(tmp_path)
+        assert self.run(tmp_path, "--sections", "inference a 1,training") == 0
+        assert self.counts == {"starting": 1, "inference a 1": 2, "training a": 2}
+
     def test_fresh(self, tmp_path):
         self.run(tmp_path)
         self.run(tmp_path, "--fresh")
