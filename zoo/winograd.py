@@ -2,18 +2,23 @@
 
 Source: Lavin, Gray, "Fast Algorithms for Convolutional Neural Networks", arXiv:1509.09308, Sec. 4. Input and filters
 are transformed so that each 4x4 tile of the output takes 36 multiplications a pair of channels instead of 144; what
-remains are 36 matrix products, at which a CPU is best. Exact up to rounding: about 1e-5 of the largest value.
+remains are 36 matrix products, at which a CPU is best. The transforms are additions along whole rows of channels,
+which torch.compile turns into one loop over memory each. Exact up to rounding: about 1e-5 of the largest value.
 """
 
 from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["Scratch", "WinogradConv2d"]
+__all__ = ["WinogradConv2d"]
 
 OUT, TILE = 4, 6  # sides of a tile of the output and of the input that it depends on
+SMALLEST = 7  # side of the image from which tiles are filled well enough
 
 # B^T, G and A^T of Lavin and Gray, Sec. 4.3
 INPUT = (
@@ -27,39 +32,22 @@ FILTER = (
 OUTPUT = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1))
 
 
-class Scratch:
-    """Memory for intermediate results that all layers of a network use in turn; fresh memory costs page faults."""
-
-    def __init__(self) -> None:
-        self._blocks: dict[str, Tensor] = {}
-
-    def take(self, name: str, shape: tuple[int, ...], like: Tensor) -> Tensor:
-        """An uninitialised tensor, valid until the next `take` of that name."""
-        count = torch.Size(shape).numel()
-        block = self._blocks.get(name)
-        if block is None or block.numel() < count or block.dtype != like.dtype:
-            self._blocks[name] = block = like.new_empty(count)
-        return block[:count].view(shape)
-
-
 class WinogradConv2d(nn.Module):
-    """The same function as a 3x3 convolution of stride 1 and padding 1; for running only.
+    """The same function as a 3x3 convolution of stride 1 and padding 1, with the ReLU behind it; for running only.
 
     Args:
         conv: a convolution for which `suits` is true.
-        scratch: shared by the layers of one network, which therefore runs one call at a time.
+        relu: whether a ReLU follows.
     """
 
-    def __init__(self, conv: nn.Conv2d, scratch: Scratch) -> None:
+    def __init__(self, conv: nn.Conv2d, *, relu: bool = False) -> None:
         super().__init__()
         weight = conv.weight.detach()
         transform = weight.new_tensor(FILTER, dtype=torch.float64)
         filters = torch.einsum("ia,ocab,jb->ijco", transform, weight.double(), transform)
         self.filters = filters.to(weight.dtype).reshape(TILE * TILE, conv.in_channels, conv.out_channels).contiguous()
         self.bias = weight.new_zeros(conv.out_channels) if conv.bias is None else conv.bias.detach()
-        self.input_transform = torch.kron(*[weight.new_tensor(INPUT)] * 2)
-        self.output_transform = torch.kron(*[weight.new_tensor(OUTPUT)] * 2)
-        self.scratch = scratch
+        self.least = weight.new_tensor(0.0 if relu else -torch.inf)
 
     @staticmethod
     def suits(conv: nn.Module) -> bool:
@@ -76,28 +64,52 @@ class WinogradConv2d(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         count, channels, height, width = images.shape
         rows, columns = -(-height // OUT), -(-width // OUT)
-        tiles, out_channels = count * rows * columns, self.filters.shape[2]
-        take = self.scratch.take
-
-        # (36, tiles * channels): position in the tile first, overlapping tiles copied apart
-        padded = F.pad(images, (1, OUT * columns + 1 - width, 1, OUT * rows + 1 - height)).permute(0, 2, 3, 1)
-        parts = take("parts", (TILE, TILE, count, rows, columns, channels), images)
-        parts.copy_(padded.as_strided(parts.shape, _tiled(padded, stride=OUT)))
-        inputs = take("inputs", (TILE * TILE, tiles * channels), images)
-        torch.mm(self.input_transform, parts.view(TILE * TILE, -1), out=inputs)
-
-        products = take("parts", (TILE * TILE, tiles, out_channels), images)
-        torch.bmm(inputs.view(TILE * TILE, tiles, channels), self.filters, out=products)
-
-        outputs = take("inputs", (OUT * OUT, tiles * out_channels), images)
-        torch.mm(self.output_transform, products.view(TILE * TILE, -1), out=outputs)
-        result = images.new_empty(count, OUT * rows, OUT * columns, out_channels)
-        tiled = result.as_strided((OUT, OUT, count, rows, columns, out_channels), _tiled(result, stride=OUT))
-        torch.add(outputs.view(tiled.shape), self.bias, out=tiled)
+        split, join = _transforms()
+        padded = F.pad(images.permute(0, 2, 3, 1), (0, 0, 1, OUT * columns + 1 - width, 1, OUT * rows + 1 - height))
+        tiles = split(padded).view(TILE * TILE, count * rows * columns, channels)
+        products = torch.bmm(tiles, self.filters).view(TILE * TILE, count, rows, columns, -1)
+        result = join(products, self.bias, self.least).view(count, OUT * rows, OUT * columns, -1)
         return result[:, :height, :width].permute(0, 3, 1, 2)
 
 
-def _tiled(images: Tensor, *, stride: int) -> tuple[int, ...]:
-    """Strides that show (N, height, width, channels) as (row, column in a tile, N, row, column of tiles, channels)."""
-    image, row, column, channel = images.stride()
-    return (row, column, image, stride * row, stride * column, channel)
+@functools.cache
+def _transforms() -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor, Tensor], Tensor]]:
+    """`_split` and `_join`, compiled once for all sizes: a layer more costs no time."""
+    split = torch.compile(_split, dynamic=True, fullgraph=True)
+    return split, torch.compile(_join, dynamic=True, fullgraph=True)
+
+
+def _split(images: Tensor) -> Tensor:
+    """Padded images (N, height, width, channels) to transformed tiles (36, N, rows, columns, channels)."""
+    rows, columns = ((side - 2) // OUT for side in images.shape[1:3])
+    pixels = [
+        [
+            images[:, row : row + OUT * rows - OUT + 1 : OUT, column : column + OUT * columns - OUT + 1 : OUT]
+            for row in range(TILE)
+        ]
+        for column in range(TILE)
+    ]
+    return torch.stack([value for row in _both_ways(INPUT, pixels) for value in row])
+
+
+def _join(products: Tensor, bias: Tensor, least: Tensor) -> Tensor:
+    """Products (36, N, rows, columns, channels) to results (N, rows, 4, columns, 4, channels), none below `least`."""
+    values = [[products[TILE * row + column] for row in range(TILE)] for column in range(TILE)]
+    pixels = [
+        torch.stack([torch.maximum(value + bias, least) for value in row], dim=3) for row in _both_ways(OUTPUT, values)
+    ]
+    return torch.stack(pixels, dim=2)
+
+
+def _both_ways(matrix: Sequence[Sequence[float]], columns: Sequence[Sequence[Tensor]]) -> list[list[Tensor]]:
+    """`matrix` X `matrix`^T of an X that is given by its columns; the result by its rows."""
+    once = [_combined(matrix, column) for column in columns]
+    return [_combined(matrix, row) for row in zip(*once, strict=True)]
+
+
+def _combined(matrix: Sequence[Sequence[float]], values: Sequence[Tensor]) -> list[Tensor]:
+    """`matrix` times a column of tensors, term by term without the zeros."""
+    return [
+        functools.reduce(torch.add, [factor * value for factor, value in zip(row, values, strict=True) if factor])
+        for row in matrix
+    ]

@@ -11,11 +11,13 @@ import pytest
 import torch
 
 import zoo
+from zoo import blocks, winograd
 from zoo.export import TOLERANCE, relative_difference
 from zoo.inference import inference_copy
+from zoo.packed import PackedConv2d, PackedLinear
 from zoo.runtimes import RUNTIMES, auto, check_model, open_runtime
 from zoo.runtimes.session import Session
-from zoo.winograd import Scratch, WinogradConv2d
+from zoo.winograd import WinogradConv2d
 
 TINY = "mobilenet_v1:width=0.25,resolution=128"
 # one of each family, the smallest; the others are marked slow
@@ -56,10 +58,6 @@ def test_every_runtime_gives_the_logits_of_every_model(name, runtime):
     if reason is not None:
         pytest.skip(reason)
     model, images, expected = trained(name)
-    if runtime == "winograd" and not any(map(WinogradConv2d.suits, model.modules())):
-        with pytest.raises(zoo.RuntimeUnavailable, match="has no 3x3 convolution of stride 1"):
-            open_runtime(model, images, runtime)
-        return
     logits = open_runtime(model, images, runtime)(images)
     assert logits.shape == expected.shape
     assert relative_difference(logits, expected) <= TOLERANCE
@@ -68,7 +66,7 @@ def test_every_runtime_gives_the_logits_of_every_model(name, runtime):
 
 @functools.cache  # compiling takes seconds
 def opened_on(runtime):
-    model, images, expected = trained("resnet18" if runtime == "winograd" else TINY)
+    model, images, expected = trained(TINY)
     return open_runtime(model, images, runtime), images, expected, model
 
 
@@ -132,40 +130,76 @@ def test_a_norm_that_follows_no_convolution_stays():
 
 
 class TestWinograd:
-    @pytest.mark.parametrize(("height", "width"), [(1, 1), (4, 4), (7, 13), (16, 5)])
-    @pytest.mark.parametrize("bias", [True, False])
-    def test_the_same_function(self, height, width, bias):
-        torch.manual_seed(0)
-        conv = torch.nn.Conv2d(33, 40, 3, padding=1, bias=bias).requires_grad_(False)
-        images = torch.randn(3, 33, height, width)
-        expected = conv(images)
-        for same in (images, images.contiguous(memory_format=torch.channels_last)):
-            assert relative_difference(WinogradConv2d(conv, Scratch())(same), expected) < 1e-5
+    @pytest.fixture(autouse=True)
+    def plain(self, monkeypatch):
+        """The transforms as they are; compiled they are part of the test of every model."""
+        monkeypatch.setattr(winograd, "_transforms", lambda: (winograd._split, winograd._join))
 
-    def test_scratch_is_shared_and_grows(self):
-        scratch = Scratch()
+    @pytest.mark.parametrize("shape", [(1, 32, 8, 8), (2, 40, 7, 13), (1, 32, 14, 30), (3, 64, 9, 4)])
+    @pytest.mark.parametrize("bias", [True, False])
+    def test_the_same_as_the_convolution(self, shape, bias):
         torch.manual_seed(0)
-        layers = [torch.nn.Conv2d(32, 32, 3, padding=1).requires_grad_(False) for _ in range(2)]
-        fast = [WinogradConv2d(layer, scratch) for layer in layers]
-        for side in (8, 16, 4):
-            images = torch.randn(1, 32, side, side)
-            assert relative_difference(fast[1](fast[0](images)), layers[1](layers[0](images))) < 1e-5
+        conv = torch.nn.Conv2d(shape[1], 48, 3, padding=1, bias=bias)
+        images = torch.randn(shape)
+        with torch.inference_mode():
+            expected = conv(images)
+            for same in (images, images.contiguous(memory_format=torch.channels_last)):
+                assert relative_difference(WinogradConv2d(conv)(same), expected) < 1e-5
+                assert relative_difference(WinogradConv2d(conv, relu=True)(same), expected.relu()) < 1e-5
+
+    def test_exact_in_double_precision(self):
+        torch.manual_seed(0)
+        conv = torch.nn.Conv2d(32, 32, 3, padding=1).double()
+        images = torch.randn(1, 32, 12, 12, dtype=torch.float64)
+        with torch.inference_mode():
+            assert relative_difference(WinogradConv2d(conv)(images), conv(images)) < 1e-13
 
     @pytest.mark.parametrize(
         "changes",
         [
-            {"stride": 2},
-            {"padding": 0},
-            {"groups": 2},
-            {"dilation": 2},
-            {"kernel_size": 5},
-            {"padding_mode": "reflect"},
+            {"kernel_size": 5}, {"stride": 2}, {"padding": 0}, {"dilation": 2}, {"groups": 32},
+            {"padding_mode": "reflect"}, {"in_channels": 16}, {"out_channels": 16},
         ],
-    )
-    def test_what_it_cannot_express(self, changes):
-        assert WinogradConv2d.suits(torch.nn.Conv2d(32, 32, kernel_size=3, padding=1))
-        assert not WinogradConv2d.suits(torch.nn.Conv2d(32, 32, **{"kernel_size": 3, "padding": 1, **changes}))
+    )  # fmt: skip
+    def test_other_convolutions_do_not_suit(self, changes):
+        usual = {"in_channels": 32, "out_channels": 32, "kernel_size": 3, "padding": 1}
+        assert WinogradConv2d.suits(torch.nn.Conv2d(**usual))
+        assert not WinogradConv2d.suits(torch.nn.Conv2d(**{**usual, **changes}))
         assert not WinogradConv2d.suits(torch.nn.Linear(32, 32))
+
+
+class TestPacked:
+    @pytest.mark.parametrize(
+        "options", [{}, {"stride": 2}, {"padding": (0, 2)}, {"groups": 8}, {"dilation": 2}, {"bias": False}]
+    )
+    def test_convolution(self, options):
+        torch.manual_seed(0)
+        conv = torch.nn.Conv2d(16, 24, 3, **options)
+        images = torch.randn(2, 16, 11, 14).contiguous(memory_format=torch.channels_last)
+        with torch.inference_mode():
+            expected = conv(images)
+            assert relative_difference(PackedConv2d(conv, images.shape)(images), expected) < 1e-5
+            assert relative_difference(PackedConv2d(conv, images.shape, relu=True)(images), expected.relu()) < 1e-5
+
+    @pytest.mark.parametrize("bias", [True, False])
+    def test_linear(self, bias):
+        torch.manual_seed(0)
+        linear = torch.nn.Linear(70, 33, bias=bias)
+        inputs = torch.randn(3, 70)
+        with torch.inference_mode():
+            expected = linear(inputs)
+            assert relative_difference(PackedLinear(linear, 3)(inputs), expected) < 1e-5
+            assert relative_difference(PackedLinear(linear, 3, relu=True)(inputs), expected.relu()) < 1e-5
+
+    def test_what_does_not_suit(self):
+        assert PackedConv2d.suits(torch.nn.Conv2d(3, 4, 3)) and PackedLinear.suits(torch.nn.Linear(3, 4))
+        assert not PackedConv2d.suits(torch.nn.Conv2d(3, 4, 3).double())
+        assert not PackedConv2d.suits(torch.nn.Conv2d(3, 4, 3, padding=1, padding_mode="circular"))
+        assert not PackedConv2d.suits(torch.nn.Conv2d(3, 4, 3, padding="same"))
+        assert not PackedLinear.suits(torch.nn.Conv2d(3, 4, 3))
+        one_sided = blocks.Conv2d(3, 4, 3, 2, 1)
+        one_sided.padding_rule = "same"
+        assert not PackedConv2d.suits(one_sided)
 
 
 class TestErrors:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from zoo.errors import RuntimeUnavailable
-from zoo.runtimes import auto, channels_last, compiled, eager, folded, onnxruntime, openvino, winograd
+from zoo.runtimes import auto, channels_last, compiled, eager, folded, onnxruntime, openvino, packed
 from zoo.runtimes.session import Runtime, Session
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
         "eager": eager,
         "channels_last": channels_last,
         "folded": folded,
-        "winograd": winograd,
+        "packed": packed,
         "openvino": openvino,
         "onnxruntime": onnxruntime,
         "compiled": compiled,

@@ -35,6 +35,8 @@ def open(model: Classifier, images: torch.Tensor) -> Run:
     options.intra_op_num_threads = torch.get_num_threads()
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    # else its threads go on spinning behind a call and take the processors from whatever comes next
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         write_onnx(model, path, images, dynamic_batch=False)
