@@ -15,6 +15,7 @@ from benchmarks.records import Case
 __all__ = ["case_code", "model_code", "weights_checksum"]
 
 NETWORK = ("zoo.spec", "zoo.blocks", "zoo.classifier", "zoo.initialization")  # every model is made of these
+RUNTIME_HELPERS = ("zoo.inference", "zoo.export", "zoo.packed", "zoo.winograd")
 PACKAGES = {"onnxruntime": ("onnxruntime",), "openvino": ("openvino",)}  # that runtimes bring beside torch
 
 
@@ -28,7 +29,7 @@ def case_code(case: Case) -> str:
     """Hash of all source and library versions the answer to a case depends on, for staleness."""
     modules = [f"benchmarks.metrics.{case.metric}"]
     if case.runtime != "eager":
-        modules += [f"zoo.runtimes.{case.runtime}"]
+        modules += [f"zoo.runtimes.{case.runtime}", *RUNTIME_HELPERS]
     if case.metric == "accuracy":
         modules += ["benchmarks.training", "benchmarks.datasets.fashion_mnist", "benchmarks.datasets.imagenet"]
     if case.metric == "rows":
