@@ -15,7 +15,7 @@ from benchmarks.statistics import Interval, median_interval
 
 __all__ = ["Played", "caller", "play", "ratio"]
 
-LONG = 0.5  # seconds of a call from which nothing is gained by calls that are not counted
+LONG = 0.5  # seconds of a call from which what came before it hardly matters
 TURN = 0.06  # seconds of counted calls a turn
 
 
@@ -67,9 +67,10 @@ def play(
 def caller(call: Callable[[], object]) -> Callable[[], float]:
     """A player: a call that is not counted, then calls for `TURN` seconds, of which the median counts.
 
+    A call that takes long counts itself.
+
     The first call behind another network finds the caches full of that one's weights and its threads still spinning.
     """
-    last = 0.0
 
     def timed() -> float:
         start = time.perf_counter()
@@ -77,14 +78,13 @@ def caller(call: Callable[[], object]) -> Callable[[], float]:
         return time.perf_counter() - start
 
     def turn() -> float:
-        nonlocal last
-        if last < LONG:
-            timed()
+        first = timed()
+        if first >= LONG:
+            return first
         calls = [timed()]
         while sum(calls) < TURN:
             calls.append(timed())
-        last = statistics.median(calls)
-        return last
+        return statistics.median(calls)
 
     return turn
 

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 CLEARLY_SLOWER = 1.3  # against the fastest so far, in the few calls behind each opening: closed at once
 SAME = 1.01  # two medians this close are a tie, which the earlier runtime wins
 ROUNDS = (3, 25)  # fewest and most rounds of the race among those that are close
+LONG = 0.5  # seconds of a call from which what came before it hardly matters
 RACE_SECONDS = 4.0  # the race ends at the first round past this, once the fewest rounds are run
 PACKAGES = ("torch", "onnxruntime", "onnx", "onnxscript", "openvino")  # whose versions a remembered choice depends on
 
@@ -177,20 +178,19 @@ class Race:
 
 
 def _timer(session: Session, images: torch.Tensor) -> Callable[[], float]:
-    """Runs a session once and returns the seconds, after a call that is not counted where calls are short.
+    """Runs a session once and returns the seconds, of a second call where calls are short.
 
     Behind another runtime the caches hold its weights and its idle threads still spin; the first call pays for that.
     """
-    last = 0.0
 
-    def run() -> float:
-        nonlocal last
-        if last < 0.5:
-            session(images)
+    def timed() -> float:
         start = time.perf_counter()
         session(images)
-        last = time.perf_counter() - start
-        return last
+        return time.perf_counter() - start
+
+    def run() -> float:
+        first = timed()
+        return timed() if first < LONG else first
 
     return run
 
