@@ -19,6 +19,7 @@ __all__ = ["ANY_SHAPE", "open", "unavailable"]
 
 ANY_SHAPE = False
 TRIES = 5  # calls of each form of a layer, the fastest of which stays
+ENOUGH = 0.5  # seconds of such calls after which no more are made
 
 
 def unavailable() -> str | None:
@@ -87,6 +88,8 @@ def _fastest(layer: nn.Module, shape: torch.Size, dtype: torch.dtype, *, relu: b
     for _ in range(TRIES):
         for form, whole in forms.items():
             seconds[form].append(_seconds(lambda: whole(example)))  # noqa: B023  # called at once
+        if sum(map(sum, seconds.values())) > ENOUGH:
+            break
     return min(forms, key=lambda form: min(seconds[form]))
 
 
