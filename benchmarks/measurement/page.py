@@ -44,6 +44,7 @@ def write_page(content: Mapping[str, Any], folder: Path) -> None:
         "# Measurement",
         bars_table(bars(cases), "What the harness promises of its numbers, tried on this machine."),
         _repeatability(found),
+        _moods(cases),
         _pairs(
             "## One model timed twice",
             f"Each pair is one model loaded twice and timed in the same rounds, under the default settings; "
@@ -191,6 +192,28 @@ def _repeatability(found: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
             "ran after each run of the harness.",
             "![Ratios of each repeat around their median](figures/measurement.svg)",
             markdown_table(header, rows, "ll" + "r" * (count + 1)),
+        ]
+    )
+
+
+def _moods(cases: Cases) -> str:
+    """What the machine did meanwhile: where the least and the largest round lie far apart, it has more than one pace."""
+    runs = list(_section(cases, "repeat").values())
+    if not runs:
+        return ""
+    rows = []
+    for model in trials.MODELS:
+        times = [[1e3 * value for value in case["rounds"][model]] for case in runs]
+        cells = [f"{statistics.median(each):.3g} ({min(each):.3g} to {max(each):.3g})" for each in times]
+        rows.append([model, *cells])
+    header = ["model", *(f"run {number}, ms" for number in range(1, len(runs) + 1))]
+    return "\n\n".join(
+        [
+            "## How steady the machine was",
+            "Median of a call over the rounds of each run and, in brackets, the fastest and the slowest round. Pairing "
+            "within rounds removes what slows all networks alike. It cannot remove a neighbour that takes memory "
+            "bandwidth, which some networks need more than others, nor the luck of one process's place in memory.",
+            markdown_table(header, rows, "l" + "r" * len(runs)),
         ]
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 import zoo
 from benchmarks.files import replace_file
@@ -285,7 +286,7 @@ def _limits(cases: Cases) -> str:
             f"Batch 1. The limit is the best round of a {inference.GEMM}x{inference.GEMM} float32 matrix product in "
             "the same rounds as the model. Arithmetic and memory are the least times at that rate and at the rate at "
             f"which {4 * inference.BANDWIDTH >> 20} MB are read; no network can be faster than the larger of the two "
-            "unless it does fewer multiplications than the count says.",
+            "unless it does fewer multiplications than the count says, as `packed` does in 3x3 convolutions (Winograd).",
             markdown_table(header, rows, "lrrrrrrr"),
             "![Roofline: multiply-adds a second over multiply-adds a byte](figures/roofline.png)",
         ]
@@ -421,7 +422,7 @@ def roofline(data: Mapping[str, Any]) -> Figure:
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     models, roof, slope = data["models"], data["gemm"], data["read"]
-    left = min(model["x"] for model in models) / 2
+    left = min(*(model["x"] for model in models), roof / slope) / 2
     right = max(*(model["x"] for model in models), roof / slope) * 2.5
     rates = [model[key] for model in models for key in ("library", "auto")]
     axes.set_xscale("log")
@@ -433,7 +434,13 @@ def roofline(data: Mapping[str, Any]) -> Figure:
     axes.annotate(
         f"matrix product {roof:.0f} GMAC/s", (right, roof), (-4, 4), textcoords="offset points", ha="right", size=9
     )
-    axes.annotate(f"reading memory {slope:.0f} GB/s", (left, slope * left), (4, 10), textcoords="offset points", size=9)
+    axes.annotate(
+        f"reading memory {slope:.0f} GB/s",
+        (left * 1.2, slope * left * 1.2),
+        (8, -8),
+        textcoords="offset points",
+        size=9,
+    )
     for model in models:
         color, marker, _ = FAMILIES[zoo.spec(model["model"]).family]
         axes.plot([model["x"]] * 2, [model["library"], model["auto"]], color=color, linewidth=1.4)
@@ -442,8 +449,10 @@ def roofline(data: Mapping[str, Any]) -> Figure:
         axes.plot(model["x"], model["auto"], markerfacecolor=color, **common)
     axes.set_xlabel("multiply-adds a byte moved (weights once, inputs and outputs of convolutions and pools)")
     axes.set_ylabel("multiply-adds a second, in billions")
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
+        axis.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.set_minor_formatter(NullFormatter())
     axes.text(0.99, 0.02, "hollow: torchvision or timm, eager; filled: auto", transform=axes.transAxes, ha="right",
               color=SOFT, size=9)  # fmt: skip
     figure.canvas.draw()
