@@ -197,7 +197,7 @@ def _repeatability(found: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
 
 
 def _moods(cases: Cases) -> str:
-    """What the machine did meanwhile: where the least and the largest round lie far apart, it has more than one pace."""
+    """What the machine did meanwhile: where the fastest and the slowest round lie far apart, it has several paces."""
     runs = list(_section(cases, "repeat").values())
     if not runs:
         return ""
