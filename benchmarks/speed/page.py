@@ -286,7 +286,7 @@ def _limits(cases: Cases) -> str:
             f"Batch 1. The limit is the best round of a {inference.GEMM}x{inference.GEMM} float32 matrix product in "
             "the same rounds as the model. Arithmetic and memory are the least times at that rate and at the rate at "
             f"which {4 * inference.BANDWIDTH >> 20} MB are read; no network can be faster than the larger of the two "
-            "unless it does fewer multiplications than the count says, as `packed` does in 3x3 convolutions (Winograd).",
+            "unless it does fewer multiplications than the count says, as `packed` in 3x3 convolutions (Winograd).",
             markdown_table(header, rows, "lrrrrrrr"),
             "![Roofline: multiply-adds a second over multiply-adds a byte](figures/roofline.png)",
         ]
