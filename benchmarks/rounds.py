@@ -1,12 +1,15 @@
 """Timing many cases against one another: short turns in shuffled rounds, so that drift hits all of them alike.
 
 In every round each case and the reference model take one turn, in an order drawn from a recorded seed. A turn begins
-with one call that is thrown away, since the caches hold the previous model's weights. A case leaves when its measuring
-time is spent, or all leave together once every interval is narrow enough; the reference stays to the end.
+with one call that is thrown away, since the caches hold the previous model's weights. After a few turns a case gets a
+new process: where a process happens to lie in memory moves its times by several percent for as long as it lives. A case
+leaves when its measuring time is spent, or all leave together once every interval is narrow enough; the reference stays
+to the end.
 """
 
 from __future__ import annotations
 
+import bisect
 import random
 import statistics
 import uuid
@@ -17,13 +20,16 @@ from typing import Any, Protocol
 from benchmarks.metrics.metric import Timing
 from benchmarks.noise import Reading, summary
 from benchmarks.records import Case
-from benchmarks.statistics import median_interval, ratio_interval, round_medians
+from benchmarks.statistics import median_interval, round_medians
 from benchmarks.worker import Prepared, WorkerError
 
 __all__ = ["Plan", "Player", "Spent", "play"]
 
 AT_LEAST = 3  # rounds of a case, however long a call takes
-ENOUGH = 8  # rounds before narrow intervals may end a case: as many as a rank test needs
+PROCESS_SECONDS = 1.25  # of timed calls, after which a case goes on in a new process,
+PROCESS_COSTS = 2.0  # unless the present one took more than a half of its timed calls to load and to warm up
+ENOUGH = 6  # processes before narrow intervals may end a case, as many as an interval of their medians needs,
+ENOUGH_ROUNDS = 8  # or rounds, where the measuring time is too short for a second process
 GROUP = 32  # cases in one session, so that a round stays short against the machine's moods
 
 
@@ -79,9 +85,13 @@ class _Seat:
 
     case: Case
     player: Player
-    prepared: Prepared
+    prepared: Prepared  # the first process
+    block: int
     samples: list[float] = field(default_factory=list)
     rounds: list[int] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)  # the first round of each process
+    process_s: float = 0.0  # of timed calls in the present process
+    timed_s: float = 0.0
     warmup_s: float = 0.0
     warmup_calls: int = 0
     stop: str = ""
@@ -91,8 +101,9 @@ class _Seat:
         return bool(self.stop)
 
     @property
-    def timed_s(self) -> float:
-        return sum(self.samples) * self.prepared.block
+    def lasts_s(self) -> float:
+        """Seconds of timed calls after which the process is replaced."""
+        return max(PROCESS_SECONDS, PROCESS_COSTS * (self.prepared.load_s + self.prepared.warmup_s))
 
 
 def play(
@@ -161,7 +172,11 @@ class _Session:
         except BaseException:
             player.close()
             raise
-        self.seats.append(_Seat(case, player, prepared, warmup_s=prepared.warmup_s, warmup_calls=prepared.warmup_calls))
+        self.seats.append(
+            _Seat(
+                case, player, prepared, prepared.block, warmup_s=prepared.warmup_s, warmup_calls=prepared.warmup_calls
+            )
+        )
         self.spent.loading += prepared.load_s
         self.spent.warmup += prepared.warmup_s
 
@@ -198,6 +213,8 @@ class _Session:
 
     def _turn(self, seat: _Seat, number: int) -> None:
         try:
+            if seat.process_s >= seat.lasts_s:
+                self._renew(seat)
             again, samples = seat.player.turn(self.plan.turn_s)
         except WorkerError as error:
             self.lost.append((seat.case, error))
@@ -205,10 +222,27 @@ class _Session:
             return
         seat.samples += samples
         seat.rounds += [number] * len(samples)
+        if seat.process_s == 0.0:
+            seat.starts.append(number)
+        timed = sum(samples) * seat.block
+        seat.process_s += timed
+        seat.timed_s += timed
         seat.warmup_s += again
         seat.warmup_calls += 1
         self.spent.warmup += again
-        self.spent.timed += sum(samples) * seat.prepared.block
+        self.spent.timed += timed
+
+    def _renew(self, seat: _Seat) -> None:
+        """Goes on in a new process; times of loading and of the first call remain those of the first."""
+        seat.player.close()
+        seat.player = self.open_player()
+        prepared = seat.player.prepare(seat.case)
+        seat.block = prepared.block
+        seat.process_s = 0.0
+        seat.warmup_s += prepared.warmup_s
+        seat.warmup_calls += prepared.warmup_calls
+        self.spent.loading += prepared.load_s
+        self.spent.warmup += prepared.warmup_s
 
     def _losses(self) -> Iterator[tuple[Case, WorkerError]]:
         while self.lost:
@@ -223,20 +257,27 @@ class _Session:
 
     def _judge(self, seat: _Seat, anchor: _Seat | None) -> None:
         """Notes that a case is done, and why: its intervals are narrow, or its time is spent."""
-        rounds = len(set(seat.rounds))
-        if seat.timed_s >= self.plan.max_time * 0.999 and rounds >= AT_LEAST:
+        if seat.timed_s >= self.plan.max_time * 0.999 and len(set(seat.rounds)) >= AT_LEAST:
             seat.stop = "max-time"
-        elif rounds >= ENOUGH and self._half_width(seat, anchor) <= self.plan.target_ci:
+        elif self._half_width(seat, anchor) <= self.plan.target_ci:
             seat.stop = "target-ci"
 
     def _half_width(self, seat: _Seat, anchor: _Seat | None) -> float:
-        """The wider of the relative intervals of a case's median and of its ratio to the reference."""
+        """The wider of the relative intervals of a case's median and of its ratio to the reference.
+
+        They are taken over processes, which vary more than the rounds of one process do.
+        """
         medians = round_medians(seat.samples, seat.rounds)
-        intervals = [median_interval(list(medians.values()), seed=self.plan.seed)]
+        several = seat.lasts_s < self.plan.max_time
+        if (len(seat.starts) < ENOUGH) if several else (len(medians) < ENOUGH_ROUNDS):
+            return float("inf")
+        values = [medians]
         if anchor and anchor is not seat:
-            ratio = ratio_interval(medians, round_medians(anchor.samples, anchor.rounds), seed=self.plan.seed)
-            intervals += [ratio] if ratio else []
-        return max(interval.half_width for interval in intervals)
+            beside = round_medians(anchor.samples, anchor.rounds)
+            values.append({number: medians[number] / beside[number] for number in medians.keys() & beside.keys()})
+        if several:
+            values = [_by_process(each, seat.starts) for each in values]
+        return max(median_interval(list(each.values()), seed=self.plan.seed).half_width for each in values if each)
 
     def _timing(self, seat: _Seat, anchor: _Seat | None) -> Timing:
         return Timing(
@@ -249,6 +290,7 @@ class _Session:
                 "order_seed": self.plan.seed,
                 "stop": seat.stop,
                 "n_rounds": len(set(seat.rounds)),
+                "process_starts": seat.starts,
                 "block": seat.prepared.block,
                 "load_s": seat.prepared.load_s,
                 "first_call_s": seat.prepared.first_call_s,
@@ -259,6 +301,14 @@ class _Session:
                 **summary(self.readings),
             },
         )
+
+
+def _by_process(values: Mapping[int, float], starts: Sequence[int]) -> dict[int, float]:
+    """The median of the rounds of each process, by its first round."""
+    groups: dict[int, list[float]] = {}
+    for number, value in values.items():
+        groups.setdefault(starts[bisect.bisect_right(starts, number) - 1], []).append(value)
+    return {start: statistics.median(group) for start, group in groups.items()}
 
 
 def _drift(anchor: _Seat | None) -> Mapping[str, Any]:

@@ -211,8 +211,9 @@ def _moods(cases: Cases) -> str:
         [
             "## How steady the machine was",
             "Median of a call over the rounds of each run and, in brackets, the fastest and the slowest round. Pairing "
-            "within rounds removes what slows all networks alike. It cannot remove a neighbour that takes memory "
-            "bandwidth, which some networks need more than others, nor the luck of one process's place in memory.",
+            "within rounds removes what slows all networks alike, several processes a model remove the luck of one "
+            "process's place in memory. Neither removes a neighbour that takes a part of the processor or of the "
+            "memory's bandwidth for minutes, since some networks need more of either than others.",
             markdown_table(header, rows, "l" + "r" * len(runs)),
         ]
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -12,7 +14,7 @@ from benchmarks.metrics import METRICS
 from benchmarks.metrics.metric import Timing
 from benchmarks.noise import Reading, summary
 from benchmarks.records import Case
-from benchmarks.rounds import ENOUGH, Plan, Spent, play
+from benchmarks.rounds import ENOUGH, ENOUGH_ROUNDS, Plan, Spent, play
 from benchmarks.statistics import holm, median_interval, outliers, percentile, ratio_interval, round_medians
 from benchmarks.worker import Prepared, WorkerError
 
@@ -28,6 +30,9 @@ class World:
     resident_bytes: int = 100
     broken: dict[str, int] = field(default_factory=dict)  # model: the turn in which it dies, 0 while loading
     log: list[str] = field(default_factory=list)
+    turns: Counter[str] = field(default_factory=Counter)  # of each model, whatever the process
+    processes: Counter[str] = field(default_factory=Counter)
+    load_s: float = 0.1
     open: int = 0
     most_open: int = 0
 
@@ -41,22 +46,22 @@ class World:
 class Player:
     world: World
     model: str = ""
-    turns: int = 0
     closed: bool = False
 
     def prepare(self, case: Case) -> Prepared:
         self.model = case.model
+        self.world.processes[self.model] += 1
         if self.world.broken.get(self.model) == 0:
             raise WorkerError("oom", "no memory for it")
-        return Prepared(load_s=0.5, first_call_s=0.3, warmup_calls=5, warmup_s=0.6, block=1,
+        return Prepared(load_s=self.world.load_s, first_call_s=0.3, warmup_calls=5, warmup_s=0.5, block=1,
                         resident_bytes=self.world.resident_bytes)  # fmt: skip
 
     def turn(self, seconds: float) -> tuple[float, Sequence[float]]:
-        self.turns += 1
+        self.world.turns[self.model] += 1
         self.world.log.append(self.model)
-        if self.world.broken.get(self.model) == self.turns:
+        if self.world.broken.get(self.model) == self.world.turns[self.model]:
             raise WorkerError("crashed", "the process was killed by SIGSEGV")
-        each = self.world.seconds(self.model, self.turns)
+        each = self.world.seconds(self.model, self.world.turns[self.model])
         return each, [each] * max(1, round(seconds / each + 0.499))
 
     def close(self) -> None:
@@ -106,11 +111,49 @@ def test_measuring_time_is_spent_and_the_reason_stored() -> None:
 
 
 def test_steady_models_stop_early_and_together() -> None:
-    found = session(World(lambda model, turn: 0.05), "fast model", target_ci=0.02)
+    found = session(World(lambda model, turn: 0.05), "fast model", target_ci=0.02, max_time=30.0, rounds=90)
     for result in found.values():
         assert isinstance(result, Timing)
         assert result.details["stop"] == "target-ci"
-        assert max(result.rounds) == ENOUGH
+        assert max(result.rounds) == result.details["process_starts"][ENOUGH - 1]
+
+
+def test_time_for_one_process_only_leaves_the_rounds_to_decide() -> None:
+    found = session(World(lambda model, turn: 0.05, load_s=20.0), "fast model", target_ci=0.02)
+    for result in found.values():
+        assert isinstance(result, Timing)
+        assert result.details["stop"] == "target-ci"
+        assert max(result.rounds) == ENOUGH_ROUNDS
+
+
+def test_every_case_is_timed_in_several_processes() -> None:
+    """Each process has its own luck, 10 % up or down; the median is over processes."""
+    world = World(lambda model, turn: 0.05)
+    world.seconds = lambda model, turn: 0.05 * (1 + 0.1 * random.Random(world.processes[model] + 7).uniform(-1, 1))
+    found = session(world, "fast model", max_time=15.0, rounds=45)
+    assert world.processes["model"] == len(found["model"].details["process_starts"]) >= 10
+    assert all(left < right for left, right in itertools.pairwise(found["model"].details["process_starts"]))
+
+
+def test_a_process_that_takes_long_to_start_is_kept() -> None:
+    world = World(jittered(), load_s=30.0)
+    session(world, "fast model", max_time=15.0, rounds=45)
+    assert world.processes == {"resnet18": 1, "fast": 1, "model": 1}
+
+
+def test_a_process_that_cannot_be_renewed_costs_its_own_result_only() -> None:
+    world = World(jittered())
+    renewed = world.player
+
+    def player() -> Player:
+        if world.processes["fast"] == 2:
+            world.broken["fast"] = 0
+        return renewed()
+
+    world.player = player  # type: ignore[method-assign]
+    found = session(world, "fast model", max_time=15.0, rounds=45)
+    assert isinstance(found["fast"], WorkerError)
+    assert isinstance(found["model"], Timing)
 
 
 def test_drift_cancels_in_ratios() -> None:
@@ -163,7 +206,7 @@ def test_latency_keeps_every_sample_with_its_round() -> None:
     assert (latency.samples, latency.rounds) == (result.samples, result.rounds)
     assert latency.low is not None and latency.high is not None and latency.low <= latency.value <= latency.high
     assert ratio.value == pytest.approx(1 / 3, rel=0.2)
-    assert (load.value, first.value) == (0.5, 0.3)
+    assert (load.value, first.value) == (0.1, 0.3)
     assert latency.details["p90_s"] > 0
     assert latency.details["p99_s"] == f"n/a (n={len(result.samples)})"
     assert latency.details["noisy"] is False
