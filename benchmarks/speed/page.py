@@ -318,8 +318,8 @@ def _training(cases: Cases) -> str:
             f"Forward, backward and SGD with momentum on {training.BATCH} images of {training.SIZE}x{training.SIZE}, "
             "float32. The plain loop is torchvision's or timm's model, contiguous, with `torch.optim.SGD` as it comes. "
             "The zoo's takes the faster of two memory formats, updates each weight as soon as its gradient is there "
-            "(the same sums: no other gradient depends on it any more), and keeps freed memory for the next step. Peak "
-            "is the resident memory of the whole process.",
+            "(the same sums: no other gradient depends on it any more), and keeps freed memory, large blocks apart, "
+            "for the next step. Peak is the resident memory of the whole process.",
             markdown_table(header, rows, "llrrrrr"),
         ]
     )

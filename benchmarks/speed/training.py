@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gc
+import ctypes
 import multiprocessing
 import time
 from collections.abc import Callable
@@ -19,22 +19,25 @@ __all__ = ["BATCH", "SIZE", "measure"]
 SIZE, BATCH = 64, 64
 ROUNDS = (6, 16)
 SECONDS = 20.0
+FORMATS = ("contiguous", "channels_last")
 CHOOSING = 3  # steps of each memory format, the fastest of which decides
+KEPT = 8 << 20  # bytes; larger blocks go back to the kernel when freed, since the holes they leave raise the peak
 
 
 def measure(name: str) -> dict[str, Any]:
     """Seconds of a step, round by round, and the peak memory of both processes, as JSON values."""
     context = multiprocessing.get_context("spawn")
+    with context.Pool(1, maxtasksperchild=1) as pool:  # each in a process of its own, whose leavings nobody inherits
+        seconds = {each: pool.apply(_seconds, (name, each)) for each in FORMATS}
+    memory_format = min(seconds, key=seconds.__getitem__)
     pipes: dict[str, Connection] = {}
     processes = {}
     for kind in ("reference", "zoo"):
         pipes[kind], theirs = context.Pipe()
-        processes[kind] = context.Process(target=_worker, args=(kind, name, theirs), daemon=True)
+        processes[kind] = context.Process(target=_worker, args=(kind, name, memory_format, theirs), daemon=True)
         processes[kind].start()
         theirs.close()
-        facts = pipes[kind].recv()  # ready; the next one starts on a quiet machine
-        if kind == "zoo":
-            memory_format = facts
+        pipes[kind].recv()  # ready; the next one starts on a quiet machine
 
     def turn(kind: str) -> Callable[[], float]:
         def step() -> float:
@@ -58,23 +61,18 @@ def measure(name: str) -> dict[str, Any]:
     return {"model": name, "memory_format": memory_format, "peak_bytes": memory, **played.data}
 
 
-def _worker(kind: str, name: str, pipe: Connection) -> None:
+def _worker(kind: str, name: str, memory_format: str, pipe: Connection) -> None:
     """Does steps and answers with their seconds until told to stop."""
-    step, memory_format = (_zoo_step if kind == "zoo" else _plain_step)(name)
+    step = _zoo_step(name, memory_format) if kind == "zoo" else _plain_step(name)
     Path("/proc/self/clear_refs").write_text("5")  # the peak is that of the steps, not of the preparations
     for _ in range(2):
         step()
-    pipe.send(memory_format)
+    pipe.send("ready")
     while (message := pipe.recv()) != "stop":
-        if message == "memory":
-            pipe.send(_peak_bytes())
-            continue
-        start = time.perf_counter()
-        step()
-        pipe.send(time.perf_counter() - start)
+        pipe.send(_peak_bytes() if message == "memory" else _timed(step))
 
 
-def _plain_step(name: str) -> tuple[Callable[[], object], str]:
+def _plain_step(name: str) -> Callable[[], object]:
     """The other library's network in the loop every tutorial has."""
     from benchmarks.speed.references import build
 
@@ -91,57 +89,56 @@ def _plain_step(name: str) -> tuple[Callable[[], object], str]:
         optimizer.step()
         return loss.item()
 
-    return step, "contiguous"
+    return step
 
 
-def _zoo_step(name: str) -> tuple[Callable[[], object], str]:
-    """The zoo's network in the faster of two memory formats; each weight is updated as soon as its gradient is there.
+def _zoo_step(name: str, memory_format: str) -> Callable[[], object]:
+    """The zoo's network in one of `FORMATS`; each weight is updated as soon as its gradient is there.
 
     So no two gradients need memory at the same time, and a weight is still in the cache when it is updated.
     """
     import zoo
     from benchmarks.training import keep_freed_memory
 
+    layout = torch.channels_last if memory_format == "channels_last" else torch.contiguous_format
     torch.manual_seed(0)
-    model = zoo.create(name).train()
+    model = zoo.create(name).train().to(memory_format=layout)
     images, labels = _batch()
-
-    def step(inputs: torch.Tensor) -> object:
-        loss = nn.functional.cross_entropy(model(inputs), labels)
-        loss.backward()
-        return loss.item()
-
-    optimizers = {weight: torch.optim.SGD([weight], lr=0.01, momentum=0.9, fused=True) for weight in model.parameters()}
+    images = images.contiguous(memory_format=layout)
 
     def update(optimizer: torch.optim.SGD, weight: torch.Tensor) -> None:
         optimizer.step()
         weight.grad = None
 
-    for weight, optimizer in optimizers.items():
+    for weight in model.parameters():
+        optimizer = torch.optim.SGD([weight], lr=0.01, momentum=0.9, fused=True)
         weight.register_post_accumulate_grad_hook(partial(update, optimizer))
-    seconds = {}
-    for memory_format in (torch.contiguous_format, torch.channels_last):
-        _change_format(model, optimizers, memory_format)
-        inputs = images.contiguous(memory_format=memory_format)
-        seconds[memory_format] = min(_seconds(partial(step, inputs)) for _ in range(CHOOSING))
-    best = min(seconds, key=seconds.__getitem__)
-    _change_format(model, optimizers, best)
-    gc.collect()
-    keep_freed_memory(reserve=4 << 20)
-    words = str(best).removeprefix("torch.").removesuffix("_format")
-    return partial(step, images.contiguous(memory_format=best)), words
+
+    def step() -> object:
+        loss = nn.functional.cross_entropy(model(images), labels)
+        loss.backward()
+        return loss.item()
+
+    if keep_freed_memory(reserve=4 << 20):
+        _return_blocks_over(KEPT)
+    return step
 
 
-def _change_format(
-    model: nn.Module, optimizers: dict[nn.Parameter, torch.optim.SGD], memory_format: torch.memory_format
-) -> None:
-    """Lays out weights anew; momentum, which has the old layout, starts again."""
-    model.to(memory_format=memory_format)
-    for optimizer in optimizers.values():
-        optimizer.state.clear()
+def _return_blocks_over(size: int) -> None:
+    """Lets glibc hand freed blocks of at least that many bytes back to the kernel at once."""
+    mmap_threshold, mmap_max = -3, -4  # M_MMAP_THRESHOLD, M_MMAP_MAX of malloc.h
+    libc = ctypes.CDLL("libc.so.6")
+    libc.mallopt(mmap_threshold, size)
+    libc.mallopt(mmap_max, 65536)
 
 
-def _seconds(step: Callable[[], object]) -> float:
+def _seconds(name: str, memory_format: str) -> float:
+    """Of the fastest of a few steps."""
+    step = _zoo_step(name, memory_format)
+    return min(_timed(step) for _ in range(CHOOSING))
+
+
+def _timed(step: Callable[[], object]) -> float:
     start = time.perf_counter()
     step()
     return time.perf_counter() - start
