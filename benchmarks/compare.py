@@ -1,8 +1,9 @@
 """`python -m benchmarks.compare RUN_A RUN_B`: which cases became faster or slower, and which cannot be told apart.
 
 A run is an output folder or its `results.jsonl`. For each timed case the two runs share: the ratio of the times with
-its 95 % interval (paired within rounds when one session timed both), a rank test over the rounds, adjusted for the
-number of cases (Holm), and the noise floor. A verdict other than "same" needs all three to agree.
+its 95 % interval, a rank test over the rounds, adjusted for the number of cases (Holm), and the noise floor. A verdict
+other than "same" needs all three to agree. When one session timed both, ratio and test go by pairs within rounds
+(Wilcoxon's signed ranks), so that drift does not hide a difference; else the test is Mann and Whitney's.
 
 Exit status: 0 nothing became slower; 1 something did; 2 the runs cannot be compared.
 """
@@ -10,6 +11,7 @@ Exit status: 0 nothing became slower; 1 something did; 2 the runs cannot be comp
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,7 +20,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
-from scipy.stats import mannwhitneyu
+from scipy.stats import mannwhitneyu, wilcoxon
 
 from benchmarks.records import Case, Measurement, Record
 from benchmarks.statistics import Interval, holm, ratio_interval, round_medians
@@ -78,7 +80,7 @@ def compare_times(
         (ratio_interval(after, before) if paired else None) or _unpaired_ratio(before, after)
         for before, after, paired in pairs.values()
     ]
-    p_values = holm([_rank_test(before, after) for before, after, _ in pairs.values()])
+    p_values = holm([_rank_test(before, after, paired) for before, after, paired in pairs.values()])
     return [
         Comparison(
             name=name, ratio=ratio, p_value=p_value, noise_floor=noise_floor,
@@ -116,7 +118,11 @@ def _verdict(ratio: Interval, p_value: float, noise_floor: float) -> str:
     return "too noisy" if ratio.half_width > TOO_NOISY else "same"
 
 
-def _rank_test(before: Mapping[int, float], after: Mapping[int, float]) -> float:
+def _rank_test(before: Mapping[int, float], after: Mapping[int, float], paired: bool) -> float:
+    common = sorted(before.keys() & after.keys()) if paired else []
+    if len(common) >= 2:
+        changes = [math.log(after[number] / before[number]) for number in common]
+        return float(wilcoxon(changes).pvalue) if any(changes) else 1.0
     if len(before) < 2 or len(after) < 2:
         return 1.0
     return float(mannwhitneyu(list(before.values()), list(after.values()), alternative="two-sided").pvalue)

@@ -18,9 +18,10 @@ def rounds(draws: random.Random, scale: float = 1.0, count: int = 30, spread: fl
     return {number: scale * draws.lognormvariate(0, spread) for number in range(1, count + 1)}
 
 
-def test_equal_runs_are_called_different_in_at_most_one_of_twenty() -> None:
+@pytest.mark.parametrize("paired", [False, True])
+def test_equal_runs_are_called_different_in_at_most_one_of_twenty(paired: bool) -> None:
     draws = random.Random(1)
-    pairs = {str(trial): (rounds(draws), rounds(draws), False) for trial in range(40)}
+    pairs = {str(trial): (rounds(draws), rounds(draws), paired) for trial in range(40)}
     called = [each for each in compare_times(pairs) if each.verdict in ("faster", "slower")]
     assert len(called) <= 2
 
@@ -42,6 +43,7 @@ def test_pairing_within_rounds_sees_through_drift() -> None:
     paired, unpaired = (compare_times({"case": (before, after, pairing)})[0] for pairing in (True, False))
     assert paired.ratio.half_width < unpaired.ratio.half_width / 5
     assert paired.ratio.value == pytest.approx(1.05, abs=0.01)
+    assert (paired.verdict, unpaired.p_value > 0.05) == ("slower", True)
 
 
 def test_wild_times_leave_no_verdict() -> None:
