@@ -284,7 +284,9 @@ def _count(cases: Sequence[Case], timeout: float, tell: Tell, stamp: _Stamp) -> 
             else:
                 yield stamp(case, "ok", measurements=found)
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in workers:
+            worker.kill()  # so that nobody waits for an answer; only then may it be closed
+        pool.shutdown(cancel_futures=True)
         for worker in workers:
             worker.close()
 
@@ -353,6 +355,10 @@ class _Player:
     def measure(self, case: Case) -> tuple[Measurement, ...]:
         found: tuple[Measurement, ...] = self._ask(measure, case)
         return found
+
+    def kill(self) -> None:
+        if self._worker:
+            self._worker.kill()
 
     def renew(self) -> None:
         self.close()

@@ -152,8 +152,13 @@ class Worker:
             raise WorkerError(status, answer)
         return answer
 
+    def kill(self) -> None:
+        """Ends the process; who waits for its answer is told."""
+        with contextlib.suppress(ValueError):  # another thread has just closed it
+            self._process.kill()
+
     def close(self) -> None:
-        """Ends the process, whatever it is doing."""
+        """Ends the process, whatever it is doing; nobody may be waiting for its answer."""
         self._connection.close()
         self._process.kill()
         self._process.join()
