@@ -236,6 +236,13 @@ class TestCommand:
         assert self.run(tmp_path, "--report-only") == 1
         assert set(self.counts.values()) == {0}
 
+    def test_report_only_leaves_what_was_measured(self, tmp_path):
+        self.run(tmp_path)
+        before = (tmp_path / "speed.json").read_bytes()
+        assert self.run(tmp_path, "--report-only") == 0
+        assert (tmp_path / "speed.json").read_bytes() == before
+        assert set(self.counts.values()) == {1}
+
     def test_another_machine_is_measured_anew(self, tmp_path):
         self.run(tmp_path)
         path = tmp_path / "speed.json"
