@@ -29,7 +29,7 @@ AT_LEAST = 3  # rounds of a case, however long a call takes
 PROCESS_SECONDS = 1.25  # of timed calls, after which a case goes on in a new process,
 PROCESS_COSTS = 2.0  # unless the present one took more than a half of its timed calls to load and to warm up
 ENOUGH = 6  # processes before narrow intervals may end a case, as many as an interval of their medians needs,
-ENOUGH_ROUNDS = 8  # or rounds, where the measuring time is too short for a second process
+ENOUGH_ROUNDS = 8  # or rounds, where the measuring time has no room for as many processes
 GROUP = 32  # cases in one session, so that a round stays short against the machine's moods
 
 
@@ -265,10 +265,11 @@ class _Session:
     def _half_width(self, seat: _Seat, anchor: _Seat | None) -> float:
         """The wider of the relative intervals of a case's median and of its ratio to the reference.
 
-        They are taken over processes, which vary more than the rounds of one process do.
+        They are taken over processes, which vary more than the rounds of one process do, where there is time for enough
+        of them.
         """
         medians = round_medians(seat.samples, seat.rounds)
-        several = seat.lasts_s < self.plan.max_time
+        several = ENOUGH * seat.lasts_s <= self.plan.max_time
         if (len(seat.starts) < ENOUGH) if several else (len(medians) < ENOUGH_ROUNDS):
             return float("inf")
         values = [medians]

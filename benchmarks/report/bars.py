@@ -52,7 +52,7 @@ def circumstances(content: Mapping[str, Any], *, raw: str) -> str:
     """
     cases = {key: case for key, case in content["cases"].items() if "error" not in case}
     noisy = [key for key, case in cases.items() if case.get("noisy")]
-    commits = sorted({str(case.get("commit", ""))[:12] for case in cases.values()} - {""})
+    commits = sorted({_short(case.get("commit", "")) for case in cases.values()} - {""})
     minutes = sum(case.get("wall_s", 0.0) for case in cases.values()) / 60
     return "\n\n".join(
         [
@@ -84,9 +84,15 @@ def provenance(
         commits: those the figures were measured at; empty for that of `software`.
     """
     packages = ", ".join(f"{name} {version}" for name, version in sorted(software.get("packages", {}).items()))
-    commit = ", ".join(commits) or str(software.get("commit", ""))[:12] or "unknown"
+    commit = ", ".join(commits) or _short(software.get("commit", "")) or "unknown"
     return (
         f"{markdown(str(machine.get('cpu')))}, {machine.get('effective_cpus')} processors, "
         f"{machine.get('memory_gb')} GB; {markdown(str(software.get('os')))}; {packages}; commit {commit}."
         f"\n\n`{command}`"
     )
+
+
+def _short(commit: object) -> str:
+    """Twelve digits, and the mark of a tree with changes that are in no commit."""
+    digits, dash, mark = str(commit).partition("-")
+    return f"{digits[:12]}{dash}{mark}"

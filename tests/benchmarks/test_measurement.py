@@ -148,3 +148,11 @@ def test_a_real_slowdown_is_seen(monkeypatch):
     found = trials._pairs(cases, {"slowdown": 0.5})
     assert found["pairs"][0]["verdict"] == "slower"
     assert 0.3 < found["pairs"][0]["ratio"]["value"] - 1 < 0.7
+
+
+def test_a_tree_with_uncommitted_changes_is_named_as_such(tmp_path):
+    cases = everything()
+    for number, commit in enumerate(["0123456789abcdef-dirty", "fedcba9876543210"], 1):
+        cases[f"repeat {number}"]["commit"] = commit
+    page.write_page(content(cases), tmp_path)
+    assert "commit 0123456789ab-dirty, fedcba987654." in (tmp_path / "measurement.md").read_text()

@@ -118,8 +118,9 @@ def test_steady_models_stop_early_and_together() -> None:
         assert max(result.rounds) == result.details["process_starts"][ENOUGH - 1]
 
 
-def test_time_for_one_process_only_leaves_the_rounds_to_decide() -> None:
-    found = session(World(lambda model, turn: 0.05, load_s=20.0), "fast model", target_ci=0.02)
+@pytest.mark.parametrize("load_s", [0.1, 20.0])
+def test_time_for_few_processes_leaves_the_rounds_to_decide(load_s: float) -> None:
+    found = session(World(lambda model, turn: 0.05, load_s=load_s), "fast model", target_ci=0.02, max_time=4.0)
     for result in found.values():
         assert isinstance(result, Timing)
         assert result.details["stop"] == "target-ci"
