@@ -16,6 +16,7 @@ __all__ = ["case_code", "model_code", "weights_checksum"]
 
 NETWORK = ("zoo.spec", "zoo.blocks", "zoo.classifier", "zoo.initialization")  # every model is made of these
 RUNTIME_HELPERS = ("zoo.inference", "zoo.export", "zoo.packed", "zoo.winograd")
+TIMING = ("benchmarks.worker", "benchmarks.rounds")  # how a call is timed
 PACKAGES = {"onnxruntime": ("onnxruntime",), "openvino": ("openvino",)}  # that runtimes bring beside torch
 
 
@@ -30,6 +31,8 @@ def case_code(case: Case) -> str:
     modules = [f"benchmarks.metrics.{case.metric}"]
     if case.runtime != "eager":
         modules += [f"zoo.runtimes.{case.runtime}", *RUNTIME_HELPERS]
+    if case.metric in ("latency", "throughput"):
+        modules += TIMING
     if case.metric == "accuracy":
         modules += ["benchmarks.training", "benchmarks.datasets.fashion_mnist", "benchmarks.datasets.imagenet"]
     if case.metric == "rows":

@@ -210,12 +210,18 @@ def measure(memory: dict[str, Any], case: Case) -> tuple[Measurement, ...]:
 
 
 def prepare(memory: dict[str, Any], case: Case) -> Prepared:
-    """Question: load a timed case, warm it up, keep it."""
+    """Question: load a timed case, warm it up, keep it.
+
+    The process keeps what it frees: by default glibc hands it back to the kernel and asks again in every call or in
+    none, as the heap happens to lie, and the page faults make one process up to half again as slow as another.
+    """
     import psutil
 
     from benchmarks.metrics import METRICS
     from benchmarks.metrics.subject import Subject
+    from benchmarks.training import keep_freed_memory
 
+    keep_freed_memory()
     _set_threads(case)
     prepare_subject = METRICS[case.metric].prepare
     if prepare_subject is None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from benchmarks.metrics.metric import Metric
 from benchmarks.metrics.mult_adds import by_layer
 from benchmarks.records import Measurement
+from benchmarks.training import keep_freed_memory
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,6 +23,7 @@ SECONDS, AT_LEAST, AT_MOST = 1.0, 3, 50  # of alternating forward passes, whole 
 
 def measure(subject: Subject) -> tuple[Measurement, ...]:
     """One measurement a row ("row:conv1"), in the order the rows run, then their sum, the whole and the gap."""
+    keep_freed_memory()  # as in a timed case
     model = subject.model
     rows = {**dict(model.features.named_children()), "head": model.head}
     subject.call()  # the first call allocates and selects kernels
