@@ -128,6 +128,7 @@ def _request(given: argparse.Namespace, typed: Sequence[str]) -> Request:
         runtimes=_names(given.runtimes, RUNTIMES, "runtime"),
         batch_sizes=given.batch_size,
         num_threads=given.num_threads or (effective_cpus(),),
+        training_threads=given.num_threads or (1,),
         img_size=given.img_size,
         device=given.device,
         precision=given.precision,
@@ -173,7 +174,7 @@ def _parser() -> argparse.ArgumentParser:
     how = parser.add_argument_group("under which conditions")
     how.add_argument("--batch-size", "-b", type=_counts, default=(), metavar="N,...", help="images a call, a sweep")
     how.add_argument("--img-size", type=_count, default=0, metavar="PIXELS", help="0: each model's own")
-    how.add_argument("--num-threads", type=_counts, default=(), metavar="N,...", help="all the process may use")
+    how.add_argument("--num-threads", type=_counts, default=(), metavar="N,...", help="all; a training 1")
     how.add_argument("--device", choices=DEVICES, default="cpu", help="where")
     how.add_argument("--precision", choices=PRECISIONS, default="fp32", help="of weights and images")
     how.add_argument("--weights", default="", help="imagenet, imagenet:TAG or a file; none: trained from scratch")

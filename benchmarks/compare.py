@@ -154,9 +154,10 @@ def _measured(record: Record) -> Measurement:
 def _rounds(record: Record) -> dict[int, float]:
     """Seconds of a call in each round."""
     measured = _measured(record)
+    apart = measured.details.get("apart_rounds", ())
     if record.case.metric == "throughput":
-        return round_medians([record.case.batch_size / sample for sample in measured.samples], measured.rounds)
-    return round_medians(measured.samples, measured.rounds)
+        return round_medians([record.case.batch_size / sample for sample in measured.samples], measured.rounds, apart)
+    return round_medians(measured.samples, measured.rounds, apart)
 
 
 def _paired(before: Record, after: Record) -> bool:

@@ -14,7 +14,7 @@ import os
 import queue
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +29,7 @@ from benchmarks.noise import NoiseMeter
 from benchmarks.records import Case, Environment, Measurement, Record
 from benchmarks.rounds import Plan, Spent, play
 from benchmarks.studies.study import Study
-from benchmarks.worker import Prepared, Worker, WorkerError, measure, prepare, start_server, turn
+from benchmarks.worker import Prepared, Turn, Worker, WorkerError, measure, prepare, start_server, turn
 from zoo.runtimes import RUNTIMES
 
 __all__ = ["REFERENCE", "SIX", "Options", "by_cost", "execute", "plan", "plan_study", "seconds_of", "skip_reason"]
@@ -38,6 +38,7 @@ REFERENCE = "resnet18"  # timed in every round, whatever else is
 SIX = ("alexnet", "vgg16", "googlenet", "resnet50", "mobilenet_v1", "xception")  # one of each family
 MEMORY_SHARE = 0.5  # of the available memory that the cases of one timed session may occupy
 MOST_COUNTERS = 8  # processes that count at the same time
+TRAINING_BYTES = 5e9  # of memory that a training may take: VGG-19 with Adam's means of 144 M gradients
 Tell = Callable[[Case, str, float], None]  # the case, what is done with it, the share of it that is done
 
 
@@ -50,6 +51,7 @@ class Options:
         metrics, runtimes: registered names.
         batch_sizes: images a call; a sweep where there are several.
         num_threads: threads; a sweep where there are several.
+        training_threads: threads of a training, of which as many run at a time as there are processors.
         settings: what only some metrics read: max_time, rounds, target_ci.
     """
 
@@ -58,6 +60,7 @@ class Options:
     runtimes: tuple[str, ...] = ("eager",)
     batch_sizes: tuple[int, ...] = ()
     num_threads: tuple[int, ...] = (1,)
+    training_threads: tuple[int, ...] = (1,)
     img_size: int = 0
     device: str = "cpu"
     precision: str = "fp32"
@@ -79,7 +82,9 @@ def plan(options: Options) -> tuple[Case, ...]:
             options.models,
             options.runtimes if "runtime" in metric.depends_on else ("eager",),
             (options.batch_sizes or (metric.batch_size,)) if "batch_size" in metric.depends_on else (1,),
-            options.num_threads if "num_threads" in metric.depends_on else (0,),
+            (options.training_threads if metric.slow else options.num_threads)
+            if "num_threads" in metric.depends_on
+            else (0,),
         )
         for model, runtime, batch_size, num_threads in sweep:
             conditions: dict[str, str | int] = {
@@ -190,7 +195,7 @@ def execute(
     tell: Tell = lambda case, step, share: None,
     spent: Spent | None = None,
 ) -> Iterator[Record]:
-    """One record for every case: untimed ones in the given order, then the timed ones as their rounds end.
+    """One record for every case as it ends: the untimed ones first, then the timed ones.
 
     Args:
         timeout: seconds after which a case is given up.
@@ -214,7 +219,7 @@ def execute(
 
 
 class _Stamp:
-    """Makes records of one environment, each with the time since the one before.
+    """Makes records of one environment, each with the time since it began or, where rounds mix them, since the last.
 
     The code of a case is the one there was before it was measured, whatever is edited meanwhile.
     """
@@ -224,9 +229,16 @@ class _Stamp:
         self._codes = {case: case_code(case) for case in cases}
         self._last = time.monotonic()
 
-    def __call__(self, case: Case, status: str, reason: str = "", measurements: tuple[Measurement, ...] = ()) -> Record:
+    def __call__(
+        self,
+        case: Case,
+        status: str,
+        reason: str = "",
+        measurements: tuple[Measurement, ...] = (),
+        since: float | None = None,
+    ) -> Record:
         now = time.monotonic()
-        seconds, self._last = now - self._last, now
+        seconds, self._last = now - (self._last if since is None else since), now
         started = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=seconds)
         return Record(
             case=case,
@@ -242,53 +254,60 @@ class _Stamp:
 
 
 def _measure_untimed(cases: Sequence[Case], timeout: float, tell: Tell, stamp: _Stamp) -> Iterator[Record]:
-    """Counts, several at a time; then each other case alone in a fresh process."""
-    yield from _count([case for case in cases if METRICS[case.metric].shares_process], timeout, tell, stamp)
-    for case in cases:
-        if METRICS[case.metric].shares_process:
-            continue
-        tell(case, "", 0.0)
-        with contextlib.closing(Worker()) as worker:
-            try:
-                found = worker.ask(measure, case, timeout=timeout, on_progress=_images(case, tell))
-                yield stamp(case, "ok", measurements=found)
-            except WorkerError as error:
-                yield stamp(case, error.status, error.reason)
+    """Counts several at a time, then what wants the machine for itself, then one training a processor."""
+    counts = [case for case in cases if METRICS[case.metric].shares_process]
+    trainings = [case for case in cases if METRICS[case.metric].slow]
+    alone = [case for case in cases if not (METRICS[case.metric].shares_process or METRICS[case.metric].slow)]
+    yield from _side_by_side(counts, min(effective_cpus(), MOST_COUNTERS), timeout, tell, stamp)
+    yield from _side_by_side(alone, 1, timeout, tell, stamp)
+    yield from _side_by_side(trainings, _trainings_at_a_time(trainings), timeout, tell, stamp)
 
 
-def _count(cases: Sequence[Case], timeout: float, tell: Tell, stamp: _Stamp) -> Iterator[Record]:
-    """Cases that neither time nor allocate, one on each processor; a process is kept until it fails."""
-    if not cases:
-        return
+def _trainings_at_a_time(cases: Iterable[Case]) -> int:
+    """As many as there are processors and memory for; one where they share a GPU."""
+    asked = [case.num_threads if case.device == "cpu" else effective_cpus() for case in cases]
+    room = int(psutil.virtual_memory().available // TRAINING_BYTES)
+    return max(min(effective_cpus() // max(asked, default=1), room), 1)
+
+
+def _side_by_side(cases: Sequence[Case], at_a_time: int, timeout: float, tell: Tell, stamp: _Stamp) -> Iterator[Record]:
+    """A record of each case as it ends. Counts go on in one another's processes, every other case in a fresh one."""
     idle: queue.SimpleQueue[_Player] = queue.SimpleQueue()
-    workers = [_Player(timeout) for _ in range(min(effective_cpus(), len(cases), MOST_COUNTERS))]
-    for worker in workers:
-        idle.put(worker)
+    players = [_Player(timeout) for _ in range(min(at_a_time, len(cases)))]
+    for player in players:
+        idle.put(player)
 
-    def answer(case: Case) -> tuple[Measurement, ...] | WorkerError:
-        worker = idle.get()
+    def answer(case: Case) -> tuple[float, tuple[Measurement, ...] | WorkerError]:
+        player = idle.get()
+        started = time.monotonic()
+        tell(case, "", 0.0)
         try:
-            return worker.measure(case)
+            if player.worn and not METRICS[case.metric].shares_process:
+                player.renew()
+            return started, player.measure(case, _images(case, tell))
         except WorkerError as error:
-            worker.renew()
-            return error
+            player.renew()
+            return started, error
         finally:
-            idle.put(worker)
+            idle.put(player)
 
-    pool = ThreadPoolExecutor(len(workers))
+    pool = ThreadPoolExecutor(max(len(players), 1))
+    futures = {pool.submit(answer, case): case for case in cases}
     try:
-        for case, found in zip(cases, pool.map(answer, cases), strict=True):
-            tell(case, "", 0.0)
+        for future in as_completed(futures):
+            started, found = future.result()
             if isinstance(found, WorkerError):
-                yield stamp(case, found.status, found.reason)
+                yield stamp(futures[future], found.status, found.reason, since=started)
             else:
-                yield stamp(case, "ok", measurements=found)
+                yield stamp(futures[future], "ok", measurements=found, since=started)
     finally:
-        for worker in workers:
-            worker.kill()  # so that nobody waits for an answer; only then may it be closed
-        pool.shutdown(cancel_futures=True)
-        for worker in workers:
-            worker.close()
+        pool.shutdown(wait=False, cancel_futures=True)
+        while not all(future.done() for future in futures):
+            for player in players:
+                player.kill()  # so that nobody waits for an answer; only then may it be closed
+            time.sleep(0.05)
+        for player in players:
+            player.close()
 
 
 def _images(case: Case, tell: Tell) -> Callable[[int, int], None]:
@@ -347,13 +366,15 @@ class _Player:
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
         self._worker: Worker | None = Worker()
+        self.worn = False
 
     @property
     def pid(self) -> int | None:
         return self._worker.pid if self._worker else None
 
-    def measure(self, case: Case) -> tuple[Measurement, ...]:
-        found: tuple[Measurement, ...] = self._ask(measure, case)
+    def measure(self, case: Case, on_progress: Callable[[int, int], None]) -> tuple[Measurement, ...]:
+        self.worn = True
+        found: tuple[Measurement, ...] = self._ask(measure, case, on_progress)
         return found
 
     def kill(self) -> None:
@@ -363,13 +384,14 @@ class _Player:
     def renew(self) -> None:
         self.close()
         self._worker = Worker()
+        self.worn = False
 
     def prepare(self, case: Case) -> Prepared:
         prepared: Prepared = self._ask(prepare, case)
         return prepared
 
-    def turn(self, seconds: float) -> tuple[float, Sequence[float]]:
-        timed: tuple[float, Sequence[float]] = self._ask(turn, seconds)
+    def turn(self, seconds: float) -> Turn:
+        timed: Turn = self._ask(turn, seconds)
         return timed
 
     def close(self) -> None:
@@ -377,7 +399,9 @@ class _Player:
             self._worker.close()
             self._worker = None
 
-    def _ask(self, question: Callable[..., Any], argument: object) -> Any:
+    def _ask(
+        self, question: Callable[..., Any], argument: object, on_progress: Callable[[int, int], None] | None = None
+    ) -> Any:
         if self._worker is None:
             raise WorkerError("crashed", "the process is gone")
-        return self._worker.ask(question, argument, timeout=self._timeout)
+        return self._worker.ask(question, argument, timeout=self._timeout, on_progress=on_progress)

@@ -20,7 +20,7 @@ import psutil
 from benchmarks.files import replace_file
 from benchmarks.records import Environment
 
-__all__ = ["FILE", "effective_cpus", "observe", "read_environment", "write_environment"]
+__all__ = ["FILE", "effective_cpus", "observe", "read_environment", "read_machines", "write_environment"]
 
 FILE = "environment.json"
 PACKAGES = (
@@ -50,8 +50,13 @@ def effective_cpus() -> int:
 
 
 def write_environment(environment: Environment, folder: Path) -> None:
-    """Writes `environment.json`."""
-    data = {"id": environment.id, "machine_id": environment.machine_id, **asdict(environment)}
+    """Writes `environment.json`; the facts of machines that made earlier records of the folder are kept in it."""
+    data = {
+        "id": environment.id,
+        "machine_id": environment.machine_id,
+        **asdict(environment),
+        "machines": {**read_machines(folder), environment.machine_id: environment.machine},
+    }
     replace_file(folder / FILE, json.dumps(data, indent=2, sort_keys=True, default=str) + "\n")
 
 
@@ -67,6 +72,15 @@ def read_environment(folder: Path) -> Environment | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def read_machines(folder: Path) -> dict[str, Mapping[str, Any]]:
+    """`Environment.machine` by `Environment.machine_id`, of every machine that made records of an output folder."""
+    try:
+        data = json.loads((folder / FILE).read_text())
+        return {data["machine_id"]: data["machine"], **data.get("machines", {})}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def _machine() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from benchmarks.engine import seconds_of
+from benchmarks.metrics import METRICS
 from benchmarks.records import Case, Record
 
 __all__ = ["Display"]
@@ -25,6 +26,7 @@ class Display:
     def __init__(self, cases: Iterable[Case]) -> None:
         self._weights = {case: seconds_of(case) for case in cases}
         self._shares = dict.fromkeys(self._weights, 0.0)
+        self._running: dict[Case, str] = {}  # of those that run side by side, what each is doing
         self._finished = 0
         self._console = Console(stderr=True)
         self._bar = Progress(
@@ -43,11 +45,15 @@ class Display:
         """What is going on, and the share of the case that is done."""
         if case in self._shares:
             self._shares[case] = max(self._shares[case], share)
-        self._refresh(" ".join(filter(None, (case.metric, case.model, step))))
+        text = " ".join(filter(None, (case.metric, case.model, step)))
+        if METRICS[case.metric].slow:
+            self._running[case] = text
+        self._refresh(" | ".join(list(self._running.values())) or text)
 
     def finish(self, record: Record) -> None:
         """A case is done."""
         self._finished += 1
+        self._running.pop(record.case, None)
         self._shares[record.case] = 1.0
         text = f"{record.case.metric} {record.case.model}"
         if record.status != "ok" and self._console.is_terminal:

@@ -5,6 +5,12 @@ with one call that is thrown away, since the caches hold the previous model's we
 new process: where a process happens to lie in memory moves its times by several percent for as long as it lives. A case
 leaves when its measuring time is spent, or all leave together once every interval is narrow enough; the reference stays
 to the end.
+
+A hypervisor may move one of its guest's processors away from the other, to where they share no cache, and back, within
+seconds and unseen: load, pressure and steal say nothing of it. What runs on one thread takes as long as before, but
+handing work from thread to thread takes a third longer, and networks of many small operators 40 % longer, large
+products hardly at all. So every turn notes how long a handover takes. The rounds in which it took clearly longer than
+in the best of the session are kept and counted, and left out of medians and ratios.
 """
 
 from __future__ import annotations
@@ -17,11 +23,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
+
 from benchmarks.metrics.metric import Timing
 from benchmarks.noise import Reading, summary
 from benchmarks.records import Case
 from benchmarks.statistics import median_interval, round_medians
-from benchmarks.worker import Prepared, WorkerError
+from benchmarks.worker import Prepared, Turn, WorkerError
 
 __all__ = ["Plan", "Player", "Spent", "play"]
 
@@ -30,6 +38,8 @@ PROCESS_SECONDS = 1.25  # of timed calls, after which a case goes on in a new pr
 PROCESS_COSTS = 2.0  # unless the present one took more than a half of its timed calls to load and to warm up
 ENOUGH = 6  # processes before narrow intervals may end a case, as many as an interval of their medians needs,
 ENOUGH_ROUNDS = 8  # or rounds, where the measuring time has no room for as many processes
+APART = 1.15  # times the session's shortest handovers, above which processors are called far from one another
+SHORTEST = 10  # percentile of its handovers that are the session's shortest
 GROUP = 32  # cases in one session, so that a round stays short against the machine's moods
 
 
@@ -39,8 +49,8 @@ class Player(Protocol):
     def prepare(self, case: Case) -> Prepared:
         """Loads and warms the case up; raises `WorkerError`."""
 
-    def turn(self, seconds: float) -> tuple[float, Sequence[float]]:
-        """The time of one discarded call, then of each timed call; raises `WorkerError`."""
+    def turn(self, seconds: float) -> Turn:
+        """Calls for so many seconds; raises `WorkerError`."""
 
     def close(self) -> None:
         """Ends it."""
@@ -90,6 +100,7 @@ class _Seat:
     samples: list[float] = field(default_factory=list)
     rounds: list[int] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)  # the first round of each process
+    handovers: dict[int, float] = field(default_factory=dict)  # seconds, by round
     process_s: float = 0.0  # of timed calls in the present process
     timed_s: float = 0.0
     warmup_s: float = 0.0
@@ -153,6 +164,7 @@ class _Session:
         self.seats: list[_Seat] = []
         self.lost: list[tuple[Case, WorkerError]] = []
         self.readings: list[Reading] = []
+        self.handovers: list[float] = []  # of all cases and rounds
 
     def room(self) -> bool:
         """Whether another case may be loaded; the reference and one case always may."""
@@ -215,21 +227,23 @@ class _Session:
         try:
             if seat.process_s >= seat.lasts_s:
                 self._renew(seat)
-            again, samples = seat.player.turn(self.plan.turn_s)
+            found = seat.player.turn(self.plan.turn_s)
         except WorkerError as error:
             self.lost.append((seat.case, error))
             self._leave(seat)
             return
-        seat.samples += samples
-        seat.rounds += [number] * len(samples)
+        seat.samples += found.samples
+        seat.rounds += [number] * len(found.samples)
+        seat.handovers[number] = found.handover_s
+        self.handovers.append(found.handover_s)
         if seat.process_s == 0.0:
             seat.starts.append(number)
-        timed = sum(samples) * seat.block
+        timed = sum(found.samples) * seat.block
         seat.process_s += timed
         seat.timed_s += timed
-        seat.warmup_s += again
+        seat.warmup_s += found.again_s
         seat.warmup_calls += 1
-        self.spent.warmup += again
+        self.spent.warmup += found.again_s
         self.spent.timed += timed
 
     def _renew(self, seat: _Seat) -> None:
@@ -268,17 +282,25 @@ class _Session:
         They are taken over processes, which vary more than the rounds of one process do, where there is time for enough
         of them.
         """
-        medians = round_medians(seat.samples, seat.rounds)
+        medians = self._medians(seat)
         several = ENOUGH * seat.lasts_s <= self.plan.max_time
         if (len(seat.starts) < ENOUGH) if several else (len(medians) < ENOUGH_ROUNDS):
             return float("inf")
         values = [medians]
         if anchor and anchor is not seat:
-            beside = round_medians(anchor.samples, anchor.rounds)
+            beside = self._medians(anchor)
             values.append({number: medians[number] / beside[number] for number in medians.keys() & beside.keys()})
         if several:
             values = [_by_process(each, seat.starts) for each in values]
         return max(median_interval(list(each.values()), seed=self.plan.seed).half_width for each in values if each)
+
+    def _medians(self, seat: _Seat) -> dict[int, float]:
+        return round_medians(seat.samples, seat.rounds, self._apart(seat))
+
+    def _apart(self, seat: _Seat) -> tuple[int, ...]:
+        """The rounds in which the processors were far from one another while a case ran."""
+        shortest = float(np.percentile(self.handovers, SHORTEST)) if self.handovers else 0.0
+        return tuple(number for number, seconds in seat.handovers.items() if seconds > APART * shortest)
 
     def _timing(self, seat: _Seat, anchor: _Seat | None) -> Timing:
         return Timing(
@@ -286,19 +308,22 @@ class _Session:
             rounds=tuple(seat.rounds),
             reference=tuple(anchor.samples) if anchor else (),
             reference_rounds=tuple(anchor.rounds) if anchor else (),
+            apart=self._apart(seat),
+            reference_apart=self._apart(anchor) if anchor else (),
             details={
                 "run": self.id,
                 "order_seed": self.plan.seed,
                 "stop": seat.stop,
                 "n_rounds": len(set(seat.rounds)),
                 "process_starts": seat.starts,
+                "handover_us": [round(1e6 * seconds, 2) for seconds in seat.handovers.values()],
                 "block": seat.prepared.block,
                 "load_s": seat.prepared.load_s,
                 "first_call_s": seat.prepared.first_call_s,
                 "warmup_calls": seat.warmup_calls,
                 "warmup_s": seat.warmup_s,
                 "reference": anchor.case.model if anchor else "",
-                "drift": _drift(anchor),
+                "drift": _drift(self._medians(anchor) if anchor else {}),
                 **summary(self.readings),
             },
         )
@@ -312,11 +337,11 @@ def _by_process(values: Mapping[int, float], starts: Sequence[int]) -> dict[int,
     return {start: statistics.median(group) for start, group in groups.items()}
 
 
-def _drift(anchor: _Seat | None) -> Mapping[str, Any]:
+def _drift(by_round: Mapping[int, float]) -> Mapping[str, Any]:
     """How the reference model's times moved over the session: its last third against its first, and its range."""
-    if anchor is None:
+    medians = list(by_round.values())
+    if not medians:
         return {}
-    medians = list(round_medians(anchor.samples, anchor.rounds).values())
     third = max(len(medians) // 3, 1)
     whole = statistics.median(medians)
     return {

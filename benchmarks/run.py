@@ -84,16 +84,33 @@ def _run(request: Request, store: Store) -> int:
 
         seen = {record.case for record in records}
         left = [case for case in cases if case not in seen]
-        publish(records, environment, request.output_dir, cases=cases, open_cases=left, sort_key=request.sort_key)
+        publish(
+            records,
+            environment,
+            request.output_dir,
+            cases=cases,
+            open_cases=left,
+            elsewhere=_elsewhere(store, environment),
+            sort_key=request.sort_key,
+        )
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends the run politely gets a report, too
+    quick = [case for case in todo if not METRICS[case.metric].slow]
+    slow = [case for case in todo if METRICS[case.metric].slow]
     with Display(todo) as display:
+
+        def measure(batch: Sequence[Case]) -> Iterator[None]:
+            for record in execute(batch, environment, timeout=request.timeout, tell=display.step):
+                store.append(record)
+                records.append(record)
+                display.finish(record)
+                yield
+
         try:
-            for batch in _batches(todo, records):
-                for record in execute(batch, environment, timeout=request.timeout, tell=display.step):
-                    store.append(record)
-                    records.append(record)
-                    display.finish(record)
+            for _ in measure(quick):
+                pass
+            write()
+            for _ in measure(by_cost(slow, records)):
                 write()
         except KeyboardInterrupt:
             write()
@@ -102,19 +119,23 @@ def _run(request: Request, store: Store) -> int:
     return _conclude(request, cases, records)
 
 
-def _batches(cases: Sequence[Case], records: Sequence[Record]) -> Iterator[list[Case]]:
-    """Everything quick, then the slow cases one by one, ordered by what the quick ones found."""
-    yield [case for case in cases if not METRICS[case.metric].slow]
-    for case in by_cost((case for case in cases if METRICS[case.metric].slow), records):
-        yield [case]
-
-
 def _usable(store: Store, environment: Environment) -> list[Record]:
     """The records that answer their cases here and now; says how many do not, and why."""
     reasons = [stale_reason(record, environment.machine_id, case_code) for record in store.records]
     counts = Counter(reason for reason in reasons if reason)
     _say(f"{count} records are stale and not used: {reason}" for reason, count in counts.items())
     return [record for record, reason in zip(store.records, reasons, strict=True) if not reason]
+
+
+def _elsewhere(store: Store, environment: Environment) -> list[Record]:
+    """Accuracies that other machines reached with the same code."""
+    return [
+        record
+        for record in store.records
+        if record.case.metric == "accuracy"
+        and record.machine != environment.machine_id
+        and stale_reason(record, record.machine, case_code) is None
+    ]
 
 
 def _with_torch(request: Request, environment: Environment) -> Environment:
@@ -138,7 +159,8 @@ def _report(request: Request, store: Store) -> int:
     if not records:
         _say([f"there are no records of this machine in {request.output_dir}; run without --report-only first"])
         return 1
-    publish(records, environment, request.output_dir, sort_key=request.sort_key)
+    elsewhere = _elsewhere(store, environment)
+    publish(records, environment, request.output_dir, elsewhere=elsewhere, sort_key=request.sort_key)
     return _conclude(request, [record.case for record in records], records)
 
 

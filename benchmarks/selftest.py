@@ -62,7 +62,9 @@ def conclude(records: Sequence[Record]) -> tuple[list[str], bool]:
         found = record.find("latency_s")
         if found is None:
             return [f"the self-test could not be made: {_title(record.case)} has no latency"], False
-        rounds[dict(record.case.settings).get("repeat", 1)] = round_medians(found.samples, found.rounds)
+        rounds[dict(record.case.settings).get("repeat", 1)] = round_medians(
+            found.samples, found.rounds, found.details.get("apart_rounds", ())
+        )
     same, slower = compare_times({"A/A": (rounds[1], rounds[2], True), "slowdown": (rounds[1], rounds[3], True)})
     quiet = same.verdict not in ("faster", "slower")
     seen = slower.verdict == "slower"

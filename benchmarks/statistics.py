@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,7 @@ __all__ = [
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
+FEWEST = 5  # rounds that must be left for others to be left out
 # Samples from which a percentile is known with 99 % confidence, one sample above it allowed (MLPerf loadgen's rule).
 ENOUGH = {90: 64, 95: 130, 99: 662}
 
@@ -52,12 +53,19 @@ class Outliers:
     severe: int
 
 
-def round_medians(samples: Sequence[float], rounds: Sequence[int]) -> dict[int, float]:
-    """The median of each round's samples, in the order of the rounds."""
+def round_medians(samples: Sequence[float], rounds: Sequence[int], apart: Container[int] = ()) -> dict[int, float]:
+    """The median of each round's samples, in the order of the rounds.
+
+    Args:
+        apart: rounds in which the processors were far from one another (`benchmarks.rounds`). They are left out where
+            enough others remain: they are another machine's rounds, so to speak, and it is chance how many there are.
+    """
     by_round: dict[int, list[float]] = defaultdict(list)
     for sample, number in zip(samples, rounds, strict=True):
         by_round[number].append(sample)
-    return {number: statistics.median(by_round[number]) for number in sorted(by_round)}
+    medians = {number: statistics.median(by_round[number]) for number in sorted(by_round)}
+    close = {number: median for number, median in medians.items() if number not in apart}
+    return close if len(close) >= FEWEST else medians
 
 
 def median_interval(values: Sequence[float], *, seed: int = 0) -> Interval:

@@ -12,6 +12,7 @@ import gc
 import multiprocessing
 import os
 import signal
+import statistics
 import sys
 import tempfile
 import threading
@@ -24,10 +25,12 @@ from typing import Any
 
 from benchmarks.records import Case, Measurement
 
-__all__ = ["Prepared", "Worker", "WorkerError", "describe_torch", "start_server"]
+__all__ = ["Prepared", "Turn", "Worker", "WorkerError", "describe_torch", "start_server"]
 
 WARMUP_CALLS, WARMUP_SECONDS = 5, 0.5
 BLOCK_SECONDS = 1e-3  # calls shorter than this are timed in blocks, so that the clock's own cost stays out
+HANDOVERS, HANDOVER_CALLS = 7, 10  # groups of calls of which the median counts, and calls in each
+SHARE = 1 << 15  # numbers from which PyTorch gives another thread a share of them (at::internal::GRAIN_SIZE)
 PROGRESS, PROGRESS_SECONDS = "progress", 1.0  # mark of a message that is no answer yet, and how often one is sent
 PRELOAD = (
     "torch",
@@ -72,6 +75,22 @@ class Prepared:
     warmup_s: float
     block: int
     resident_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What a timed case found in one turn.
+
+    Args:
+        again_s: the call that warms the caches up again, which is discarded.
+        samples: seconds of each timed call.
+        handover_s: what it took the threads to share out next to nothing, the longer of before and after; 0 for one
+            thread. It tells how far the processors are from one another, which a hypervisor changes at will.
+    """
+
+    again_s: float
+    samples: tuple[float, ...]
+    handover_s: float
 
 
 def start_server(num_threads: int) -> None:
@@ -237,7 +256,7 @@ def prepare(memory: dict[str, Any], case: Case) -> Prepared:
     gc.collect()
     gc.freeze()
     gc.disable()  # for the life of this process, which does nothing but timed calls from here on
-    memory |= {"call": call, "block": block}
+    memory |= {"call": call, "block": block, "shares": _shares(case)}
     return Prepared(
         load_s=load_s,
         first_call_s=times[0],
@@ -248,9 +267,10 @@ def prepare(memory: dict[str, Any], case: Case) -> Prepared:
     )
 
 
-def turn(memory: dict[str, Any], seconds: float) -> tuple[float, list[float]]:
-    """Question: the time of the call that warms the caches up again, then of each call until `seconds` are filled."""
+def turn(memory: dict[str, Any], seconds: float) -> Turn:
+    """Question: the time of each call until `seconds` are filled, behind one that warms the caches up again."""
     call, block = memory["call"], memory["block"]
+    before = _handover(memory["shares"])
     again = _timed(call, 1)
     samples: list[float] = []
     spent = 0.0
@@ -258,7 +278,23 @@ def turn(memory: dict[str, Any], seconds: float) -> tuple[float, list[float]]:
         sample = _timed(call, block)
         samples.append(sample / block)
         spent += sample
-    return again, samples
+    return Turn(again_s=again, samples=tuple(samples), handover_s=max(before, _handover(memory["shares"])))
+
+
+def _shares(case: Case) -> Any:
+    """Numbers, one share of them for each thread; None where there is no other thread to wait for."""
+    import torch
+
+    threads = torch.get_num_threads()
+    return torch.zeros(SHARE * threads, dtype=torch.int8) if threads > 1 and case.device == "cpu" else None
+
+
+def _handover(shares: Any) -> float:
+    """Seconds of an operator that has little to do but to hand shares to the threads and to wait for them."""
+    if shares is None:
+        return 0.0
+    groups = [_timed(lambda: shares.add_(1), HANDOVER_CALLS) for _ in range(HANDOVERS)]
+    return statistics.median(groups) / HANDOVER_CALLS
 
 
 def _timed(call: Callable[[], object], count: int) -> float:

@@ -15,7 +15,7 @@ import zoo
 from benchmarks.files import replace_file
 from benchmarks.measurement import trials
 from benchmarks.report.bars import Bar, bars_table, circumstances, failures
-from benchmarks.report.figures import FAMILIES, INK, SOFT, WIDTH, render
+from benchmarks.report.figures import FAMILIES, INK, SOFT, TIMES, WIDTH, render
 from benchmarks.report.words import markdown_table
 from benchmarks.selftest import SLOWDOWN
 from benchmarks.statistics import ratio_interval
@@ -146,8 +146,8 @@ def off(values: Sequence[float]) -> float:
     return max(abs(value / middle - 1) for value in values)
 
 
-def _ratio(above: Sequence[float], below: Sequence[float]) -> float:
-    interval = ratio_interval(dict(enumerate(above)), dict(enumerate(below)))
+def _ratio(above: Mapping[Any, float], below: Mapping[Any, float]) -> float:
+    interval = ratio_interval(above, below)
     if interval is None:
         raise ValueError("two models without a common round")
     return interval.value
@@ -187,9 +187,9 @@ def _repeatability(found: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
         [
             "## Repeatability",
             f"Time of a call divided by that of {trials.BASE}, batch 1. The harness takes {trials.MAX_TIME} s a model "
-            f"in shuffled rounds and pairs within rounds. The plain loop is what most tools do: "
-            f"{trials.PLAIN_WARMUP} calls to warm up, the mean of {trials.PLAIN_CALLS}, one model after the other; it "
-            "ran after each run of the harness.",
+            "in shuffled rounds and pairs within those in which the processors were close. The plain loop is what most "
+            f"tools do: {trials.PLAIN_WARMUP} calls to warm up, the mean of {trials.PLAIN_CALLS}, one model after the "
+            "other; it ran after each run of the harness.",
             "![Ratios of each repeat around their median](figures/measurement.svg)",
             markdown_table(header, rows, "ll" + "r" * (count + 1)),
         ]
@@ -197,24 +197,29 @@ def _repeatability(found: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
 
 
 def _moods(cases: Cases) -> str:
-    """What the machine did meanwhile: where the fastest and the slowest round lie far apart, it has several paces."""
+    """What the machine did meanwhile: how often its processors were apart, and what that costs each network."""
     runs = list(_section(cases, "repeat").values())
     if not runs:
         return ""
     rows = []
     for model in trials.MODELS:
-        times = [[1e3 * value for value in case["rounds"][model]] for case in runs]
-        cells = [f"{statistics.median(each):.3g} ({min(each):.3g} to {max(each):.3g})" for each in times]
-        rows.append([model, *cells])
-    header = ["model", *(f"run {number}, ms" for number in range(1, len(runs) + 1))]
+        cells, costs = [], []
+        for run in runs:
+            close, whole = run["rounds"][model], run["all_rounds"][model]
+            away = [seconds for number, seconds in whole.items() if number not in close]
+            middle = statistics.median(close.values())
+            cells.append(f"{1e3 * middle:.3g} ({len(away)} of {len(whole)})")
+            costs += [seconds / middle for seconds in away]
+        rows.append([model, *cells, f"{statistics.median(costs):.2f}" if costs else ""])
+    header = ["model", *(f"run {number}, ms" for number in range(1, len(runs) + 1)), f"apart, {TIMES} as long"]
     return "\n\n".join(
         [
             "## How steady the machine was",
-            "Median of a call over the rounds of each run and, in brackets, the fastest and the slowest round. Pairing "
-            "within rounds removes what slows all networks alike, several processes a model remove the luck of one "
-            "process's place in memory. Neither removes a neighbour that takes a part of the processor or of the "
-            "memory's bandwidth for minutes, since some networks need more of either than others.",
-            markdown_table(header, rows, "l" + "r" * len(runs)),
+            "Median of a call over the rounds of each run that count and, in brackets, in how many of its rounds the "
+            "processors were apart: handing work from thread to thread took clearly longer than in the best rounds, as "
+            "when a hypervisor has moved a guest's processors to where they share no cache. Load, pressure and steal "
+            "do not show that. Last, how much longer a call takes then.",
+            markdown_table(header, rows, "l" + "r" * (len(runs) + 1)),
         ]
     )
 

@@ -40,7 +40,8 @@ def repeat() -> dict[str, Any]:
     records = _timed(cases, spent)
     wall = time.perf_counter() - started
     return {
-        "rounds": {record.case.model: _rounds(record) for record in records},
+        "rounds": {record.case.model: _by_number(record) for record in records},
+        "all_rounds": {record.case.model: _by_number(record, whole=True) for record in records},
         "plain": _plain_loop(MODELS),
         "stage_s": wall,
         "spent": dataclasses.asdict(spent),
@@ -100,16 +101,12 @@ def _labelled(case: Case, extra: dict[str, float]) -> Case:
     return dataclasses.replace(case, settings=tuple(sorted((dict(case.settings) | extra).items())))
 
 
-def _by_number(record: Record) -> dict[int, float]:
+def _by_number(record: Record, *, whole: bool = False) -> dict[int, float]:
+    """Seconds of a call, the median of each round that counts, or of the whole run."""
     found = record.find("latency_s")
     if found is None:
         raise RuntimeError(f"the record of {record.case.model} has no latency")
-    return round_medians(found.samples, found.rounds)
-
-
-def _rounds(record: Record) -> list[float]:
-    """Seconds of a call, the median of each round."""
-    return list(_by_number(record).values())
+    return round_medians(found.samples, found.rounds, () if whole else found.details["apart_rounds"])
 
 
 def _noise(records: Iterable[Record]) -> dict[str, Any]:

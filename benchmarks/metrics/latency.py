@@ -37,8 +37,8 @@ def prepare(subject: Subject) -> Callable[[], object]:
 
 def summarize(case: Case, timing: Timing) -> tuple[Measurement, ...]:
     """Median of the rounds' medians with its interval, the ratio to the reference model, start-up times."""
-    medians = round_medians(timing.samples, timing.rounds)
-    reference = round_medians(timing.reference, timing.reference_rounds)
+    medians = round_medians(timing.samples, timing.rounds, timing.apart)
+    reference = round_medians(timing.reference, timing.reference_rounds, timing.reference_apart)
     interval = median_interval(list(medians.values()), seed=case.seed)
     ratio = ratio_interval(medians, reference, seed=case.seed)
     measurements = [
@@ -50,8 +50,9 @@ def summarize(case: Case, timing: Timing) -> tuple[Measurement, ...]:
             high=interval.high,
             samples=timing.samples,
             rounds=timing.rounds,
-            method="median over rounds of the median within a round; 95 % interval by bootstrap over rounds",
-            details=dict(timing.details) | spread(timing.samples),
+            method="median over rounds of the median within a round, without the rounds in which the processors were "
+            "far apart; 95 % interval by bootstrap over rounds",
+            details={**timing.details, "apart_rounds": list(timing.apart), **spread(timing.samples)},
         )
     ]
     if ratio:

@@ -22,6 +22,8 @@ class Timing:
         rounds: the round each call belongs to, counted from 1.
         reference: seconds of the reference model's calls in the same session.
         reference_rounds: the round of each of those.
+        apart: rounds in which the processors were far from one another while the case ran (`benchmarks.rounds`).
+        reference_apart: the same while the reference model ran.
         details: how the session went: seed, order, stop reason, warm-up, noise.
     """
 
@@ -29,6 +31,8 @@ class Timing:
     rounds: tuple[int, ...]
     reference: tuple[float, ...] = ()
     reference_rounds: tuple[int, ...] = ()
+    apart: tuple[int, ...] = ()
+    reference_apart: tuple[int, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -38,7 +38,7 @@ def summarize(case: Case, timing: Timing) -> tuple[Measurement, ...]:
             samples=tuple(case.batch_size / sample for sample in timing.samples),
             rounds=timing.rounds,
             method="images over time of all timed calls; 95 % interval by bootstrap over the rounds' rates",
-            details=timing.details,
+            details={**timing.details, "apart_rounds": list(timing.apart)},
         )
     ]
     if ratio:

@@ -330,7 +330,7 @@ def _family_legend(figure: Figure, points: Sequence[Mapping[str, Any]], *, bubbl
                markeredgewidth=0.6, label=title)
         for color, marker, title in kinds
     ]  # fmt: skip
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), columnspacing=1.6)
+    figure.legend(handles=handles, loc="outside upper center", ncols=4, columnspacing=1.6)
     if bubbles and any("params" in point for point in points):
         sizes = [
             Line2D([], [], linestyle="none", marker="o", markersize=2 * _bubble_radius({"params": size}), color="none",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
+from benchmarks.records import Measurement
 from benchmarks.report.answers import indistinguishable_neighbours
 from benchmarks.report.overview import Overview
 from benchmarks.report.tables import model_spec
@@ -20,6 +22,7 @@ from benchmarks.report.words import (
     number,
     shorten,
 )
+from benchmarks.statistics import round_medians
 
 __all__ = ["colophon", "deviations", "how_to_read", "recipe", "sources"]
 
@@ -82,7 +85,9 @@ def how_to_read(overview: Overview) -> str:
     if overview.measurements("latency", "latency_s"):
         lines.append(
             "- **Intervals** of times are bootstrapped over rounds, since calls of one round share their noise; two "
-            "models of one run are compared round by round. No sample is dropped."
+            "models of one run are compared round by round. No sample is dropped. Timed processes keep the memory they "
+            "free: left to itself glibc hands it back to the kernel and asks again in every call of one process and in "
+            "none of the next, which alone moves times by up to a half."
         )
     if overview.measurements("accuracy", "top1"):
         lines.append(
@@ -146,6 +151,7 @@ def _noise(overview: Overview) -> list[str]:
     ):
         if models:
             lines.append("- " + words.format(enumerate_words(models, most=12, write=markdown)))
+    lines += _apart(timed)
     drifts = [
         float(drift["last_third_over_first"])
         for found in timed.values()
@@ -163,24 +169,59 @@ def _noise(overview: Overview) -> list[str]:
     return lines
 
 
+def _apart(timed: Mapping[str, Measurement]) -> list[str]:
+    """In how many rounds the processors were far from one another, and whom that slows down most."""
+    whole = sum(int(found.details.get("n_rounds", 0)) for found in timed.values())
+    away = {model: set(found.details.get("apart_rounds", ())) for model, found in timed.items()}
+    count = sum(map(len, away.values()))
+    if not count:
+        return []
+    costs = {}
+    for model, found in timed.items():
+        medians = round_medians(found.samples, found.rounds)
+        slower = [seconds for number, seconds in medians.items() if number in away[model]]
+        others = [seconds for number, seconds in medians.items() if number not in away[model]]
+        if slower and others:
+            costs[model] = statistics.median(slower) / statistics.median(others)
+    most = max(costs, key=costs.__getitem__, default="")
+    example = f"; {markdown(most)} then takes {number(costs[most], 3)} times as long" if most else ""
+    return [
+        f"- **Processors apart:** in {count} of {count_of(whole, 'turn')} handing work from thread to thread took "
+        "clearly longer than in the best, as when a hypervisor has moved the processors away from one another"
+        f"{example}. Those rounds are kept in the records and, where enough others remain, left out of medians and "
+        "ratios."
+    ]
+
+
 def recipe(overview: Overview) -> str:
-    """How the networks were trained, in full, and on what."""
-    texts: dict[str, list[str]] = defaultdict(list)
-    full: dict[str, Mapping[str, Any]] = {}
+    """How the networks were trained, in full, and on what; models that differ in nothing but their size, together."""
+    groups: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+    texts: dict[tuple[str, int], str] = {}
     for model, measurement in overview.measurements("accuracy", "top1").items():
-        text = str(measurement.details.get("recipe_text", ""))
-        if text:
-            texts[text].append(model)
-            full[text] = measurement.details.get("recipe", {})
-    if not texts:
+        settings = measurement.details.get("recipe", {})
+        if text := str(measurement.details.get("recipe_text", "")):
+            size = int(settings.get("img_size", 0))
+            group = ", ".join(f"{name} {value}" for name, value in settings.items() if name != "img_size")
+            groups[group][size].append(model)
+            texts[group, size] = text
+    if not groups:
         return ""
     cases = [record.case for record in overview.records("accuracy").values() if record.case.epochs]
     images = enumerate_words([f"{count:,}" for count in sorted({case.train_images for case in cases})])
     parts = [f"## The recipe\n\nTrained on {images} images of {markdown(dataset_title(overview))}."]
-    for text, models in texts.items():
-        who = "" if len(texts) == 1 else f"For {enumerate_words(models, most=8, write=markdown)}: "
-        settings = ", ".join(f"{name} {value}" for name, value in full[text].items())
-        parts.append(f"{who}{markdown(text, 2000)}" + (f"\n\n`{_code(settings)}`" if settings else ""))
+    for group, sizes in groups.items():
+        most = max(sizes, key=lambda size: len(sizes[size]))
+        who = "" if len(groups) == 1 else f"For {enumerate_words(sizes[most], most=8, write=markdown)}: "
+        parts.append(f"{who}{markdown(texts[group, most], 2000)}")
+        others = [
+            f"{enumerate_words(models, most=8, write=markdown)} at {size}"
+            for size, models in sizes.items()
+            if size != most
+        ]
+        if others:
+            parts.append(f"Their smallest size, in pixels: {enumerate_words(others)}.")
+        if group:
+            parts.append(f"`{_code(group)}`")
     return "\n\n".join(parts)
 
 

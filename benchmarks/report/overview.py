@@ -88,7 +88,7 @@ def survey(
     places: dict[str, int] = {}
     for place, row in enumerate(rows):
         shown = places.get(row.model)
-        if not _is_variant_on_paper(row) and (
+        if not _is_variant_on_paper(row, condition) and (
             shown is None or (_fits(row, condition) and not _fits(rows[shown], condition))
         ):
             places[row.model] = place
@@ -127,9 +127,13 @@ def _fits(row: Row, condition: Condition | None) -> bool:
     return condition is None or row.condition.pace == condition.pace
 
 
-def _is_variant_on_paper(row: Row) -> bool:
-    """A variant (`mobilenet_v1:width=0.5`) of which only sizes are known belongs into the grid, not the comparison."""
-    return ":" in row.model and not set(row.records) - {"params", *BY_SIZE}
+def _is_variant_on_paper(row: Row, condition: Condition | None) -> bool:
+    """Whether a variant (`mobilenet_v1:width=0.5`) belongs into a grid or a study, not into the comparison.
+
+    So does one of which only sizes are known, or the accuracy where the others were timed.
+    """
+    known = {"params", *BY_SIZE} | ({"accuracy"} if condition else set())
+    return ":" in row.model and not set(row.records) - known
 
 
 def _untimed(row: Row) -> Row:

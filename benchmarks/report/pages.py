@@ -33,16 +33,19 @@ def write_report(
     open_cases: Sequence[Case] = (),
     sort_key: str = "family",
     command: str = "",
+    trained_on: str = "",
 ) -> Path:
     """Writes `README.md`, `results.csv` and `figures/` into a folder, each file whole or not at all.
 
     Args:
-        records: of a run, in any order; of a case that occurs twice the later record counts.
-        environment: the machine this page is about; records of other machines get tables of their own.
+        records: of a run, in any order; of a case that occurs twice the later record counts. Where all accuracies
+            are another machine's, `trained_on` says which; else records of other machines get tables of their own.
+        environment: the machine this page is about.
         output_dir: made if absent. Other pages (`*.md`, `studies/*.md`) in it are linked.
         open_cases: planned and not finished; the page names them.
         sort_key: "family" or a column of `results.csv`.
         command: as typed; empty for the environment's.
+        trained_on: the machine that the accuracies come from, in words; empty for this one.
 
     Returns:
         The path of the page.
@@ -53,13 +56,16 @@ def write_report(
     """
     folder = Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    machines = by_machine(latest(records))
+    records = latest(records)
+    borrowed = [record for record in records if trained_on and record.case.metric == "accuracy"]
+    machines = by_machine(record for record in records if not trained_on or record.case.metric != "accuracy")
     own = environment.machine_id if environment else next(iter(machines), "")
-    mine = machines.pop(own, [])
+    mine = machines.pop(own, []) + borrowed
     overview = survey(mine, environment, open_cases=open_cases, sort_key=sort_key)
     pictures = [picture for make in PICTURES.values() if (picture := make(overview))]
     _write_pictures(pictures, folder / "figures")
-    page = _page(overview, pictures, machines, folder, command or (environment.command if environment else ""))
+    command = command or (environment.command if environment else "")
+    page = _page(overview, pictures, machines, folder, command, trained_on)
     replace_file(folder / "README.md", page)
     replace_file(folder / "results.csv", ordered(overview.frame, sort_key).to_csv(index=False))
     for machine, others in machines.items():
@@ -93,9 +99,10 @@ def _page(
     others: Mapping[str, Sequence[Record]],
     folder: Path,
     command: str,
+    trained_on: str,
 ) -> str:
     sections = [
-        _head(overview, others),
+        _head(overview, others, trained_on),
         _answer(overview),
         _unfinished(overview),
         measured.comparison_table(overview),
@@ -116,7 +123,7 @@ def _page(
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _head(overview: Overview, others: Mapping[str, Sequence[Record]]) -> str:
+def _head(overview: Overview, others: Mapping[str, Sequence[Record]], trained_on: str) -> str:
     machine = dict(overview.environment.machine) if overview.environment else {}
     place = markdown(str(machine.get("cpu") or "this machine"))
     cores = machine.get("effective_cpus") or machine.get("cores")
@@ -126,6 +133,11 @@ def _head(overview: Overview, others: Mapping[str, Sequence[Record]]) -> str:
     if started:
         facts.append(started[0] if started[0] == started[-1] else f"{started[0]} to {started[-1]}")
     lines.append(f"*{markdown(', '.join([*filter(None, facts), 'written by the harness from its records']))}*")
+    if trained_on:
+        lines.append(
+            f"Times and memory are this machine's. All accuracies were trained on another one, {markdown(trained_on)}, "
+            "with the same code: a training there and one here differ by rounding, as two seeds do."
+        )
     if others:
         lines.append(
             f"This folder holds results of {len(others) + 1} machines. They share no column: this page is about the "

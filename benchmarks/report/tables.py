@@ -163,14 +163,18 @@ def latest(records: Iterable[Record]) -> list[Record]:
 
 
 def join(records: Iterable[Record]) -> list[Row]:
-    """The rows of one machine's records: every timed condition of every model, with what belongs to it."""
+    """The rows of one machine's records: every timed condition of every model, with what belongs to it.
+
+    The accuracies may all be those of another machine.
+    """
     models: dict[str, list[Record]] = defaultdict(list)
-    machines = set()
+    machines: dict[str, set[str]] = defaultdict(set)
     for record in latest(records):
         models[record.case.model].append(record)
-        machines.add(record.machine)
-    if len(machines) > 1:
-        raise ValueError(f"records of {len(machines)} machines share no table; by_machine() separates them")
+        machines["trained" if record.case.metric == "accuracy" else "measured"].add(record.machine)
+    for found in machines.values():
+        if len(found) > 1:
+            raise ValueError(f"records of {len(found)} machines share no table; by_machine() separates them")
     common = _most_shared(record.case for group in models.values() for record in group)
     return [row for model, group in models.items() for row in _rows(model, group, common)]
 
@@ -366,7 +370,10 @@ def paired_ratio(above: Measurement, below: Measurement) -> Interval | None:
     """The median over common rounds of the ratio of two times with its interval; None unless one run made both."""
     if not shared_rounds(above, below):
         return None
-    return ratio_interval(round_medians(above.samples, above.rounds), round_medians(below.samples, below.rounds))
+    medians = (
+        round_medians(each.samples, each.rounds, each.details.get("apart_rounds", ())) for each in (above, below)
+    )
+    return ratio_interval(*medians)
 
 
 def shared_rounds(one: Measurement, other: Measurement) -> int:

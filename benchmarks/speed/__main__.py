@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from benchmarks.speed import inference, starting, training
+from benchmarks.speed import eager, inference, starting, training
 from benchmarks.speed.page import write_page
 from benchmarks.speed.references import MODELS
 from benchmarks.tasks import Benchmark
@@ -15,9 +15,14 @@ __all__ = ["BENCHMARK"]
 BENCHMARK = Benchmark(
     name="speed",
     description="The zoo's speed beside torchvision's, timm's and the machine's own limit.",
-    sections=("starting", "inference", "training"),
+    sections=("starting", "eager", "inference", "training"),
     tasks={
         "starting": starting.measure,
+        **{
+            f"eager {name} {batch}": partial(eager.measure, name, batch)
+            for name in MODELS
+            for batch in eager.BATCH_SIZES
+        },
         **{
             f"inference {name} {batch}": partial(inference.measure, name, batch)
             for name in MODELS

@@ -152,8 +152,10 @@ def latency_ratio(evidence: Evidence, left: Arm, right: Arm) -> tuple[float, flo
     one, other = evidence.latency(left.model), evidence.latency(right.model)
     if not one or not other:
         return None
-    above, below = round_medians(one[-1].samples, one[-1].rounds), round_medians(other[-1].samples, other[-1].rounds)
-    found = ratio_interval(above, below)
+    medians = (
+        round_medians(each.samples, each.rounds, each.details.get("apart_rounds", ())) for each in (one[-1], other[-1])
+    )
+    found = ratio_interval(*medians)
     return None if found is None else (found.value, found.low, found.high)
 
 

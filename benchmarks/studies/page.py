@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.files import replace_file
-from benchmarks.records import Case, Environment, Record
+from benchmarks.records import Case, Record
 from benchmarks.studies.evidence import Evidence, Mean
 from benchmarks.studies.study import Claim, Published, Study, Verdict
 from benchmarks.studies.views import data_of, published_top1
 
-__all__ = ["answer", "begun", "verdicts", "write_page", "write_pages"]
+__all__ = ["answer", "begun", "verdicts", "write_page", "write_study"]
 
 HOW_TO_READ = (
     "Right of zero the first is better. A bar is the 95 % interval of the mean, a small dot a seed; the mean is filled "
@@ -27,11 +27,12 @@ HOW_TO_READ = (
 STATUSES = ("supported", "contradicted", "too noisy", "open")
 
 
-def write_page(study: Study, records: Iterable[Record], environment: Environment, folder: Path) -> Path:
+def write_page(study: Study, records: Iterable[Record], machine: Mapping[str, Any], folder: Path) -> Path:
     """Writes `studies/NAME.md` and its pictures under the report's folder; returns the page's path.
 
     Args:
-        records: of one machine; what the study does not ask for is passed over.
+        records: what the study does not ask for is passed over; of each metric, those of one machine.
+        machine: `Environment.machine` of the one that trained.
         folder: the report's folder.
     """
     records = list(records)
@@ -47,19 +48,17 @@ def write_page(study: Study, records: Iterable[Record], environment: Environment
         _claims(study, evidence),
         _figures(study, evidence),
         *pictures[1:],
-        _conditions(study, evidence, records, environment),
+        _conditions(study, evidence, records, machine),
     ]
     page.parent.mkdir(parents=True, exist_ok=True)
     replace_file(page, "\n\n".join(filter(None, sections)) + "\n")
     return page
 
 
-def write_pages(studies: Iterable[Study], records: Iterable[Record], environment: Environment, folder: Path) -> None:
-    """Writes the page of every study that these records have begun: see `write_page`."""
-    records = list(records)
-    for study in studies:
-        if begun(study, Evidence(study, records)):
-            write_page(study, records, environment, folder)
+def write_study(study: Study, records: Sequence[Record], machine: Mapping[str, Any], folder: Path) -> None:
+    """Writes the page of a study that these records have begun: see `write_page`."""
+    if begun(study, Evidence(study, records)):
+        write_page(study, records, machine, folder)
 
 
 def command(study: Study) -> str:
@@ -218,7 +217,7 @@ def _render(kind: str, data: Mapping[str, Any], mark: str, svg: Path, png: Path)
     replace_file(svg, vector)
 
 
-def _conditions(study: Study, evidence: Evidence, records: Sequence[Record], environment: Environment) -> str:
+def _conditions(study: Study, evidence: Evidence, records: Sequence[Record], machine: Mapping[str, Any]) -> str:
     """How it was measured, what failed, on which machine."""
     lines = ["## How it was measured"]
     lines += [f"- {note}" for note in study.notes]
@@ -236,10 +235,8 @@ def _conditions(study: Study, evidence: Evidence, records: Sequence[Record], env
         f"- {record.status}: {record.case.metric} of `{record.case.model}`, seed {record.case.seed}: {record.reason}"
         for record in failed
     ]
-    machine = ", ".join(
-        f"{name} {value}" for name, value in environment.machine.items() if isinstance(value, (str, int))
-    )
-    lines.append(f"- Machine: {machine or 'unknown'}.")
+    facts = ", ".join(f"{name} {value}" for name, value in machine.items() if isinstance(value, (str, int)))
+    lines.append(f"- Machine: {facts or 'unknown'}.")
     return "\n".join([lines[0], "", *lines[1:]])
 
 

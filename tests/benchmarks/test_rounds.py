@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -16,7 +16,7 @@ from benchmarks.noise import Reading, summary
 from benchmarks.records import Case
 from benchmarks.rounds import ENOUGH, ENOUGH_ROUNDS, Plan, Spent, play
 from benchmarks.statistics import holm, median_interval, outliers, percentile, ratio_interval, round_medians
-from benchmarks.worker import Prepared, WorkerError
+from benchmarks.worker import Prepared, Turn, WorkerError
 
 QUIET = Reading(load=0.1, pressure=0.0, steal=0.0, foreign=0.0)
 REFERENCE = Case(metric="latency", model="resnet18")
@@ -33,6 +33,7 @@ class World:
     turns: Counter[str] = field(default_factory=Counter)  # of each model, whatever the process
     processes: Counter[str] = field(default_factory=Counter)
     load_s: float = 0.1
+    handover: Callable[[int], float] = lambda turn: 4e-6
     open: int = 0
     most_open: int = 0
 
@@ -56,13 +57,14 @@ class Player:
         return Prepared(load_s=self.world.load_s, first_call_s=0.3, warmup_calls=5, warmup_s=0.5, block=1,
                         resident_bytes=self.world.resident_bytes)  # fmt: skip
 
-    def turn(self, seconds: float) -> tuple[float, Sequence[float]]:
+    def turn(self, seconds: float) -> Turn:
         self.world.turns[self.model] += 1
         self.world.log.append(self.model)
         if self.world.broken.get(self.model) == self.world.turns[self.model]:
             raise WorkerError("crashed", "the process was killed by SIGSEGV")
         each = self.world.seconds(self.model, self.world.turns[self.model])
-        return each, [each] * max(1, round(seconds / each + 0.499))
+        samples = (each,) * max(1, round(seconds / each + 0.499))
+        return Turn(again_s=each, samples=samples, handover_s=self.world.handover(len(self.world.log)))
 
     def close(self) -> None:
         if not self.closed:
@@ -249,3 +251,33 @@ def test_outliers_are_counted_and_percentiles_need_samples() -> None:
 
 def test_holm_is_no_smaller_than_the_plain_p_values_and_keeps_their_order() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+
+
+def test_rounds_with_the_processors_apart_are_kept_and_left_out_of_medians() -> None:
+    """In every third round handovers take longer, and so do the calls of one model."""
+
+    def apart(turn: int) -> bool:
+        return (turn - 1) // 3 % 3 == 2  # three turns a round: two models and the reference
+
+    world = World(lambda model, turn: 0.05 * (1.4 if model == "model" and turn % 3 == 0 else 1.0))
+    world.handover = lambda turn: 6e-6 if apart(turn) else 4e-6
+    found = session(world, "fast model", max_time=6.0, rounds=18)
+    result = found["model"]
+    assert isinstance(result, Timing)
+    rounds = sorted(set(result.rounds))
+    assert result.apart == result.reference_apart == tuple(number for number in rounds if number % 3 == 0)
+    assert set(round_medians(result.samples, result.rounds, result.apart).values()) == {0.05}
+    (measured, ratio, *_) = METRICS["latency"].summarize(Case(metric="latency", model="model"), result)  # type: ignore[misc]
+    assert (measured.value, ratio.value) == (0.05, 1.0)
+    assert measured.details["apart_rounds"] == list(result.apart)
+    assert len(measured.samples) == len(result.samples)
+
+
+def test_too_few_rounds_with_the_processors_close_leave_all_to_count() -> None:
+    assert round_medians([1.0] * 9, range(9), range(4, 9)) == dict.fromkeys(range(9), 1.0)
+    assert round_medians([1.0] * 9, range(9), range(5, 9)) == dict.fromkeys(range(5), 1.0)
+
+
+def test_one_thread_hands_nothing_over() -> None:
+    found = session(World(jittered(), handover=lambda turn: 0.0), "fast")
+    assert found["fast"].apart == ()  # type: ignore[union-attr]

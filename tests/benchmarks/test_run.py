@@ -18,7 +18,7 @@ import pytest
 
 import zoo
 from benchmarks.engine import execute
-from benchmarks.environment import observe
+from benchmarks.environment import effective_cpus, observe
 from benchmarks.records import Case
 from benchmarks.store import RECORDS, current, read_records
 from benchmarks.worker import Worker, start_server
@@ -61,6 +61,33 @@ def test_the_same_command_repeats_only_what_failed(tmp_path: Path) -> None:
     assert "5 of 6 cases are done already" in again.stderr
     assert len(read_records(tmp_path / RECORDS).records) == before + 1
     assert again.returncode == 1
+
+
+@pytest.mark.skipif(effective_cpus() < 2, reason="one processor")
+def test_trainings_run_side_by_side_on_a_thread_each_in_a_process_of_its_own(tmp_path: Path) -> None:
+    models = ("resnet18", "resnet34", "resnet50", "alexnet")
+    ended = run(tmp_path, "--models", ",".join(models), "--metrics", "accuracy")
+    assert ended.returncode == 0, ended.stderr
+    records = read_records(tmp_path / RECORDS).records
+    assert {each.case.model for each in records} == set(models)
+    assert {each.case.num_threads for each in records} == {1}
+    spans = sorted(each.measurements[0].details["span"] for each in records)
+    assert spans[1][0] < spans[0][1]
+    assert all(each.seconds < 2 for each in records)
+
+
+def test_ctrl_c_stops_trainings_side_by_side(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        command(tmp_path, "--models", "resnet*,vgg*", "--metrics", "accuracy"),
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        while _lines(tmp_path) < 1:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "interrupted" in said and "Traceback" not in said
+    assert _lines(tmp_path) < 9
 
 
 def test_stale_records_are_said_and_measured_again(tmp_path: Path) -> None:
