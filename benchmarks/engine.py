@@ -374,7 +374,7 @@ class _Player:
 
     def measure(self, case: Case, on_progress: Callable[[int, int], None]) -> tuple[Measurement, ...]:
         self.worn = True
-        found: tuple[Measurement, ...] = self._ask(measure, case, on_progress)
+        found: tuple[Measurement, ...] = self._ask(measure, case, on_progress=on_progress)
         return found
 
     def kill(self) -> None:
@@ -390,8 +390,8 @@ class _Player:
         prepared: Prepared = self._ask(prepare, case)
         return prepared
 
-    def turn(self, seconds: float) -> Turn:
-        timed: Turn = self._ask(turn, seconds)
+    def turn(self, seconds: float, longest_handover: float) -> Turn:
+        timed: Turn = self._ask(turn, seconds, longest_handover)
         return timed
 
     def close(self) -> None:
@@ -400,8 +400,8 @@ class _Player:
             self._worker = None
 
     def _ask(
-        self, question: Callable[..., Any], argument: object, on_progress: Callable[[int, int], None] | None = None
+        self, question: Callable[..., Any], *arguments: object, on_progress: Callable[[int, int], None] | None = None
     ) -> Any:
         if self._worker is None:
             raise WorkerError("crashed", "the process is gone")
-        return self._worker.ask(question, argument, timeout=self._timeout, on_progress=on_progress)
+        return self._worker.ask(question, *arguments, timeout=self._timeout, on_progress=on_progress)

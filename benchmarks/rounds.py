@@ -9,8 +9,9 @@ to the end.
 A hypervisor may move one of its guest's processors away from the other, to where they share no cache, and back, within
 seconds and unseen: load, pressure and steal say nothing of it. What runs on one thread takes as long as before, but
 handing work from thread to thread takes a third longer, and networks of many small operators 40 % longer, large
-products hardly at all. So every turn notes how long a handover takes. The rounds in which it took clearly longer than
-in the best of the session are kept and counted, and left out of medians and ratios.
+products hardly at all. So every turn notes how long a handover takes, and rests for a moment before it begins, in which
+the processors may come together. The rounds in which handovers took clearly longer than in the best of the session are
+kept and counted, and left out of medians and ratios.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ class Player(Protocol):
     def prepare(self, case: Case) -> Prepared:
         """Loads and warms the case up; raises `WorkerError`."""
 
-    def turn(self, seconds: float) -> Turn:
-        """Calls for so many seconds; raises `WorkerError`."""
+    def turn(self, seconds: float, longest_handover: float) -> Turn:
+        """Calls for so many seconds, begun when handovers are shorter if that can be had; raises `WorkerError`."""
 
     def close(self) -> None:
         """Ends it."""
@@ -227,7 +228,7 @@ class _Session:
         try:
             if seat.process_s >= seat.lasts_s:
                 self._renew(seat)
-            found = seat.player.turn(self.plan.turn_s)
+            found = seat.player.turn(self.plan.turn_s, self._longest_handover())
         except WorkerError as error:
             self.lost.append((seat.case, error))
             self._leave(seat)
@@ -299,8 +300,12 @@ class _Session:
 
     def _apart(self, seat: _Seat) -> tuple[int, ...]:
         """The rounds in which the processors were far from one another while a case ran."""
-        shortest = float(np.percentile(self.handovers, SHORTEST)) if self.handovers else 0.0
-        return tuple(number for number, seconds in seat.handovers.items() if seconds > APART * shortest)
+        longest = self._longest_handover()
+        return tuple(number for number, seconds in seat.handovers.items() if seconds > longest)
+
+    def _longest_handover(self) -> float:
+        """Seconds, where processors are called close to one another."""
+        return APART * float(np.percentile(self.handovers, SHORTEST)) if self.handovers else float("inf")
 
     def _timing(self, seat: _Seat, anchor: _Seat | None) -> Timing:
         return Timing(

@@ -30,6 +30,7 @@ __all__ = ["Prepared", "Turn", "Worker", "WorkerError", "describe_torch", "start
 WARMUP_CALLS, WARMUP_SECONDS = 5, 0.5
 BLOCK_SECONDS = 1e-3  # calls shorter than this are timed in blocks, so that the clock's own cost stays out
 HANDOVERS, HANDOVER_CALLS = 7, 10  # groups of calls of which the median counts, and calls in each
+PAUSES = (0.005, 0.02, 0.02, 0.05, 0.05, 0.1)  # seconds of rest in front of a turn, for the next as long as it takes
 SHARE = 1 << 15  # numbers from which PyTorch gives another thread a share of them (at::internal::GRAIN_SIZE)
 PROGRESS, PROGRESS_SECONDS = "progress", 1.0  # mark of a message that is no answer yet, and how often one is sent
 PRELOAD = (
@@ -85,12 +86,14 @@ class Turn:
         again_s: the call that warms the caches up again, which is discarded.
         samples: seconds of each timed call.
         handover_s: what it took the threads to share out next to nothing, the longer of before and after; 0 for one
-            thread. It tells how far the processors are from one another, which a hypervisor changes at will.
+            thread.
+        paused_s: rest in front of it.
     """
 
     again_s: float
     samples: tuple[float, ...]
     handover_s: float
+    paused_s: float = 0.0
 
 
 def start_server(num_threads: int) -> None:
@@ -267,10 +270,21 @@ def prepare(memory: dict[str, Any], case: Case) -> Prepared:
     )
 
 
-def turn(memory: dict[str, Any], seconds: float) -> Turn:
-    """Question: the time of each call until `seconds` are filled, behind one that warms the caches up again."""
+def turn(memory: dict[str, Any], seconds: float, longest_handover: float) -> Turn:
+    """Question: the time of each call until `seconds` are filled, behind one that warms the caches up again.
+
+    Args:
+        longest_handover: seconds; while handovers take longer the turn waits a little, since a hypervisor brings
+            processors together again when they rest for a moment, and never while they are busy.
+    """
     call, block = memory["call"], memory["block"]
-    before = _handover(memory["shares"])
+    before, paused = 0.0, 0.0
+    for pause in PAUSES if memory["shares"] is not None else ():
+        time.sleep(pause)
+        paused += pause
+        before = _handover(memory["shares"])
+        if before <= longest_handover:
+            break
     again = _timed(call, 1)
     samples: list[float] = []
     spent = 0.0
@@ -278,7 +292,8 @@ def turn(memory: dict[str, Any], seconds: float) -> Turn:
         sample = _timed(call, block)
         samples.append(sample / block)
         spent += sample
-    return Turn(again_s=again, samples=tuple(samples), handover_s=max(before, _handover(memory["shares"])))
+    handover = max(before, _handover(memory["shares"]))
+    return Turn(again_s=again, samples=tuple(samples), handover_s=handover, paused_s=paused)
 
 
 def _shares(case: Case) -> Any:

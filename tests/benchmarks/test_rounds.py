@@ -57,7 +57,7 @@ class Player:
         return Prepared(load_s=self.world.load_s, first_call_s=0.3, warmup_calls=5, warmup_s=0.5, block=1,
                         resident_bytes=self.world.resident_bytes)  # fmt: skip
 
-    def turn(self, seconds: float) -> Turn:
+    def turn(self, seconds: float, longest_handover: float) -> Turn:
         self.world.turns[self.model] += 1
         self.world.log.append(self.model)
         if self.world.broken.get(self.model) == self.world.turns[self.model]:
