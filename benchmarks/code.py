@@ -16,7 +16,7 @@ __all__ = ["case_code", "model_code", "weights_checksum"]
 
 NETWORK = ("zoo.spec", "zoo.blocks", "zoo.classifier", "zoo.initialization")  # every model is made of these
 RUNTIME_HELPERS = ("zoo.inference", "zoo.export", "zoo.packed", "zoo.winograd")
-TIMING = ("benchmarks.worker", "benchmarks.rounds")  # how a call is timed
+TIMING = ("benchmarks.worker", "benchmarks.rounds", "benchmarks.handover")  # how a call is timed
 PACKAGES = {"onnxruntime": ("onnxruntime",), "openvino": ("openvino",)}  # that runtimes bring beside torch
 
 

@@ -6,12 +6,9 @@ new process: where a process happens to lie in memory moves its times by several
 leaves when its measuring time is spent, or all leave together once every interval is narrow enough; the reference stays
 to the end.
 
-A hypervisor may move one of its guest's processors away from the other, to where they share no cache, and back, within
-seconds and unseen: load, pressure and steal say nothing of it. What runs on one thread takes as long as before, but
-handing work from thread to thread takes a third longer, and networks of many small operators 40 % longer, large
-products hardly at all. So every turn notes how long a handover takes, and rests for a moment before it begins, in which
-the processors may come together. The rounds in which handovers took clearly longer than in the best of the session are
-kept and counted, and left out of medians and ratios.
+A turn rests for a moment before it begins, in which processors that a hypervisor has moved apart may come together
+(`benchmarks.handover`). Rounds in which they were apart all the same are kept and counted, and left out of medians and
+ratios.
 """
 
 from __future__ import annotations
@@ -24,8 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy as np
-
+from benchmarks.handover import longest_of_close
 from benchmarks.metrics.metric import Timing
 from benchmarks.noise import Reading, summary
 from benchmarks.records import Case
@@ -39,8 +35,6 @@ PROCESS_SECONDS = 1.25  # of timed calls, after which a case goes on in a new pr
 PROCESS_COSTS = 2.0  # unless the present one took more than a half of its timed calls to load and to warm up
 ENOUGH = 6  # processes before narrow intervals may end a case, as many as an interval of their medians needs,
 ENOUGH_ROUNDS = 8  # or rounds, where the measuring time has no room for as many processes
-APART = 1.15  # times the session's shortest handovers, above which processors are called far from one another
-SHORTEST = 10  # percentile of its handovers that are the session's shortest
 GROUP = 32  # cases in one session, so that a round stays short against the machine's moods
 
 
@@ -228,7 +222,7 @@ class _Session:
         try:
             if seat.process_s >= seat.lasts_s:
                 self._renew(seat)
-            found = seat.player.turn(self.plan.turn_s, self._longest_handover())
+            found = seat.player.turn(self.plan.turn_s, longest_of_close(self.handovers))
         except WorkerError as error:
             self.lost.append((seat.case, error))
             self._leave(seat)
@@ -300,12 +294,8 @@ class _Session:
 
     def _apart(self, seat: _Seat) -> tuple[int, ...]:
         """The rounds in which the processors were far from one another while a case ran."""
-        longest = self._longest_handover()
+        longest = longest_of_close(self.handovers)
         return tuple(number for number, seconds in seat.handovers.items() if seconds > longest)
-
-    def _longest_handover(self) -> float:
-        """Seconds, where processors are called close to one another."""
-        return APART * float(np.percentile(self.handovers, SHORTEST)) if self.handovers else float("inf")
 
     def _timing(self, seat: _Seat, anchor: _Seat | None) -> Timing:
         return Timing(

@@ -12,7 +12,6 @@ import gc
 import multiprocessing
 import os
 import signal
-import statistics
 import sys
 import tempfile
 import threading
@@ -23,15 +22,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from benchmarks.handover import Handover
 from benchmarks.records import Case, Measurement
 
 __all__ = ["Prepared", "Turn", "Worker", "WorkerError", "describe_torch", "start_server"]
 
 WARMUP_CALLS, WARMUP_SECONDS = 5, 0.5
 BLOCK_SECONDS = 1e-3  # calls shorter than this are timed in blocks, so that the clock's own cost stays out
-HANDOVERS, HANDOVER_CALLS = 7, 10  # groups of calls of which the median counts, and calls in each
-PAUSES = (0.005, 0.02, 0.02, 0.05, 0.05, 0.1)  # seconds of rest in front of a turn, for the next as long as it takes
-SHARE = 1 << 15  # numbers from which PyTorch gives another thread a share of them (at::internal::GRAIN_SIZE)
 PROGRESS, PROGRESS_SECONDS = "progress", 1.0  # mark of a message that is no answer yet, and how often one is sent
 PRELOAD = (
     "torch",
@@ -85,15 +82,12 @@ class Turn:
     Args:
         again_s: the call that warms the caches up again, which is discarded.
         samples: seconds of each timed call.
-        handover_s: what it took the threads to share out next to nothing, the longer of before and after; 0 for one
-            thread.
-        paused_s: rest in front of it.
+        handover_s: of a handover between threads, the longer of before and after; 0 for one thread or on a GPU.
     """
 
     again_s: float
     samples: tuple[float, ...]
     handover_s: float
-    paused_s: float = 0.0
 
 
 def start_server(num_threads: int) -> None:
@@ -259,7 +253,7 @@ def prepare(memory: dict[str, Any], case: Case) -> Prepared:
     gc.collect()
     gc.freeze()
     gc.disable()  # for the life of this process, which does nothing but timed calls from here on
-    memory |= {"call": call, "block": block, "shares": _shares(case)}
+    memory |= {"call": call, "block": block, "handover": Handover() if case.device == "cpu" else None}
     return Prepared(
         load_s=load_s,
         first_call_s=times[0],
@@ -274,17 +268,10 @@ def turn(memory: dict[str, Any], seconds: float, longest_handover: float) -> Tur
     """Question: the time of each call until `seconds` are filled, behind one that warms the caches up again.
 
     Args:
-        longest_handover: seconds; while handovers take longer the turn waits a little, since a hypervisor brings
-            processors together again when they rest for a moment, and never while they are busy.
+        longest_handover: seconds; while handovers take longer the turn waits a little (`benchmarks.handover`).
     """
-    call, block = memory["call"], memory["block"]
-    before, paused = 0.0, 0.0
-    for pause in PAUSES if memory["shares"] is not None else ():
-        time.sleep(pause)
-        paused += pause
-        before = _handover(memory["shares"])
-        if before <= longest_handover:
-            break
+    call, block, handover = memory["call"], memory["block"], memory["handover"]
+    before = handover.rest(longest_handover) if handover else 0.0
     again = _timed(call, 1)
     samples: list[float] = []
     spent = 0.0
@@ -292,24 +279,8 @@ def turn(memory: dict[str, Any], seconds: float, longest_handover: float) -> Tur
         sample = _timed(call, block)
         samples.append(sample / block)
         spent += sample
-    handover = max(before, _handover(memory["shares"]))
-    return Turn(again_s=again, samples=tuple(samples), handover_s=handover, paused_s=paused)
-
-
-def _shares(case: Case) -> Any:
-    """Numbers, one share of them for each thread; None where there is no other thread to wait for."""
-    import torch
-
-    threads = torch.get_num_threads()
-    return torch.zeros(SHARE * threads, dtype=torch.int8) if threads > 1 and case.device == "cpu" else None
-
-
-def _handover(shares: Any) -> float:
-    """Seconds of an operator that has little to do but to hand shares to the threads and to wait for them."""
-    if shares is None:
-        return 0.0
-    groups = [_timed(lambda: shares.add_(1), HANDOVER_CALLS) for _ in range(HANDOVERS)]
-    return statistics.median(groups) / HANDOVER_CALLS
+    after = handover.seconds() if handover else 0.0
+    return Turn(again_s=again, samples=tuple(samples), handover_s=max(before, after))
 
 
 def _timed(call: Callable[[], object], count: int) -> float:

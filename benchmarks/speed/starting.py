@@ -32,7 +32,7 @@ def measure() -> dict[str, Any]:
         }
         first = _seconds(static)  # fvcore's cross-check is made once and kept; every import is in the disk cache now
         players["static"] = lambda: _seconds(static)
-        played = play(players, rounds=ROUNDS, seconds=0.0)
+        played = play(players, rounds=ROUNDS, seconds=0.0, threaded=False)
     return {"first_static_s": first, **played.data}
 
 

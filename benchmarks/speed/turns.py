@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.handover import Handover, longest_of_close
 from benchmarks.noise import NoiseMeter, summary
 from benchmarks.statistics import Interval, median_interval
 
@@ -42,6 +43,7 @@ def play(
     rounds: tuple[int, int],
     seconds: float,
     pids: Iterable[int] = (),
+    threaded: bool = True,
 ) -> Played:
     """Rounds in which each player takes a turn and says how long what it compares took.
 
@@ -49,14 +51,18 @@ def play(
         players: by name; they return seconds.
         rounds: fewest and most; between them, the first that ends after `seconds` is the last.
         pids: processes besides this one whose work belongs to the measurement.
+        threaded: whether they run on several threads, so that a turn should begin when the processors are close.
     """
     order = random.Random(0)
     meter = NoiseMeter(lambda: [os.getpid(), *pids])
     samples: dict[str, list[float]] = {name: [] for name in players}
     readings = []
+    handover, handovers = Handover() if threaded else None, list[float]()
     until = time.perf_counter() + seconds
     for count in range(1, rounds[1] + 1):
         for name in order.sample(list(players), len(players)):
+            if handover:
+                handovers.append(handover.rest(longest_of_close(handovers)))
             samples[name].append(players[name]())
         readings.append(meter.read())
         if count >= rounds[0] and time.perf_counter() > until:
