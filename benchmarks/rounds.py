@@ -203,14 +203,16 @@ class _Session:
             anchor = self._anchor(reference)
             for seat in self.seats:
                 self._judge(seat, anchor)
-            everyone = all(seat.done for seat in self.seats)
-            for seat in [seat for seat in self.seats if seat is not anchor]:
-                if everyone or seat.stop == "max-time":
-                    self._leave(seat)
-                    yield seat.case, self._timing(seat, anchor)
+            for seat in [seat for seat in self.seats if seat is not anchor and seat.stop == "max-time"]:
+                self._leave(seat)
+                yield seat.case, self._timing(seat, anchor)
             yield from self._losses()
         yield from self._losses()
-        if anchor := self._anchor(reference):
+        anchor = self._anchor(reference)
+        for seat in [seat for seat in self.seats if seat is not anchor]:
+            self._leave(seat)
+            yield seat.case, self._timing(seat, anchor)
+        if anchor:
             yield anchor.case, self._timing(anchor, anchor)
 
     def close(self) -> None:
