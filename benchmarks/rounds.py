@@ -31,7 +31,7 @@ from benchmarks.worker import Prepared, Turn, WorkerError
 __all__ = ["Plan", "Player", "Spent", "play"]
 
 AT_LEAST = 3  # rounds of a case, however long a call takes
-PROCESS_SECONDS = 1.25  # of timed calls, after which a case goes on in a new process,
+PROCESS_SECONDS = 2.5  # of timed calls, after which a case goes on in a new process,
 PROCESS_COSTS = 2.0  # unless the present one took more than a half of its timed calls to load and to warm up
 ENOUGH = 6  # processes before narrow intervals may end a case, as many as an interval of their medians needs,
 ENOUGH_ROUNDS = 8  # or rounds, where the measuring time has no room for as many processes
