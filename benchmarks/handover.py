@@ -22,7 +22,7 @@ APART = 1.15  # times the shortest handovers seen, above which processors are ca
 SHORTEST = 10  # percentile of the handovers seen that are the shortest
 GROUPS, CALLS = 7, 10  # groups of calls of which the median counts, and calls in each
 SHARE = 1 << 15  # numbers from which PyTorch gives another thread a share of them (at::internal::GRAIN_SIZE)
-PAUSES = (0.005, 0.02, 0.02, 0.05, 0.05, 0.1)  # seconds of rest, the next for as long as processors are apart
+PAUSES = (0.005, 0.01, 0.01, 0.02, 0.02)  # seconds of rest, the next for as long as processors are apart
 
 
 class Handover:

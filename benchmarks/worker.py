@@ -99,7 +99,8 @@ def start_server(num_threads: int) -> None:
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(max(num_threads, 1))
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(PRELOAD))
+    main = getattr(sys.modules["__main__"], "__spec__", None)  # every process imports it, and what it imports, anew
+    context.set_forkserver_preload([*PRELOAD, *([main.name] if main else [])])
     from multiprocessing import forkserver
 
     forkserver.ensure_running()
