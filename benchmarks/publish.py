@@ -65,11 +65,15 @@ def publish(
 
 
 def _most_trained(machines: Mapping[str, Sequence[Record]], models: Container[str], own: str) -> str:
-    """The machine with the most accuracies of some models; of equals this one."""
+    """The machine that trained the most of some models, and those with the most seeds; of equals this one."""
 
-    def count(machine: str) -> tuple[int, bool]:
-        accuracies = [record for record in machines[machine] if record.case.metric == ACCURACY]
-        return sum(record.status == "ok" and record.case.model in models for record in accuracies), machine == own
+    def count(machine: str) -> tuple[int, int, bool]:
+        trained = [
+            record.case.model
+            for record in machines[machine]
+            if record.case.metric == ACCURACY and record.status == "ok" and record.case.model in models
+        ]
+        return len(set(trained)), len(trained), machine == own
 
     return max(machines, key=count)
 
