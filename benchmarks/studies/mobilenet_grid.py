@@ -11,7 +11,7 @@ from benchmarks.studies.claims import figures_agree, holds
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
 
-__all__ = ["RESOLUTIONS", "STUDY", "WIDTHS", "arm", "label"]
+__all__ = ["RESOLUTIONS", "STUDY", "TRAINED_AT", "WIDTHS", "arm", "label"]
 
 WIDTHS = (1.0, 0.75, 0.5, 0.25)
 RESOLUTIONS = (224, 192, 160, 128)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.studies.claims import figures_agree, holds, more_accurate
 from benchmarks.studies.evidence import Evidence
+from benchmarks.studies.mobilenet_grid import TRAINED_AT
 from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
 
 __all__ = ["STUDY"]
@@ -64,7 +65,7 @@ STUDY = Study(
     name="mobilenet_shallow",
     question="Is it better to make a network thinner or shallower?",
     source="arXiv:1704.04861, Table 5",
-    arms=tuple(Arm(title=title, model=model) for title, model in MODELS.items()),
+    arms=tuple(Arm(title=title, model=model, img_size=TRAINED_AT[224]) for title, model in MODELS.items()),
     answer=in_words,
     published=FIGURES,
     claims=(
@@ -81,4 +82,5 @@ STUDY = Study(
         Picture(kind="differences", caption="Difference in top-1 on the same seeds.", pairs=((NARROW, SHALLOW),)),
         Picture(kind="stacked", caption="Where the parameters and the multiply-adds sit."),
     ),
+    notes=(f"Trained here on images of {TRAINED_AT[224]} pixels, a quarter of the paper's side, as in the grid.",),
 )

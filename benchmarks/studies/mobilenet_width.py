@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from benchmarks.studies.claims import figures_agree, holds, more_accurate
 from benchmarks.studies.evidence import Evidence
-from benchmarks.studies.mobilenet_grid import WIDTHS, label
+from benchmarks.studies.mobilenet_grid import TRAINED_AT, WIDTHS, label
 from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
 
 __all__ = ["STUDY"]
@@ -70,7 +70,7 @@ STUDY = Study(
     name="mobilenet_width",
     question="What does a thinner network save, and what does it cost?",
     source="arXiv:1704.04861, Table 6",
-    arms=tuple(Arm(title=TITLES[width], model=label(width, 224)) for width in WIDTHS),
+    arms=tuple(Arm(title=TITLES[width], model=label(width, 224), img_size=TRAINED_AT[224]) for width in WIDTHS),
     answer=in_words,
     published=FIGURES,
     claims=(
@@ -104,4 +104,5 @@ STUDY = Study(
         ),
         Picture(kind="stacked", caption="Where the parameters and the multiply-adds sit."),
     ),
+    notes=(f"Trained here on images of {TRAINED_AT[224]} pixels, a quarter of the paper's side, as in the grid.",),
 )
