@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from benchmarks.handover import Handover
@@ -99,11 +100,20 @@ def start_server(num_threads: int) -> None:
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(max(num_threads, 1))
     context = multiprocessing.get_context("forkserver")
-    main = getattr(sys.modules["__main__"], "__spec__", None)  # every process imports it, and what it imports, anew
-    context.set_forkserver_preload([*PRELOAD, *([main.name] if main else [])])
+    context.set_forkserver_preload([*PRELOAD, *_imports_of_the_program()])
     from multiprocessing import forkserver
 
     forkserver.ensure_running()
+
+
+def _imports_of_the_program() -> list[str]:
+    """Modules of this package that the running program names: every process would import them anew."""
+    named = [getattr(value, "__module__", None) or getattr(value, "__name__", "") for value in vars(_main()).values()]
+    return sorted({name for name in named if isinstance(name, str) and name.startswith("benchmarks.")})
+
+
+def _main() -> ModuleType:
+    return sys.modules["__main__"]
 
 
 def describe_torch(timeout: float) -> dict[str, str]:
