@@ -274,7 +274,7 @@ class TestCommand:
         with pytest.raises(SystemExit) as stop:
             self.run(tmp_path, "--sections", "traning")
         assert stop.value.code == 2
-        assert "no section is named 'traning'; there are starting, inference, training" in capsys.readouterr().err
+        assert "no section is named 'traning'; there are starting, eager, inference, training" in capsys.readouterr().err
 
 
 def test_a_program_that_fails_is_an_error():

@@ -14,17 +14,17 @@ import zoo
 from benchmarks.engine import Options, plan_study
 from benchmarks.metrics.rows import METRIC
 from benchmarks.metrics.subject import Subject
-from benchmarks.records import Case, Environment, Measurement, Record
+from benchmarks.records import Case, Measurement, Record
 from benchmarks.statistics import Interval
 from benchmarks.studies import STUDIES
 from benchmarks.studies.claims import as_accurate, judge_differences, more_accurate, no_slower, seeds_needed
 from benchmarks.studies.evidence import Evidence, mean_of
-from benchmarks.studies.page import answer, verdicts, write_page, write_pages
+from benchmarks.studies.page import answer, verdicts, write_page, write_study
 from benchmarks.studies.pictures import DRAW
 from benchmarks.studies.study import Arm, Claim, Published, Study
 
 OPTIONS = Options(models=(), metrics=("params", "latency", "accuracy"), num_threads=(2,), settings={"max_time": 1.0})
-ENVIRONMENT = Environment(machine={"cpu": "test"}, software={})
+MACHINE = {"cpu": "test"}
 # every figure in print that does not follow from its architecture: study, quantity, where it is printed
 SLIPS = {
     ("alexnet_parameters", "neurons of conv1", "Figure 2"),
@@ -293,7 +293,7 @@ def test_resolution_is_trained_in_proportion() -> None:
 def test_a_page_without_trainings_leaves_claims_open_and_says_how_to_close_them(
     counted: list[Record], tmp_path: Path
 ) -> None:
-    page = write_page(STUDIES["residual"], counted, ENVIRONMENT, tmp_path)
+    page = write_page(STUDIES["residual"], counted, MACHINE, tmp_path)
     title, _, first, *rest = page.read_text().splitlines()
     assert title == "# Do residual shortcuts let a deeper network be the better one?"
     assert "21,623,848 parameters" in first and "Not trained here yet: plain-34 behind plain-18" in first
@@ -310,7 +310,7 @@ def test_a_page_with_trainings(counted: list[Record], tmp_path: Path) -> None:
         *counted,
         *(trained(arm.model, seed, level[arm.model] + 0.01 * seed) for arm in study.arms for seed in range(3)),
     ]
-    text = write_page(study, records, ENVIRONMENT, tmp_path).read_text()
+    text = write_page(study, records, MACHINE, tmp_path).read_text()
     first = text.splitlines()[2]
     assert first.startswith("**Plain-34 behind plain-18: contradicted; ResNet-34 ahead of ResNet-18: supported.**")
     assert "| plain-18 | `resnet18:shortcut=none` | 11.52 | 1.795 | 61.0 (58.5 to 63.5, 3 seeds)" in text
@@ -320,27 +320,28 @@ def test_a_page_with_trainings(counted: list[Record], tmp_path: Path) -> None:
 
 def test_a_picture_is_drawn_again_only_for_other_data(counted: list[Record], tmp_path: Path) -> None:
     study = STUDIES["mobilenet_shallow"]
-    write_page(study, counted, ENVIRONMENT, tmp_path)
+    write_page(study, counted, MACHINE, tmp_path)
     picture = tmp_path / "studies/figures/mobilenet_shallow_stacked.svg"
     drawn = picture.stat().st_mtime_ns
-    write_page(study, counted, ENVIRONMENT, tmp_path)
+    write_page(study, counted, MACHINE, tmp_path)
     assert picture.stat().st_mtime_ns == drawn
     changed = re.sub(rb"<dc:identifier>\w+", b"<dc:identifier>of other data", picture.read_bytes())
     assert changed != picture.read_bytes()
     picture.write_bytes(changed)
-    write_page(study, counted, ENVIRONMENT, tmp_path)
+    write_page(study, counted, MACHINE, tmp_path)
     assert picture.read_bytes() != changed
 
 
 def test_slips_are_named_on_the_page(counted: list[Record], tmp_path: Path) -> None:
-    text = write_page(STUDIES["separable"], counted, ENVIRONMENT, tmp_path).read_text()
+    text = write_page(STUDIES["separable"], counted, MACHINE, tmp_path).read_text()
     assert "slip: 1.91 % follow from the architecture" in text
     assert "| 1.19 % | 1.91 % |" in text
 
 
 def test_only_begun_studies_have_pages(counted: list[Record], tmp_path: Path) -> None:
     own = [record for record in counted if record.case.model.startswith("xception")]
-    write_pages(STUDIES.values(), own, ENVIRONMENT, tmp_path)
+    for study in STUDIES.values():
+        write_study(study, own, MACHINE, tmp_path)
     assert [path.name for path in (tmp_path / "studies").glob("*.md")] == ["xception_block.md"]
 
 
@@ -351,13 +352,14 @@ def test_pages_are_written_without_pytorch(counted: list[Record], tmp_path: Path
 import sys
 from dataclasses import replace
 from pathlib import Path
-from benchmarks.records import Environment, Record
+from benchmarks.records import Record
 from benchmarks.studies import STUDIES
-from benchmarks.studies.page import write_pages
+from benchmarks.studies.page import write_study
 records = [Record.from_json(line) for line in Path({str(records)!r}).read_text().splitlines()]
 drawn = {{"separable": 1}}
-studies = [replace(study, pictures=study.pictures[: drawn.get(name, 0)]) for name, study in STUDIES.items()]
-write_pages(studies, records, Environment(machine={{}}, software={{}}), Path({str(tmp_path)!r}))
+for name, study in STUDIES.items():
+    study = replace(study, pictures=study.pictures[: drawn.get(name, 0)])
+    write_study(study, records, {{}}, Path({str(tmp_path)!r}))
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parents[2])
@@ -369,7 +371,7 @@ assert "torch" not in sys.modules
 
 
 def test_a_new_study_needs_nothing_but_itself(counted: list[Record], tmp_path: Path) -> None:
-    text = write_page(STUDY, counted, ENVIRONMENT, tmp_path).read_text()
+    text = write_page(STUDY, counted, MACHINE, tmp_path).read_text()
     assert "Not trained here yet: one ahead." in text.splitlines()[2]
     assert answer(STUDY, Evidence(STUDY, counted)) in text
 
@@ -382,5 +384,5 @@ def test_the_study_in_the_readme_works(counted: list[Record], tmp_path: Path) ->
     study = names["STUDY"]
     cases = plan_study(study, OPTIONS)
     assert sum(case.metric == "accuracy" for case in cases) == 2 * 3
-    page = write_page(study, counted, ENVIRONMENT, tmp_path)
+    page = write_page(study, counted, MACHINE, tmp_path)
     assert "the wider one wins" in page.read_text()
