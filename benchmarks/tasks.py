@@ -21,6 +21,7 @@ from typing import Any
 from benchmarks.environment import observe
 from benchmarks.files import replace_file
 from benchmarks.records import Environment
+from benchmarks.worker import die_with_parent
 
 __all__ = ["Benchmark", "Task"]
 
@@ -128,7 +129,7 @@ def measured(task: Task, environment: Environment) -> dict[str, Any]:
     }
     context = multiprocessing.get_context("spawn")
     try:
-        with ProcessPoolExecutor(1, mp_context=context) as pool:
+        with ProcessPoolExecutor(1, mp_context=context, initializer=die_with_parent) as pool:
             found = pool.submit(task).result()
     except Exception as error:  # a broken pool or whatever the task raised: the other tasks go on
         found = {"error": f"{type(error).__name__}: {error}"}

@@ -26,7 +26,7 @@ from typing import Any
 from benchmarks.handover import Handover
 from benchmarks.records import Case, Measurement
 
-__all__ = ["Prepared", "Turn", "Worker", "WorkerError", "describe_torch", "start_server"]
+__all__ = ["Prepared", "Turn", "Worker", "WorkerError", "describe_torch", "die_with_parent", "start_server"]
 
 WARMUP_CALLS, WARMUP_SECONDS = 5, 0.5
 BLOCK_SECONDS = 1e-3  # calls shorter than this are timed in blocks, so that the clock's own cost stays out
@@ -327,7 +327,7 @@ def _serve(connection: Connection, output: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the harness's to handle
     _redirect(output)
     faulthandler.enable()
-    _die_with_parent()
+    die_with_parent()
     memory: dict[str, Any] = {"on_progress": _reporter(connection)}
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
@@ -372,8 +372,8 @@ def _redirect(output: str) -> None:
     os.close(target)
 
 
-def _die_with_parent() -> None:
-    """Ends this process when the harness is gone, however it went."""
+def die_with_parent() -> None:
+    """Ends this process when the one that started it is gone, however it went."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return

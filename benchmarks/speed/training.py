@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speed.turns import Played, play
+from benchmarks.worker import die_with_parent
 from zoo.lazy import nn, torch
 
 __all__ = ["BATCH", "SIZE", "measure"]
@@ -112,6 +113,7 @@ class _Stepper:
 
 def _worker(name: str, way: Way | None, pipe: Connection) -> None:
     """Does steps and answers with their seconds until told to stop."""
+    die_with_parent()
     step = _zoo_step(name, way) if way else _plain_step(name)
     Path("/proc/self/clear_refs").write_text("5")  # the peak is that of the steps, not of the preparations
     for _ in range(2):

@@ -82,8 +82,8 @@ def less_accurate(left: str, right: str) -> Judge:
 def judge_differences(differences: list[float], *, by: float = 0.0) -> Verdict:
     """The verdict on "the mean difference exceeds `by`", from one difference a seed."""
     if len(differences) < 2:
-        seeds = f"{len(differences)} seed" + ("s" if len(differences) != 1 else "")
-        return Verdict(status="open", words=f"trained under equal conditions with {seeds}; at least 2 are needed")
+        words = f"trained under equal conditions with {_seeds(len(differences))}; at least 2 are needed"
+        return Verdict(status="open", words=words)
     mean = mean_of(differences)
     low, high = mean.low or 0.0, mean.high or 0.0
     words = f"{_points(mean.value)} points of top-1 ({_points(low)} to {_points(high)}, {mean.count} seeds)"
@@ -99,7 +99,7 @@ def judge_differences(differences: list[float], *, by: float = 0.0) -> Verdict:
             status="too noisy", words=f"{words}; not even {MOST_SEEDS} seeds would settle so small a difference"
         )
     more = max(needed - len(differences), 1)
-    return Verdict(status="too noisy", words=f"{words}; about {more} seeds more would settle it", more_seeds=more)
+    return Verdict(status="too noisy", words=f"{words}; about {_seeds(more)} more would settle it", more_seeds=more)
 
 
 def as_accurate(left: str, right: str, *, within: float) -> Judge:
@@ -157,6 +157,10 @@ def latency_ratio(evidence: Evidence, left: Arm, right: Arm) -> tuple[float, flo
     )
     found = ratio_interval(*medians)
     return None if found is None else (found.value, found.low, found.high)
+
+
+def _seeds(count: int) -> str:
+    return "1 seed" if count == 1 else f"{count} seeds"
 
 
 def _points(fraction: float) -> str:

@@ -20,7 +20,8 @@ def inference_case(name, batch, *, auto=0.5, other=0.6, **changes):
     drift = [1 + 0.1 * index for index in range(ROUNDS)]
     times = {"reference": 1.0, "eager": 1.0, "onnxruntime": auto, "openvino": other}
     if batch == 1:
-        times |= {"gemm": inference.GEMM**3 / 100e9, "read": 4 * inference.BANDWIDTH / 20e9}
+        product = inference.GEMM**3 / 100e9
+        times |= {"gemm": product, "gemm_packed": product / 2, "read": 4 * inference.BANDWIDTH / 20e9}
     return {
         "model": name,
         "batch": batch,
@@ -133,7 +134,7 @@ class TestBars:
         cases = everything()
         cases["inference vgg16 1"] = inference_case("vgg16", 1, mult_adds=40e9, auto=0.5)  # 1.35 of that at the median
         found = bar(cases, "vgg16 at 75%")
-        assert found.found == "59%" and found.met is False
+        assert found.found == "59%; 30% of the fastest product" and found.met is False
 
     def test_eager(self):
         cases = everything()
