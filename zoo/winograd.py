@@ -15,9 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.packed import PackedConv2d
+
 __all__ = ["WinogradConv2d"]
 
 OUT, TILE = 4, 6  # sides of a tile of the output and of the input that it depends on
+AT_ONCE = 400  # tiles a product; many more leave the caches
 SMALLEST = 7  # side of the image from which tiles are filled well enough
 
 # B^T, G and A^T of Lavin and Gray, Sec. 4.3
@@ -33,19 +36,28 @@ OUTPUT = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -
 
 
 class WinogradConv2d(nn.Module):
-    """The same function as a 3x3 convolution of stride 1 and padding 1, with the ReLU behind it; for running only.
+    """The same function as a 3x3 convolution of stride 1 and padding 1, with the ReLU behind it; images of one shape.
 
     Args:
         conv: a convolution for which `suits` is true.
+        shape: (N, channels, height, width) of the images.
         relu: whether a ReLU follows.
     """
 
-    def __init__(self, conv: nn.Conv2d, *, relu: bool = False) -> None:
+    def __init__(self, conv: nn.Conv2d, shape: torch.Size, *, relu: bool = False) -> None:
         super().__init__()
+        rows, columns = shape[0] * -(-shape[2] // OUT), -(-shape[3] // OUT)
+        most = max(AT_ONCE // columns, 1)
+        self.at_once = max(each for each in range(1, most + 1) if rows % each == 0)  # rows of tiles: no product differs
         weight = conv.weight.detach()
         transform = weight.new_tensor(FILTER, dtype=torch.float64)
-        filters = torch.einsum("ia,ocab,jb->ijco", transform, weight.double(), transform)
-        self.filters = filters.to(weight.dtype).reshape(TILE * TILE, conv.in_channels, conv.out_channels).contiguous()
+        filters = torch.einsum("ia,ocab,jb->ijoc", transform, weight.double(), transform).to(weight.dtype)
+        points = TILE * TILE
+        product = nn.Conv2d(
+            points * conv.in_channels, points * conv.out_channels, 1, groups=points, bias=False, device="meta"
+        )
+        product.weight = nn.Parameter(filters.reshape(-1, conv.in_channels, 1, 1), requires_grad=False)
+        self.product = PackedConv2d(product, torch.Size((1, product.in_channels, self.at_once, columns)))
         self.bias = weight.new_zeros(conv.out_channels) if conv.bias is None else conv.bias.detach()
         self.least = weight.new_tensor(0.0 if relu else -torch.inf)
 
@@ -54,22 +66,25 @@ class WinogradConv2d(nn.Module):
         """Whether a layer is a convolution this form can express, with channels enough for it to pay."""
         return (
             isinstance(conv, nn.Conv2d)
+            and PackedConv2d.suits(conv)
             and (conv.kernel_size, conv.stride, conv.dilation, conv.groups) == ((3, 3), (1, 1), (1, 1), 1)
             and conv.padding == (1, 1)
-            and conv.padding_mode == "zeros"
-            and getattr(conv, "padding_rule", "symmetric") == "symmetric"
             and min(conv.in_channels, conv.out_channels) >= 32
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        count, channels, height, width = images.shape
+        count, _, height, width = images.shape
         rows, columns = -(-height // OUT), -(-width // OUT)
         split, join = _transforms()
         padded = F.pad(images.permute(0, 2, 3, 1), (0, 0, 1, OUT * columns + 1 - width, 1, OUT * rows + 1 - height))
-        tiles = split(padded).view(TILE * TILE, count * rows * columns, channels)
-        products = torch.bmm(tiles, self.filters).view(TILE * TILE, count, rows, columns, -1)
-        result = join(products, self.bias, self.least).view(count, OUT * rows, OUT * columns, -1)
-        return result[:, :height, :width].permute(0, 3, 1, 2)
+        results = []
+        for tiles in split(padded).split(self.at_once):
+            as_image = tiles.view(1, len(tiles), columns, -1).permute(0, 3, 1, 2)
+            products = self.product(as_image).permute(0, 2, 3, 1).view(len(tiles), columns, TILE * TILE, -1)
+            results.append(join(products, self.bias, self.least))
+        whole = results[0] if len(results) == 1 else torch.cat(results)
+        whole = whole.view(count, OUT * rows, OUT * columns, -1)
+        return whole[:, :height, :width].permute(0, 3, 1, 2)
 
 
 @functools.cache
@@ -80,7 +95,7 @@ def _transforms() -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor,
 
 
 def _split(images: Tensor) -> Tensor:
-    """Padded images (N, height, width, channels) to transformed tiles (36, N, rows, columns, channels)."""
+    """Padded images (N, height, width, channels) to transformed tiles (N * rows, columns, 36, channels)."""
     rows, columns = ((side - 2) // OUT for side in images.shape[1:3])
     pixels = [
         [
@@ -89,16 +104,16 @@ def _split(images: Tensor) -> Tensor:
         ]
         for column in range(TILE)
     ]
-    return torch.stack([value for row in _both_ways(INPUT, pixels) for value in row])
+    return torch.stack([value for row in _both_ways(INPUT, pixels) for value in row], dim=3).flatten(0, 1)
 
 
 def _join(products: Tensor, bias: Tensor, least: Tensor) -> Tensor:
-    """Products (36, N, rows, columns, channels) to results (N, rows, 4, columns, 4, channels), none below `least`."""
-    values = [[products[TILE * row + column] for row in range(TILE)] for column in range(TILE)]
+    """Products (rows, columns, 36, channels) to results (rows, 4, columns, 4, channels), none below `least`."""
+    values = [[products[:, :, TILE * row + column] for row in range(TILE)] for column in range(TILE)]
     pixels = [
-        torch.stack([torch.maximum(value + bias, least) for value in row], dim=3) for row in _both_ways(OUTPUT, values)
+        torch.stack([torch.maximum(value + bias, least) for value in row], dim=2) for row in _both_ways(OUTPUT, values)
     ]
-    return torch.stack(pixels, dim=2)
+    return torch.stack(pixels, dim=1)
 
 
 def _both_ways(matrix: Sequence[Sequence[float]], columns: Sequence[Sequence[Tensor]]) -> list[list[Tensor]]:

@@ -135,7 +135,7 @@ class TestWinograd:
         """The transforms as they are; compiled they are part of the test of every model."""
         monkeypatch.setattr(winograd, "_transforms", lambda: (winograd._split, winograd._join))
 
-    @pytest.mark.parametrize("shape", [(1, 32, 8, 8), (2, 40, 7, 13), (1, 32, 14, 30), (3, 64, 9, 4)])
+    @pytest.mark.parametrize("shape", [(1, 32, 8, 8), (2, 40, 7, 13), (1, 32, 14, 30), (3, 64, 9, 4), (2, 32, 90, 70)])
     @pytest.mark.parametrize("bias", [True, False])
     def test_the_same_as_the_convolution(self, shape, bias):
         torch.manual_seed(0)
@@ -144,15 +144,8 @@ class TestWinograd:
         with torch.inference_mode():
             expected = conv(images)
             for same in (images, images.contiguous(memory_format=torch.channels_last)):
-                assert relative_difference(WinogradConv2d(conv)(same), expected) < 1e-5
-                assert relative_difference(WinogradConv2d(conv, relu=True)(same), expected.relu()) < 1e-5
-
-    def test_exact_in_double_precision(self):
-        torch.manual_seed(0)
-        conv = torch.nn.Conv2d(32, 32, 3, padding=1).double()
-        images = torch.randn(1, 32, 12, 12, dtype=torch.float64)
-        with torch.inference_mode():
-            assert relative_difference(WinogradConv2d(conv)(images), conv(images)) < 1e-13
+                assert relative_difference(WinogradConv2d(conv, images.shape)(same), expected) < 1e-5
+                assert relative_difference(WinogradConv2d(conv, images.shape, relu=True)(same), expected.relu()) < 1e-5
 
     @pytest.mark.parametrize(
         "changes",
@@ -166,6 +159,7 @@ class TestWinograd:
         assert WinogradConv2d.suits(torch.nn.Conv2d(**usual))
         assert not WinogradConv2d.suits(torch.nn.Conv2d(**{**usual, **changes}))
         assert not WinogradConv2d.suits(torch.nn.Linear(32, 32))
+        assert not WinogradConv2d.suits(torch.nn.Conv2d(**usual).double())
 
 
 class TestPacked:
@@ -284,14 +278,14 @@ class TestAuto:
 
     def test_the_fastest_right_one(self, caplog):
         choice = self.choose(
-            {"slow": runtime(0.05), "wrong": runtime(wrong=True), "fast": runtime(), "broken": runtime(broken="no")}
+            {"slow": runtime(0.2), "wrong": runtime(wrong=True), "fast": runtime(), "broken": runtime(broken="no")}
         )
         assert choice == "fast"
         assert "wrong is not used" in caplog.text
 
     def test_the_second_call_races_nobody(self, cache):
         counts = {"fast": [], "slow": []}
-        runtimes = {"fast": runtime(opened=counts["fast"]), "slow": runtime(0.05, opened=counts["slow"])}
+        runtimes = {"fast": runtime(opened=counts["fast"]), "slow": runtime(0.2, opened=counts["slow"])}
         assert self.choose(runtimes) == self.choose(runtimes) == "fast"
         assert len(counts["fast"]) == 2 and len(counts["slow"]) == 1
         (record,) = (cache / "runtimes").glob("*.json")
@@ -323,9 +317,9 @@ class TestAuto:
         assert json.loads(record.read_text())["runtime"] == "fast"
 
     def test_a_remembered_runtime_that_fails_now(self):
-        runtimes = {"fast": runtime(), "slow": runtime(0.05)}
+        runtimes = {"fast": runtime(), "slow": runtime(0.2)}
         self.choose(runtimes)
-        assert self.choose({"fast": runtime(broken="gone"), "slow": runtime(0.05)}) == "slow"
+        assert self.choose({"fast": runtime(broken="gone"), "slow": runtime(0.2)}) == "slow"
 
     def test_a_folder_that_cannot_be_written(self, tmp_path, monkeypatch, caplog):
         (tmp_path / "file").write_text("")
@@ -335,7 +329,7 @@ class TestAuto:
 
     def test_losers_are_closed(self):
         model, images, _ = trained(TINY)
-        trial = auto.hold_trial(model, images, {"slow": runtime(0.05), "fast": runtime(), "slower": runtime(0.1)})
+        trial = auto.hold_trial(model, images, {"slow": runtime(0.2), "fast": runtime(), "slower": runtime(0.4)})
         assert list(trial.sessions) == ["fast"]
         assert trial.relative["fast"] == 1 and trial.relative["slower"] > trial.relative["slow"] > 1.3
 

@@ -102,7 +102,7 @@ def _forms(layer: nn.Module, shape: torch.Size, *, relu: bool) -> Iterator[nn.Mo
     if PackedConv2d.suits(layer):
         yield PackedConv2d(layer, shape, relu=relu)  # type: ignore[arg-type]
     if WinogradConv2d.suits(layer) and min(shape[2:]) >= SMALLEST and compiled.unavailable() is None:
-        yield WinogradConv2d(layer, relu=relu)  # type: ignore[arg-type]
+        yield WinogradConv2d(layer, shape, relu=relu)  # type: ignore[arg-type]
 
 
 def _seconds(call: Callable[[], object]) -> float:
