@@ -20,7 +20,7 @@ from zoo.packed import PackedConv2d
 __all__ = ["WinogradConv2d"]
 
 OUT, TILE = 4, 6  # sides of a tile of the output and of the input that it depends on
-AT_ONCE = 400  # tiles a product; many more leave the caches
+AT_ONCE = 400  # tiles at most that are transformed, multiplied and put together at a time; more leave the caches
 SMALLEST = 7  # side of the image from which tiles are filled well enough
 
 # B^T, G and A^T of Lavin and Gray, Sec. 4.3
@@ -46,9 +46,9 @@ class WinogradConv2d(nn.Module):
 
     def __init__(self, conv: nn.Conv2d, shape: torch.Size, *, relu: bool = False) -> None:
         super().__init__()
-        rows, columns = shape[0] * -(-shape[2] // OUT), -(-shape[3] // OUT)
-        most = max(AT_ONCE // columns, 1)
-        self.at_once = max(each for each in range(1, most + 1) if rows % each == 0)  # rows of tiles: no product differs
+        rows, columns = _tiles(shape)
+        self.rows = _largest_divisor(rows, AT_ONCE // columns)
+        self.count = _largest_divisor(shape[0], AT_ONCE // (rows * columns))
         weight = conv.weight.detach()
         transform = weight.new_tensor(FILTER, dtype=torch.float64)
         filters = torch.einsum("ia,ocab,jb->ijoc", transform, weight.double(), transform).to(weight.dtype)
@@ -57,7 +57,7 @@ class WinogradConv2d(nn.Module):
             points * conv.in_channels, points * conv.out_channels, 1, groups=points, bias=False, device="meta"
         )
         product.weight = nn.Parameter(filters.reshape(-1, conv.in_channels, 1, 1), requires_grad=False)
-        self.product = PackedConv2d(product, torch.Size((1, product.in_channels, self.at_once, columns)))
+        self.product = PackedConv2d(product, torch.Size((1, product.in_channels, self.count * self.rows, columns)))
         self.bias = weight.new_zeros(conv.out_channels) if conv.bias is None else conv.bias.detach()
         self.least = weight.new_tensor(0.0 if relu else -torch.inf)
 
@@ -74,17 +74,35 @@ class WinogradConv2d(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         count, _, height, width = images.shape
-        rows, columns = -(-height // OUT), -(-width // OUT)
-        split, join = _transforms()
-        padded = F.pad(images.permute(0, 2, 3, 1), (0, 0, 1, OUT * columns + 1 - width, 1, OUT * rows + 1 - height))
-        results = []
-        for tiles in split(padded).split(self.at_once):
-            as_image = tiles.view(1, len(tiles), columns, -1).permute(0, 3, 1, 2)
-            products = self.product(as_image).permute(0, 2, 3, 1).view(len(tiles), columns, TILE * TILE, -1)
-            results.append(join(products, self.bias, self.least))
+        rows, columns = _tiles(images.shape)
+        results = [
+            self._band(images[first : first + self.count].permute(0, 2, 3, 1), row, columns)
+            for first in range(0, count, self.count)
+            for row in range(0, rows, self.rows)
+        ]
         whole = results[0] if len(results) == 1 else torch.cat(results)
         whole = whole.view(count, OUT * rows, OUT * columns, -1)
         return whole[:, :height, :width].permute(0, 3, 1, 2)
+
+    def _band(self, images: Tensor, row: int, columns: int) -> Tensor:
+        """The results of some rows of tiles, from images (N, height, width, channels)."""
+        split, join = _transforms()
+        height, width = images.shape[1:3]
+        top, bottom = OUT * row - 1, OUT * (row + self.rows) + 1
+        beside = (0, 0, 1, OUT * columns + 1 - width, max(-top, 0), max(bottom - height, 0))
+        tiles = split(F.pad(images[:, max(top, 0) : bottom], beside))
+        as_image = tiles.view(1, len(tiles), columns, -1).permute(0, 3, 1, 2)
+        products = self.product(as_image).permute(0, 2, 3, 1).view(len(tiles), columns, TILE * TILE, -1)
+        return join(products, self.bias, self.least)
+
+
+def _tiles(shape: torch.Size) -> tuple[int, int]:
+    """Rows and columns of tiles in images (N, channels, height, width)."""
+    return -(-shape[2] // OUT), -(-shape[3] // OUT)
+
+
+def _largest_divisor(number: int, most: int) -> int:
+    return max(each for each in range(1, max(most, 1) + 1) if number % each == 0)
 
 
 @functools.cache
