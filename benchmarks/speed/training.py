@@ -20,7 +20,7 @@ from benchmarks.speed.turns import Played, play
 from benchmarks.worker import die_with_parent
 from zoo.lazy import nn, torch
 
-__all__ = ["BATCH", "SIZE", "measure"]
+__all__ = ["BATCH", "LARGE", "SIZE", "WAYS", "measure"]
 
 SIZE, BATCH = 64, 64
 ROUNDS = (10, 60)
