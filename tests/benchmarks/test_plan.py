@@ -121,6 +121,17 @@ def test_the_six_come_first_then_the_cheap() -> None:
     assert [case.model for case in by_cost(cases, records)] == ["xception", "resnet18", "vgg11", "vgg19"]
 
 
+def test_a_model_without_published_figures_comes_where_its_counts_put_it() -> None:
+    cases = [Case(metric="accuracy", model=name, img_size=40) for name in ("vgg19", "resnet152", "nin", "resnet18")]
+    counts = {"mult_adds": 1.1e9, "params": 7.6e6, "latency": 0.009}  # the order in which a run leaves them
+    records = [
+        Record(case=Case(metric=name, model="nin"), status="ok",
+               measurements=(Measurement(name=name, value=value, unit="count"),))
+        for name, value in counts.items()
+    ]  # fmt: skip
+    assert [case.model for case in by_cost(cases, records)] == ["nin", "resnet18", "resnet152", "vgg19"]
+
+
 def test_ten_thousand_cases_are_planned_in_a_second() -> None:
     options = Options(
         models=tuple(zoo.list_models()), metrics=("latency",), batch_sizes=tuple(range(1, 101)),
