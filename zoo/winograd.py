@@ -2,8 +2,9 @@
 
 Source: Lavin, Gray, "Fast Algorithms for Convolutional Neural Networks", arXiv:1509.09308, Sec. 4. Input and filters
 are transformed so that each 4x4 tile of the output takes 36 multiplications a pair of channels instead of 144; what
-remains are 36 matrix products, at which a CPU is best. The transforms are additions along whole rows of channels,
-which torch.compile turns into one loop over memory each. Exact up to rounding: about 1e-5 of the largest value.
+remains are 36 matrix products, at which a CPU is best: as one 1x1 convolution in 36 groups oneDNN makes them at twice
+the rate of `torch.bmm`. The transforms are additions along whole rows of channels, which torch.compile turns into one
+loop over memory each. Exact up to rounding: about 1e-5 of the largest value.
 """
 
 from __future__ import annotations
