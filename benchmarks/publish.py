@@ -29,6 +29,7 @@ def publish(
     open_cases: Sequence[Case] = (),
     elsewhere: Iterable[Record] = (),
     sort_key: str = "family",
+    asked: Container[str] = (),
 ) -> None:
     """Writes `environment.json`, the pages of the studies and the report, which links them.
 
@@ -40,6 +41,7 @@ def publish(
         cases: what was asked; where the same question was asked with other settings too, these count.
         open_cases: those of them that have no answer yet.
         elsewhere: accuracies from other machines.
+        asked: models asked for by name; variants that only a study measured have their row there.
 
     Raises:
         StoreError: the folder cannot be written; the earlier files are whole.
@@ -59,7 +61,15 @@ def publish(
         chosen = _most_trained(standing, set(zoo.list_models()), own)
         shown = [record for record in _with_accuracies(standing, own, chosen) if record.case.metric != STUDY_METRIC]
         trained_on = "" if chosen == own else _in_words(chosen, known.get(chosen, {}))
-        write_report(shown, environment, folder, open_cases=open_cases, sort_key=sort_key, trained_on=trained_on)
+        write_report(
+            shown,
+            environment,
+            folder,
+            open_cases=open_cases,
+            sort_key=sort_key,
+            asked=asked,
+            trained_on=trained_on,
+        )
     except OSError as error:
         raise StoreError(f"cannot write the report to {folder}: {error.strerror}; the records are whole") from None
 

@@ -92,6 +92,7 @@ def _run(request: Request, store: Store) -> int:
             open_cases=left,
             elsewhere=_elsewhere(store, environment),
             sort_key=request.sort_key,
+            asked=request.options.models,
         )
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends the run politely gets a report, too
@@ -160,7 +161,14 @@ def _report(request: Request, store: Store) -> int:
         _say([f"there are no records of this machine in {request.output_dir}; run without --report-only first"])
         return 1
     elsewhere = _elsewhere(store, environment)
-    publish(records, environment, request.output_dir, elsewhere=elsewhere, sort_key=request.sort_key)
+    publish(
+        records,
+        environment,
+        request.output_dir,
+        elsewhere=elsewhere,
+        sort_key=request.sort_key,
+        asked=request.options.models,
+    )
     return _conclude(request, [record.case for record in records], records)
 
 

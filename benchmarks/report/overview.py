@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -14,6 +14,8 @@ from benchmarks.report.findings import Estimate
 from benchmarks.report.tables import BY_MODEL, BY_SIZE, Condition, Row, join, ordered, to_frame
 
 __all__ = ["Overview", "survey"]
+
+SIDES = {"params": "size", "latency": "pace", "throughput": "pace"}  # what a metric tells of a network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,17 +82,23 @@ def survey(
     *,
     open_cases: Sequence[Case] = (),
     sort_key: str = "family",
+    asked: Container[str] = (),
 ) -> Overview:
-    """The overview of one machine's records; raises ValueError for several machines or an unknown sort key."""
+    """The overview of one machine's records; raises ValueError for several machines or an unknown sort key.
+
+    A variant (`mobilenet_v1:width=0.5`) of which less is known than of the networks is left to the study or the grid it
+    was measured for, unless it is `asked` for by name.
+    """
     rows = join(records)
     condition = _headline(rows)
     frame = to_frame(rows)
+    known = _sides(metric for row in rows if ":" not in row.model for metric in row.records)
     places: dict[str, int] = {}
     for place, row in enumerate(rows):
+        if ":" in row.model and row.model not in asked and not _sides(row.records) >= known:
+            continue
         shown = places.get(row.model)
-        if not _is_variant_on_paper(row, condition) and (
-            shown is None or (_fits(row, condition) and not _fits(rows[shown], condition))
-        ):
+        if shown is None or (_fits(row, condition) and not _fits(rows[shown], condition)):
             places[row.model] = place
     fitting = [place for place in places.values() if _fits(rows[place], condition)]
     untimed = [_untimed(rows[place]) for place in places.values() if not _fits(rows[place], condition)]
@@ -127,13 +135,8 @@ def _fits(row: Row, condition: Condition | None) -> bool:
     return condition is None or row.condition.pace == condition.pace
 
 
-def _is_variant_on_paper(row: Row, condition: Condition | None) -> bool:
-    """Whether a variant (`mobilenet_v1:width=0.5`) belongs into a grid or a study, not into the comparison.
-
-    So does one of which only sizes are known, or the accuracy where the others were timed.
-    """
-    known = {"params", *BY_SIZE} | ({"accuracy"} if condition else set())
-    return ":" in row.model and not set(row.records) - known
+def _sides(metrics: Iterable[str]) -> set[str]:
+    return {SIDES[metric] for metric in metrics if metric in SIDES}
 
 
 def _untimed(row: Row) -> Row:

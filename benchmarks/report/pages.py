@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -32,6 +32,7 @@ def write_report(
     *,
     open_cases: Sequence[Case] = (),
     sort_key: str = "family",
+    asked: Container[str] = (),
     command: str = "",
     trained_on: str = "",
 ) -> Path:
@@ -44,6 +45,7 @@ def write_report(
         output_dir: made if absent. Other pages (`*.md`, `studies/*.md`) in it are linked.
         open_cases: planned and not finished; the page names them.
         sort_key: "family" or a column of `results.csv`.
+        asked: variants that belong in the comparison however little is known of them.
         command: as typed; empty for the environment's.
         trained_on: the machine that the accuracies come from, in words; empty for this one.
 
@@ -61,7 +63,7 @@ def write_report(
     machines = by_machine(record for record in records if not trained_on or record.case.metric != "accuracy")
     own = environment.machine_id if environment else next(iter(machines), "")
     mine = machines.pop(own, []) + borrowed
-    overview = survey(mine, environment, open_cases=open_cases, sort_key=sort_key)
+    overview = survey(mine, environment, open_cases=open_cases, sort_key=sort_key, asked=asked)
     pictures = [picture for make in PICTURES.values() if (picture := make(overview))]
     _write_pictures(pictures, folder / "figures")
     command = command or (environment.command if environment else "")

@@ -69,6 +69,32 @@ def test_a_variant_that_a_study_trained_is_no_row_of_the_comparison(tmp_path: Pa
     assert "resnet18:shortcut=none" in column(tmp_path)
 
 
+def counted(model: str) -> Record:
+    found = Measurement(name="param_count", value=1e6, unit="count")
+    return Record(case=Case(metric="params", model=model), status="ok", measurements=(found,), machine=HERE.machine_id)
+
+
+@pytest.mark.parametrize(
+    ("measured", "models"),
+    [
+        ([latency("vgg16:head=conv1x1")], 2),  # timed for a study
+        ([counted("vgg16:head=conv1x1")], 2),  # counted for a grid
+        ([latency("vgg16:head=conv1x1"), counted("vgg16:head=conv1x1")], 3),
+    ],
+)
+def test_a_variant_is_compared_once_as_much_is_known_of_it(tmp_path: Path, measured: list[Record], models: int) -> None:
+    records = [*TIMED, counted("resnet18"), counted("alexnet"), *measured]
+    publish(records, HERE, tmp_path)
+    assert f"# Which network? {models} models" in (tmp_path / "README.md").read_text()
+    publish(records, HERE, tmp_path, asked=("vgg16:head=conv1x1",))
+    assert "# Which network? 3 models" in (tmp_path / "README.md").read_text()
+
+
+def test_variants_by_themselves_are_compared(tmp_path: Path) -> None:
+    publish([counted("mobilenet_v1:width=0.5"), counted("mobilenet_v1:width=0.25")], HERE, tmp_path)
+    assert "# Which network? 2 models" in (tmp_path / "README.md").read_text()
+
+
 def test_machines_of_earlier_records_stay_known(tmp_path: Path) -> None:
     for environment in (THERE, HERE, HERE):
         write_environment(environment, tmp_path)
