@@ -196,7 +196,7 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("--resume", dest="fresh", action="store_false", help="go on where the last run ended")
     again.add_argument("--fresh", action="store_true", help="begin anew")
     run.add_argument(
-        "--sort-key", choices=("family", *COLUMNS), default="family", metavar="COLUMN", help="column of results.csv"
+        "--sort-key", choices=tuple(COLUMNS), default="family", metavar="COLUMN", help="column of results.csv"
     )
     run.set_defaults(action="run", fresh=False)
     instead = run.add_mutually_exclusive_group()

@@ -120,8 +120,8 @@ def to_frame(rows: Sequence[Row]) -> pd.DataFrame:
 
 def ordered(frame: pd.DataFrame, sort_key: str) -> pd.DataFrame:
     """The frame sorted by a column, its better end first and absent figures last; "family" is publication order."""
-    if sort_key != "family" and sort_key not in frame:
-        raise ValueError(f"sort key {sort_key!r}; allowed: family, {', '.join(COLUMNS)}")
+    if sort_key not in frame:
+        raise ValueError(f"sort key {sort_key!r}; allowed: {', '.join(COLUMNS)}")
     history = {name: place for place, name in enumerate(dict.fromkeys(entry.family for entry in _by_year()))}
     keys = frame.assign(
         _family=frame["family"].map(lambda family: history.get(family, len(history))),

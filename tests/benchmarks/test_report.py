@@ -288,7 +288,7 @@ class TestTable:
         assert comparison(full_records(), sort_key="top1")["model"].iloc[0] == "vgg16_bn"
         families = comparison(full_records())["family"].drop_duplicates().tolist()
         assert families == ["alexnet", "googlenet", "vgg", "resnet", "xception", "mobilenet_v1"]
-        with pytest.raises(ValueError, match="sort key 'speed'; allowed: family, model"):
+        with pytest.raises(ValueError, match="sort key 'speed'; allowed: model, family"):
             comparison(full_records(), sort_key="speed")
 
     def test_a_model_this_zoo_does_not_know(self) -> None:
