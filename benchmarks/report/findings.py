@@ -11,7 +11,7 @@ from scipy import stats
 
 from benchmarks.predictions import NotPaired, mcnemar
 from benchmarks.records import Record
-from benchmarks.report.tables import paired_ratio, shared_rounds
+from benchmarks.times import paired_ratio, shared_rounds
 
 __all__ = ["Correlation", "Estimate", "apart", "best", "pareto_front", "rank_correlation"]
 

@@ -15,8 +15,6 @@ from benchmarks.report.tables import BY_MODEL, BY_SIZE, Condition, Row, join, or
 
 __all__ = ["Overview", "survey"]
 
-SIDES = {"params": "size", "latency": "pace", "throughput": "pace"}  # what a metric tells of a network
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
@@ -86,16 +84,16 @@ def survey(
 ) -> Overview:
     """The overview of one machine's records; raises ValueError for several machines or an unknown sort key.
 
-    A variant (`mobilenet_v1:width=0.5`) of which less is known than of the networks is left to the study or the grid it
-    was measured for, unless it is `asked` for by name.
+    A variant (`mobilenet_v1:width=0.5`) of which less was measured than of most networks is left to the study or the
+    grid it was measured for, unless it is `asked` for by name.
     """
     rows = join(records)
     condition = _headline(rows)
     frame = to_frame(rows)
-    known = _sides(metric for row in rows if ":" not in row.model for metric in row.records)
+    usual = _usual(row for row in rows if not _is_variant(row))
     places: dict[str, int] = {}
     for place, row in enumerate(rows):
-        if ":" in row.model and row.model not in asked and not _sides(row.records) >= known:
+        if _is_variant(row) and row.model not in asked and not usual <= row.records.keys():
             continue
         shown = places.get(row.model)
         if shown is None or (_fits(row, condition) and not _fits(rows[shown], condition)):
@@ -135,8 +133,15 @@ def _fits(row: Row, condition: Condition | None) -> bool:
     return condition is None or row.condition.pace == condition.pace
 
 
-def _sides(metrics: Iterable[str]) -> set[str]:
-    return {SIDES[metric] for metric in metrics if metric in SIDES}
+def _is_variant(row: Row) -> bool:
+    return ":" in row.model
+
+
+def _usual(rows: Iterable[Row]) -> set[str]:
+    """What was measured of more than half of some rows, but for accuracy, which takes hours."""
+    found = [row.records.keys() - {"accuracy"} for row in rows]
+    counts = Counter(metric for metrics in found for metric in metrics)
+    return {metric for metric, count in counts.items() if 2 * count > len(found)}
 
 
 def _untimed(row: Row) -> Row:

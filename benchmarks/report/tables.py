@@ -19,7 +19,7 @@ import pandas as pd
 
 from benchmarks.columns import COLUMNS
 from benchmarks.records import Case, Measurement, Record
-from benchmarks.statistics import Interval, ratio_interval, round_medians
+from benchmarks.times import time_ratio
 from zoo.errors import InvalidOption, UnknownModel, UnknownOption
 from zoo.registry import MODELS, spec
 from zoo.spec import ModelSpec, Reference, Weights
@@ -30,12 +30,11 @@ __all__ = [
     "Row",
     "by_machine",
     "comparison",
+    "condition_of",
     "join",
     "latest",
     "model_spec",
     "ordered",
-    "paired_ratio",
-    "shared_rounds",
     "to_frame",
 ]
 
@@ -347,39 +346,13 @@ def _is_named(checkpoint: Weights, weights: str) -> bool:
 
 
 def relative_speed(row: Row, reference: Row | None) -> float | None:
-    """How many times as fast as the reference: paired in rounds of one run, else by way of a model both ran beside."""
-    latency = row.find("latency", "latency_s")
-    other = reference.find("latency", "latency_s") if reference else None
-    if latency is None or other is None or reference is None or latency.value <= 0:
+    """How many times as fast as the reference: see `time_ratio`; without a link between the two as they were timed."""
+    one, other = row.records.get("latency"), reference.records.get("latency") if reference else None
+    times = one and one.value("latency_s"), other and other.value("latency_s")
+    if one is None or other is None or not times[0] or not times[1]:
         return None
-    paired = paired_ratio(other, latency)
-    if paired:
-        return paired.value
-    below, above = row.find("latency", "latency_ratio"), reference.find("latency", "latency_ratio")
-    if below and above and below.value > 0 and _beside(latency) and _beside(latency) == _beside(other):
-        return above.value / below.value
-    return other.value / latency.value
-
-
-def _beside(latency: Measurement) -> object:
-    """The model that was timed in every round beside this one."""
-    return latency.details.get("reference")
-
-
-def paired_ratio(above: Measurement, below: Measurement) -> Interval | None:
-    """The median over common rounds of the ratio of two times with its interval; None unless one run made both."""
-    if not shared_rounds(above, below):
-        return None
-    medians = (
-        round_medians(each.samples, each.rounds, each.details.get("apart_rounds", ())) for each in (above, below)
-    )
-    return ratio_interval(*medians)
-
-
-def shared_rounds(one: Measurement, other: Measurement) -> int:
-    """Rounds of one run in which both were timed."""
-    run = one.details.get("run")
-    return len(set(one.rounds) & set(other.rounds)) if run is not None and run == other.details.get("run") else 0
+    ratio = time_ratio(other, one)
+    return ratio.value if ratio else times[1] / times[0]
 
 
 @functools.cache

@@ -1,28 +1,31 @@
 """Judges of claims: each makes a function of the evidence that returns a verdict.
 
 A claim about accuracy gets its verdict only when the mean difference over seeds clears its own 95 % interval (Student's
-t on differences paired by seed); else it is too noisy, and the verdict says how many seeds more it would take.
+t on differences paired by seed); else it is too noisy, and the verdict says how many seeds more it would take. A claim
+about time is judged by the 95 % interval of a ratio of two times.
 """
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable
+from dataclasses import replace
 
-from benchmarks.statistics import ratio_interval, round_medians
 from benchmarks.studies.evidence import Evidence, mean_of, quantile
-from benchmarks.studies.study import Arm, Published, Verdict
+from benchmarks.studies.study import Published, Verdict
 
 __all__ = [
     "as_accurate",
     "figures_agree",
     "holds",
     "judge_differences",
-    "latency_ratio",
     "less_accurate",
     "more_accurate",
     "no_slower",
     "seeds_needed",
+    "slower",
+    "time_follows_work",
 ]
 
 Judge = Callable[[Evidence], Verdict]
@@ -131,32 +134,48 @@ def seeds_needed(difference: float, deviation: float) -> int | None:
 
 
 def no_slower(left: str, right: str) -> Judge:
-    """Arm `left` takes no longer than arm `right`, by the interval of their ratio over common rounds."""
+    """Arm `left` takes no longer than arm `right`."""
 
     def judge(evidence: Evidence) -> Verdict:
-        arms = evidence.study.by_title
-        ratio = latency_ratio(evidence, arms[left], arms[right])
-        if ratio is None:
-            return Verdict(status="open", words="not timed in common rounds yet")
-        value, low, high = ratio
-        words = f"{value:.2f} times as long ({low:.2f} to {high:.2f})"
-        if low > 1:
-            return Verdict(status="contradicted", words=words)
-        return Verdict(status="supported" if high <= 1 else "too noisy", words=words)
+        return _judge_times(evidence, left, right, 0.0, 1.0)
 
     return judge
 
 
-def latency_ratio(evidence: Evidence, left: Arm, right: Arm) -> tuple[float, float, float] | None:
-    """Latency of `left` over that of `right`, and its 95 % interval."""
-    one, other = evidence.latency(left.model), evidence.latency(right.model)
-    if not one or not other:
-        return None
-    medians = (
-        round_medians(each.samples, each.rounds, each.details.get("apart_rounds", ())) for each in (one[-1], other[-1])
-    )
-    found = ratio_interval(*medians)
-    return None if found is None else (found.value, found.low, found.high)
+def slower(left: str, right: str, *, times: float = 1.0) -> Judge:
+    """Arm `left` takes more than `times` as long as arm `right`."""
+
+    def judge(evidence: Evidence) -> Verdict:
+        return _judge_times(evidence, left, right, times, math.inf)
+
+    return judge
+
+
+def time_follows_work(left: str, right: str, *, within: float) -> Judge:
+    """Arm `left` takes as many times as long as arm `right` as it takes multiply-adds, but for a part of it."""
+
+    def judge(evidence: Evidence) -> Verdict:
+        arms = evidence.study.by_title
+        one, other = evidence.mult_adds(arms[left].model), evidence.mult_adds(arms[right].model)
+        if one is None or other is None:
+            return Verdict(status="open", words="not counted yet")
+        work = one / other
+        verdict = _judge_times(evidence, left, right, work * (1 - within), work * (1 + within))
+        return replace(verdict, words=f"{work:.2f} times the multiply-adds, {verdict.words}")
+
+    return judge
+
+
+def _judge_times(evidence: Evidence, left: str, right: str, least: float, most: float) -> Verdict:
+    """The verdict on "the ratio of two times lies in this range", by the interval of the ratio."""
+    arms = evidence.study.by_title
+    ratio = evidence.time_ratio(arms[left], arms[right])
+    if ratio is None:
+        return Verdict(status="open", words="not timed yet")
+    words = f"{ratio.value:.2f} times as long ({ratio.low:.2f} to {ratio.high:.2f})"
+    if ratio.high < least or ratio.low > most:
+        return Verdict(status="contradicted", words=words)
+    return Verdict(status="supported" if least <= ratio.low and ratio.high <= most else "too noisy", words=words)
 
 
 def _seeds(count: int) -> str:

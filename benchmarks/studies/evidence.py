@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import zoo
-from benchmarks.records import Measurement, Record
+from benchmarks.records import Case, Measurement, Record
+from benchmarks.statistics import Interval, median_interval
 from benchmarks.studies.study import Arm, Study
+from benchmarks.times import time_ratio
 
 __all__ = ["Evidence", "Mean", "mean_of", "quantile"]
 
+ROW = "row:"  # before the name of a row in the measurements of `layers`
 Conditions = tuple[object, ...]
 
 
@@ -144,15 +147,52 @@ class Evidence:
         seen = epochs * train_images if isinstance(epochs, int) and isinstance(train_images, int) else 0
         return seen, sum(conditions in self.trainings(arm) for arm in self.study.arms)
 
-    def latency(self, model: str) -> list[Measurement]:
-        """What was timed of a model, batch by batch."""
+    @cached_property
+    def _timed(self) -> Mapping[str, Record]:
+        """The latency of each model under the one condition that most arms were timed under."""
+        labels = {zoo.spec(arm.model).label for arm in self.study.arms}
+        groups: dict[Conditions, dict[str, Record]] = defaultdict(dict)
+        for record in self.records:
+            case = record.case
+            if case.metric == "latency" and case.model in labels and record.find("latency_s"):
+                size = 0 if case.img_size == zoo.spec(case.model).input.size else case.img_size
+                key = (case.runtime, case.device, case.precision, case.batch_size, case.num_threads, size)
+                groups[key][case.model] = record
+        return max(groups.values(), key=len, default={})
+
+    def latency(self, model: str) -> Measurement | None:
+        """The time of one call."""
+        record = self._timed.get(zoo.spec(model).label)
+        return None if record is None else record.find("latency_s")
+
+    def time_ratio(self, left: Arm, right: Arm) -> Interval | None:
+        """Latency of `left` over that of `right`."""
+        one, other = (self._timed.get(zoo.spec(arm.model).label) for arm in (left, right))
+        return None if one is None or other is None else time_ratio(one, other)
+
+    def row_times(self, model: str) -> Mapping[str, Measurement] | None:
+        """The time of each row of a model's table: in `samples` pass by pass, all rows of a pass after one another."""
         label = zoo.spec(model).label
-        found = [
-            record.find("latency_s")
-            for record in self.records
-            if record.case.metric == "latency" and record.case.model == label
-        ]
-        return [measurement for measurement in found if measurement is not None]
+        records = [each for each in self.records if each.case.metric == "layers" and each.case.model == label]
+        if not records:
+            return None
+        rows = (row for row in records[-1].measurements if row.name.startswith(ROW))
+        return {row.name.removeprefix(ROW): row for row in rows}
+
+    def time_share(self, model: str, rows: Collection[str]) -> Interval | None:
+        """The part of a pass that some rows take, with its 95 % interval over passes."""
+        times = self.row_times(model)
+        if times is None:
+            return None
+        passes = zip(*(row.samples for row in times.values()), strict=True)
+        taken = [[seconds for name, seconds in zip(times, each, strict=True) if name in rows] for each in passes]
+        wholes = [sum(each) for each in zip(*(row.samples for row in times.values()), strict=True)]
+        return median_interval([sum(part) / whole for part, whole in zip(taken, wholes, strict=True)])
+
+    @property
+    def timed_case(self) -> Case | None:
+        """A case under the condition of the times; None where nothing was timed."""
+        return next((record.case for record in self._timed.values()), None)
 
     def training_records(self) -> list[Record]:
         """Every training an arm's figure comes from."""

@@ -103,5 +103,4 @@ STUDY = Study(
             pairs=((VGG_POOL, VGG_FC), (VGG_CONV, VGG_FC), (POOL, FC), (CONV, FC)),
         ),
     ),
-    metrics=("accuracy", "latency"),
 )

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable
 
 import zoo
-from benchmarks.studies.claims import figures_agree, holds
+from benchmarks.studies.claims import figures_agree, holds, time_follows_work
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
 
@@ -147,6 +147,12 @@ STUDY = Study(
             source="Figure 4",
             judge=holds(measured_log_linear),
             short="accuracy grows with the logarithm of the multiply-adds",
+        ),
+        Claim(
+            text="time falls with the multiply-adds from the largest to the smallest (within 20 %)",
+            source="Sec. 1 (trading accuracy for latency)",
+            judge=time_follows_work("1 at 224", "0.25 at 128", within=0.2),
+            short="time falls as they do",
         ),
     ),
     pictures=(

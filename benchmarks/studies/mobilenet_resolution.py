@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 
-from benchmarks.studies.claims import figures_agree, holds, more_accurate
+from benchmarks.studies.claims import figures_agree, holds, more_accurate, time_follows_work
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.mobilenet_grid import RESOLUTIONS, TRAINED_AT, label
 from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
@@ -86,6 +86,12 @@ STUDY = Study(
             judge=holds(quadratic),
         ),
         Claim(text="parameters do not depend on resolution", source="Table 7", judge=holds(constant)),
+        Claim(
+            text="time falls with the multiply-adds from 224 to 128 pixels (within 20 %)",
+            source="Sec. 1 (trading accuracy for latency)",
+            judge=time_follows_work(TITLES[224], TITLES[128], within=0.2),
+            short="time falls as the multiply-adds do",
+        ),
         *(
             Claim(
                 text=f"{large} pixels beat {small} ({TABLE_7[large][1]:.1%} against {TABLE_7[small][1]:.1%})",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.studies.claims import figures_agree, holds, more_accurate
+from benchmarks.studies.claims import figures_agree, holds, more_accurate, time_follows_work
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.mobilenet_grid import TRAINED_AT
 from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
@@ -71,6 +71,11 @@ STUDY = Study(
     claims=(
         Claim(text="the printed costs follow from Table 1", source="Table 5", judge=figures_agree(*FIGURES)),
         Claim(text="the two cost about the same (within 10 %)", source="Table 5", judge=holds(alike)),
+        Claim(
+            text="they take about the same time, too (as their multiply-adds, within 10 %)",
+            source="Table 5",
+            judge=time_follows_work(NARROW, SHALLOW, within=0.1),
+        ),
         Claim(
             text="the narrow network is more accurate than the shallow one (68.4 against 65.3 %)",
             source="Table 5",

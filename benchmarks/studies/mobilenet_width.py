@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 
-from benchmarks.studies.claims import figures_agree, holds, more_accurate
+from benchmarks.studies.claims import figures_agree, holds, more_accurate, time_follows_work
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.mobilenet_grid import TRAINED_AT, WIDTHS, label
 from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
@@ -84,6 +84,12 @@ STUDY = Study(
             text="so do parameters (within 20 %)",
             source="Sec. 3.3",
             judge=holds(quadratic("params")),
+        ),
+        Claim(
+            text="time falls with the multiply-adds from width 1 to 0.25 (within 20 %)",
+            source="Sec. 1 (trading accuracy for latency)",
+            judge=time_follows_work(TITLES[1.0], TITLES[0.25], within=0.2),
+            short="time falls as the multiply-adds do",
         ),
         *(
             Claim(

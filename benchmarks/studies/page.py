@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.files import replace_file
-from benchmarks.records import Case, Record
+from benchmarks.records import Case, Measurement, Record
+from benchmarks.report.tables import REFERENCE, condition_of
+from benchmarks.report.words import condition_in_words, number
 from benchmarks.studies.evidence import Evidence, Mean
 from benchmarks.studies.study import Claim, Published, Study, Verdict
 from benchmarks.studies.views import data_of, published_top1
@@ -95,12 +97,11 @@ def begun(study: Study, evidence: Evidence) -> bool:
 
 def _table(study: Study, evidence: Evidence) -> str:
     """The arms: counted, measured and published side by side."""
-    timed = [arm for arm in study.arms if evidence.latency(arm.model)]
     header = ["variant", "model", "parameters, M", "multiply-adds, G"]
     header += (
         ["top-1 measured, % (95 %)"] if any(arm.trained for arm in study.arms) and "accuracy" in study.metrics else []
     )
-    header += ["latency, ms"] if timed else []
+    header += ["latency, ms (95 %)"] if "latency" in study.metrics else []
     header += ["top-1 printed, ImageNet, %"]
     notes: dict[str, int] = {}
     lines = []
@@ -114,9 +115,8 @@ def _table(study: Study, evidence: Evidence) -> str:
         ]
         if "top-1 measured, % (95 %)" in header:
             line.append(_measured(evidence.accuracy(arm)) if arm.trained else "not trained")
-        if timed:
-            found = evidence.latency(arm.model)
-            line.append(f"{1e3 * found[-1].value:.2f}" if found else "open")
+        if "latency" in study.metrics:
+            line.append(_milliseconds(evidence.latency(arm.model)))
         printed = published_top1(arm)
         if printed is None:
             line.append("")
@@ -136,6 +136,14 @@ def _measured(mean: Mean | None) -> str:
     return f"{100 * mean.value:.1f} ({100 * mean.low:.1f} to {100 * mean.high:.1f}, {mean.count} seeds)"
 
 
+def _milliseconds(latency: Measurement | None) -> str:
+    if latency is None:
+        return "open"
+    bounds = (latency.value, latency.low, latency.high)
+    value, low, high = (number(1e3 * (latency.value if bound is None else bound)) for bound in bounds)
+    return f"{value} ({low} to {high})"
+
+
 def _claims(study: Study, evidence: Evidence) -> str:
     judged = verdicts(study, evidence)
     lines = [[claim.text, claim.source, f"**{verdict.status}**", verdict.words] for claim, verdict in judged]
@@ -145,6 +153,11 @@ def _claims(study: Study, evidence: Evidence) -> str:
     if any(verdict.more_seeds for _, verdict in judged):
         following = max(study.seeds) + 1
         text.append(f"`{command(study)} --seed {following}` adds the seeds from {following} on.")
+    if "latency" in study.metrics:
+        text.append(
+            "A claim about time is judged by the 95 % interval of a ratio: over the rounds two networks shared, else "
+            f"of their ratios to {REFERENCE}, which runs in every round."
+        )
     if "accuracy" in study.metrics:
         text.append(
             "A claim about accuracy is judged by the mean difference over seeds, paired by seed: it is supported or "
@@ -222,6 +235,9 @@ def _conditions(study: Study, evidence: Evidence, records: Sequence[Record], mac
     lines = ["## How it was measured"]
     lines += [f"- {note}" for note in study.notes]
     lines.append("- Parameters and multiply-adds are counted on the network's shapes, at the size its paper counts at.")
+    if "latency" in study.metrics and evidence.timed_case:
+        condition = condition_in_words(condition_of(evidence.timed_case))
+        lines.append(f"- Times: {condition}, at each network's own size; median over rounds in which they took turns.")
     trainings = evidence.training_records()
     recipes = dict.fromkeys(_recipe(record) for record in trainings)
     lines += [f"- Trained: {recipe}" for recipe in recipes if recipe]

@@ -19,7 +19,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from benchmarks.report.words import number as in_digits
 
-__all__ = ["DRAW", "KINDS", "curves", "differences", "heatmaps", "scatter", "stacked"]
+__all__ = ["DRAW", "KINDS", "curves", "differences", "heatmaps", "rows", "scatter", "stacked"]
 
 WIDTH = 8.4  # inches, as the report's
 INK, SOFT = "#1a1a1a", "#5f5f5f"
@@ -207,10 +207,45 @@ def differences(data: Mapping[str, Any]) -> Figure:
     return figure
 
 
+def rows(data: Mapping[str, Any]) -> Figure:
+    """Each row of a network: a bar for its share of the time, a diamond for that of the multiply-adds, its rate."""
+    panels = data["panels"]
+    figure, drawn = _panels(len(panels), 1.2 + 0.2 * max(len(panel["rows"]) for panel in panels))
+    longest = max(max(row["time"], row["work"]) for panel in panels for row in panel["rows"])
+    for axes, panel in zip(drawn, panels, strict=True):
+        for place, row in enumerate(panel["rows"]):
+            axes.barh(place, row["time"], height=0.7, color=PALETTE[5], edgecolor="white", linewidth=0)
+            axes.plot(row["work"], place, marker="D", markersize=4.5, color=PALETTE[1], markeredgecolor=INK,
+                      markeredgewidth=0.5, linestyle="none")  # fmt: skip
+            rate = f"{in_digits(row['rate'], 2)}" if row["rate"] else ""
+            axes.text(1.14 * longest, place, rate, va="center", ha="right", fontsize=8, color=SOFT)
+        axes.set_xlim(0, 1.15 * longest)
+        axes.set_ylim(len(panel["rows"]) - 0.4, -0.6)
+        axes.set_yticks(range(len(panel["rows"])), [row["name"] for row in panel["rows"]], fontsize=8)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="y", visible=False)
+        axes.set_title(panel["title"], fontsize=10.5)
+        axes.set_title("GMAC/s", loc="right", fontsize=8, color=SOFT)
+        axes.set_xlabel("share, %")
+    handles = [
+        Patch(facecolor=PALETTE[5], label="time"),
+        Line2D([], [], linestyle="none", marker="D", color=PALETTE[1], markeredgecolor=INK, label="multiply-adds"),
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=2)
+    return figure
+
+
 def _panels(count: int, height: float) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure, [figure.add_subplot(1, count, place + 1) for place in range(count)]
 
 
-DRAW = {"stacked": stacked, "scatter": scatter, "heatmaps": heatmaps, "curves": curves, "differences": differences}
+DRAW = {
+    "stacked": stacked,
+    "scatter": scatter,
+    "heatmaps": heatmaps,
+    "curves": curves,
+    "differences": differences,
+    "rows": rows,
+}

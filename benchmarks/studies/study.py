@@ -116,10 +116,10 @@ class Picture:
     """A figure of the page: a function of `benchmarks.studies.pictures` by name, and what it needs to know.
 
     Args:
-        kind: "stacked", "scatter", "heatmaps", "curves" or "differences".
+        kind: "stacked", "scatter", "heatmaps", "curves", "differences" or "rows".
         caption: one sentence below it.
         pairs: for "differences": better arm and worse arm of each bar.
-        panels: for "curves": title and arms of each panel.
+        panels: for "curves" title and arms of each panel, for "rows" title and arm.
     """
 
     kind: str
@@ -154,7 +154,7 @@ class Study:
     published: tuple[Published, ...] = ()
     claims: tuple[Claim, ...] = ()
     pictures: tuple[Picture, ...] = ()
-    metrics: tuple[str, ...] = ("accuracy",)
+    metrics: tuple[str, ...] = ("accuracy", "latency")
     seeds: tuple[int, ...] = SEEDS
     notes: tuple[str, ...] = field(default=())
 

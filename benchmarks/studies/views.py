@@ -20,6 +20,7 @@ def data_of(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
         "heatmaps": _heatmaps,
         "curves": _curves,
         "differences": _differences,
+        "rows": _rows,
     }
     return views[picture.kind](picture, evidence)
 
@@ -146,6 +147,27 @@ def _curves(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
         arms = [{"title": name, "curves": evidence.curves(evidence.study.by_title[name])} for name in names]
         panels.append({"title": title, "arms": [arm for arm in arms if arm["curves"]]})
     return {"panels": panels} if all(panel["arms"] for panel in panels) else None
+
+
+def _rows(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
+    panels = []
+    for title, (name,) in picture.panels:
+        times = evidence.row_times(evidence.study.by_title[name].model)
+        if times is None:
+            return None
+        work = {row: float(found.details["mult_adds"]) for row, found in times.items()}
+        whole, all_work = sum(found.value for found in times.values()), sum(work.values())
+        rows = [
+            {
+                "name": row,
+                "time": 100 * found.value / whole,
+                "work": 100 * work[row] / all_work,
+                "rate": work[row] / found.value / 1e9,
+            }
+            for row, found in times.items()
+        ]
+        panels.append({"title": title, "rows": rows})
+    return {"panels": panels}
 
 
 def _differences(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:

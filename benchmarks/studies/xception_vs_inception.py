@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.studies.claims import figures_agree, holds, more_accurate
+from benchmarks.studies.claims import figures_agree, holds, more_accurate, slower
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
 
@@ -75,6 +75,12 @@ STUDY = Study(
             source="Table 1",
             judge=more_accurate(XCEPTION, INCEPTION),
             short="Xception more accurate than Inception V3",
+        ),
+        Claim(
+            text="Xception is the slower of the two (28 against 31 steps a second in training there, inference here)",
+            source="Table 3",
+            judge=slower(XCEPTION, INCEPTION),
+            short="slower",
         ),
     ),
     pictures=(

@@ -90,6 +90,14 @@ def test_a_variant_is_compared_once_as_much_is_known_of_it(tmp_path: Path, measu
     assert "# Which network? 3 models" in (tmp_path / "README.md").read_text()
 
 
+def test_a_grid_that_a_study_timed_stays_out_of_the_comparison(tmp_path: Path) -> None:
+    memory = [Record(case=Case(metric="memory", model=model), status="ok", machine=HERE.machine_id)
+              for model in ("resnet18", "alexnet")]  # fmt: skip
+    thin = "mobilenet_v1:width=0.5"
+    publish([*TIMED, *map(counted, ("resnet18", "alexnet", thin)), *memory, latency(thin)], HERE, tmp_path)
+    assert "# Which network? 2 models" in (tmp_path / "README.md").read_text()
+
+
 def test_variants_by_themselves_are_compared(tmp_path: Path) -> None:
     publish([counted("mobilenet_v1:width=0.5"), counted("mobilenet_v1:width=0.25")], HERE, tmp_path)
     assert "# Which network? 2 models" in (tmp_path / "README.md").read_text()

@@ -17,11 +17,20 @@ from benchmarks.metrics.subject import Subject
 from benchmarks.records import Case, Measurement, Record
 from benchmarks.statistics import Interval
 from benchmarks.studies import STUDIES
-from benchmarks.studies.claims import as_accurate, judge_differences, more_accurate, no_slower, seeds_needed
+from benchmarks.studies.claims import (
+    as_accurate,
+    judge_differences,
+    more_accurate,
+    no_slower,
+    seeds_needed,
+    slower,
+    time_follows_work,
+)
 from benchmarks.studies.evidence import Evidence, mean_of
 from benchmarks.studies.page import answer, verdicts, write_page, write_study
 from benchmarks.studies.pictures import DRAW
-from benchmarks.studies.study import Arm, Claim, Published, Study
+from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
+from benchmarks.studies.views import data_of
 
 OPTIONS = Options(models=(), metrics=("params", "latency", "accuracy"), num_threads=(2,), settings={"max_time": 1.0})
 MACHINE = {"cpu": "test"}
@@ -51,7 +60,11 @@ SLIPS = {
 @pytest.fixture(scope="module")
 def counted() -> list[Record]:
     """The tables of every model of every study, counted on the meta device."""
-    cases = {case: None for study in STUDIES.values() for case in plan_study(study, Options(models=(), metrics=()))}
+    return tables_of(*STUDIES.values())
+
+
+def tables_of(*studies: Study) -> list[Record]:
+    cases = {case: None for study in studies for case in plan_study(study, Options(models=(), metrics=()))}
     assert {case.metric for case in cases} == {"rows"}
     measure = METRIC.measure
     assert measure is not None
@@ -247,12 +260,19 @@ def test_as_accurate_as() -> None:
     assert judged([]) == "open"
 
 
-def test_speed_is_judged_over_common_rounds() -> None:
-    def timed(model: str, seconds: list[float]) -> Record:
-        rounds = tuple(range(1, len(seconds) + 1))
-        found = Measurement(name="latency_s", value=seconds[0], unit="s", samples=tuple(seconds), rounds=rounds)
-        return Record(case=Case(metric="latency", model=model), status="ok", measurements=(found,))
+def timed(model: str, seconds: list[float], run: str = "a", ratio: tuple[float, float, float] | None = None) -> Record:
+    found = [
+        Measurement(
+            name="latency_s", value=seconds[0], unit="s", samples=tuple(seconds), rounds=tuple(range(len(seconds))),
+            details={"run": run, "reference": "resnet50"},
+        )
+    ]  # fmt: skip
+    if ratio:
+        found.append(Measurement(name="latency_ratio", value=ratio[0], unit="ratio", low=ratio[1], high=ratio[2]))
+    return Record(case=Case(metric="latency", model=model), status="ok", measurements=tuple(found))
 
+
+def test_speed_is_judged_over_common_rounds() -> None:
     def judged(one: list[float], other: list[float]) -> str:
         evidence = Evidence(STUDY, [timed("resnet18", one), timed("resnet34", other)])
         return no_slower("one", "other")(evidence).status
@@ -261,6 +281,70 @@ def test_speed_is_judged_over_common_rounds() -> None:
     assert judged([2.0] * 8, [1.0] * 8) == "contradicted"
     assert judged([1.0, 2.0] * 4, [2.0, 1.0] * 4) == "too noisy"
     assert no_slower("one", "other")(Evidence(STUDY, [])).status == "open"
+
+
+def test_times_of_two_runs_compare_by_the_model_both_ran_beside() -> None:
+    halved = timed("resnet18", [9.0] * 8, ratio=(0.5, 0.49, 0.51)), timed("resnet34", [1.0] * 8, "b", (1.0, 0.98, 1.02))
+    verdict = no_slower("one", "other")(Evidence(STUDY, halved))
+    assert verdict.status == "supported" and "0.50 times as long (0.49 to 0.51)" in verdict.words
+    rough = halved[0], timed("resnet34", [1.0] * 8, "b", (1.0, 0.4, 3.0))
+    assert no_slower("one", "other")(Evidence(STUDY, rough)).status == "too noisy"
+    assert no_slower("one", "other")(Evidence(STUDY, [halved[0], timed("resnet34", [1.0], "b")])).status == "open"
+
+
+def test_slower_by_a_factor() -> None:
+    evidence = Evidence(STUDY, [timed("resnet18", [3.0] * 8), timed("resnet34", [1.0] * 8)])
+    assert slower("one", "other")(evidence).status == "supported"
+    assert slower("one", "other", times=2)(evidence).status == "supported"
+    assert slower("one", "other", times=4)(evidence).status == "contradicted"
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(0.5, "supported"), (1.0, "contradicted"), (0.2, "contradicted")])
+def test_time_follows_work(seconds: float, status: str) -> None:
+    records = [timed("resnet18", [seconds] * 8), timed("resnet34", [1.0] * 8)]
+    judge = time_follows_work("one", "other", within=0.2)  # 1.81 against 3.66 G multiply-adds
+    assert judge(Evidence(STUDY, records)).status == "open"
+    verdict = judge(Evidence(STUDY, [*records, *tables_of(STUDY)]))
+    assert verdict.status == status and "0.50 times the multiply-adds" in verdict.words
+
+
+def test_times_are_those_of_the_condition_most_arms_were_timed_under() -> None:
+    batch = dataclasses.replace(
+        timed("resnet18", [5.0] * 8), case=Case(metric="latency", model="resnet18", batch_size=8)
+    )
+    found = Evidence(STUDY, [batch, timed("resnet18", [1.0] * 8), timed("resnet34", [2.0] * 8), batch]).latency(
+        "resnet18"
+    )
+    assert found is not None and found.value == 1.0
+
+
+def passes(model: str, **seconds: float) -> Record:
+    rows = [
+        Measurement(name=f"row:{name}", value=each, unit="s", samples=(each,) * 8, details={"mult_adds": 10**6})
+        for name, each in seconds.items()
+    ]
+    return Record(case=Case(metric="layers", model=model), status="ok", measurements=tuple(rows))
+
+
+def test_the_share_of_the_time_that_some_rows_take() -> None:
+    evidence = Evidence(STUDY, [passes("resnet18", conv1=0.001, conv2=0.002, head=0.001)])
+    share = evidence.time_share("resnet18", ("conv1", "head"))
+    assert share is not None and (share.low, share.value, share.high) == (0.5, 0.5, 0.5)
+    assert evidence.time_share("resnet34", ("conv1",)) is None
+    data = data_of(Picture(kind="rows", caption="", panels=(("one", ("one",)),)), evidence)
+    assert data is not None
+    assert [row["time"] for row in data["panels"][0]["rows"]] == [25, 50, 25]
+    assert [row["rate"] for row in data["panels"][0]["rows"]] == pytest.approx([1.0, 0.5, 1.0])
+    assert [text.get_text() for text in DRAW["rows"](data).axes[0].texts] == ["1.0", "0.50", "1.0"]
+
+
+def test_separable_says_how_much_of_the_saving_arrives_as_time(counted: list[Record]) -> None:
+    study = STUDIES["separable"]
+    times = [timed("mobilenet_v1:separable=false", [4.0] * 8), timed("mobilenet_v1", [1.0] * 8)]
+    rows = passes("mobilenet_v1", dw_2=0.003, pw_2=0.007)
+    words = study.answer(Evidence(study, [*counted, *times, rows]))
+    assert "4.0 times less time here (the depthwise halves do 3.1% of the multiply-adds in 30% of the time)" in words
+    assert "time" not in study.answer(Evidence(study, [*counted, *times])).partition("fewer parameters")[2]
 
 
 def test_the_interval_is_students() -> None:
