@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
+from benchmarks.studies import count
 from benchmarks.studies.claims import figures_agree, holds
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
@@ -16,12 +16,17 @@ NEURONS = {"conv1": "253440", "conv2": "186624", "conv3": "64896", "conv4": "648
            "fc7": "4096", "fc8": "1000"}  # fmt: skip
 
 
-def neurons(row: str) -> Callable[[Evidence], float | None]:
+def neurons(row: str) -> count.Count:
     def counted(evidence: Evidence) -> float | None:
         rows = evidence.rows("alexnet_2012")
         return None if rows is None else math.prod(rows[row]["output"])
 
     return counted
+
+
+def _all_neurons(evidence: Evidence) -> float | None:
+    counts = [neurons(row)(evidence) for row in NEURONS]
+    return sum(each for each in counts if each is not None) if None not in counts else None
 
 
 def ten_classes(evidence: Evidence) -> float | None:
@@ -64,14 +69,14 @@ FIGURES = (
         where="Abstract (60 million)",
         printed="60",
         unit="M",
-        counted=lambda evidence: evidence.params("alexnet_2012"),
+        counted=count.params("alexnet_2012"),
     ),
     Published(
         what="neurons",
         where="Abstract (650,000)",
         printed="0.65",
         unit="M",
-        counted=lambda evidence: _all_neurons(evidence),
+        counted=_all_neurons,
     ),
     *(
         Published(
@@ -87,7 +92,7 @@ FIGURES = (
         what="parameters of torchvision's alexnet",
         where="torchvision 0.29, weights metadata",
         printed="61100840",
-        counted=lambda evidence: evidence.params("alexnet"),
+        counted=count.params("alexnet"),
     ),
     Published(
         what="parameters of torchvision's alexnet with 10 classes",
@@ -96,11 +101,6 @@ FIGURES = (
         counted=ten_classes,
     ),
 )
-
-
-def _all_neurons(evidence: Evidence) -> float | None:
-    counts = [neurons(row)(evidence) for row in NEURONS]
-    return sum(count for count in counts if count is not None) if None not in counts else None
 
 
 STUDY = Study(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks.studies import count
 from benchmarks.studies.claims import figures_agree, holds, more_accurate, no_slower
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
@@ -17,20 +18,20 @@ FIGURES = (
         what="weights of a linear layer on 1024 flattened maps of 8x8, 10 classes",
         where="the example in the question",
         printed="655360",
-        counted=lambda evidence: MAPS * SIDE * SIDE * CLASSES,
+        counted=count.exactly(MAPS * SIDE * SIDE * CLASSES),
     ),
     Published(
         what="parameters of a 1x1 convolution on the same maps, biases included",
         where="the example in the question",
         printed="10250",
-        counted=lambda evidence: MAPS * CLASSES + CLASSES,
+        counted=count.exactly(MAPS * CLASSES + CLASSES),
     ),
     Published(
         what="parameters of VGG-16 with its fully-connected layers",
         where="arXiv:1409.1556, Table 2",
         printed="138",
         unit="M",
-        counted=lambda evidence: evidence.params("vgg16"),
+        counted=count.params("vgg16"),
     ),
 )
 

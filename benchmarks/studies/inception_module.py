@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
+from benchmarks.studies import count
 from benchmarks.studies.claims import figures_agree, holds, more_accurate, slower
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
@@ -18,12 +19,6 @@ WITHOUT = (("auxiliary", False),)
 COSTLY_SLIPS = ("conv1", "inception5a")  # the rows of Table 1 whose multiply-adds are slips, too
 
 
-def _count(quantity: str, rows: tuple[str, ...]) -> Callable[[Evidence], float | None]:
-    if quantity == "weights":
-        return lambda evidence: evidence.weights("googlenet_2014", *rows)
-    return lambda evidence: evidence.mult_adds("googlenet_2014", *rows)
-
-
 def table_1() -> Iterator[Published]:
     for row, printed in PRINTED["googlenet_2014"].items():
         if printed.params:
@@ -33,7 +28,7 @@ def table_1() -> Iterator[Published]:
                 where="Table 1",
                 printed=printed.params[:-1],
                 unit=printed.params[-1],
-                counted=_count("weights", covered),
+                counted=count.weights("googlenet_2014", *covered),
                 slip=printed.slip,
             )
             yield Published(
@@ -41,7 +36,7 @@ def table_1() -> Iterator[Published]:
                 where="Table 1",
                 printed=printed.mult_adds[:-1],
                 unit=printed.mult_adds[-1],
-                counted=_count("mult_adds", covered),
+                counted=count.mult_adds("googlenet_2014", *covered),
                 slip=printed.slip if row in COSTLY_SLIPS else "",
             )
 
@@ -53,14 +48,14 @@ FIGURES = (
         where="Sec. 1 (a budget of 1.5 billion)",
         printed="1.5",
         unit="G",
-        counted=lambda evidence: evidence.mult_adds("googlenet_2014"),
+        counted=count.mult_adds("googlenet_2014"),
     ),
     Published(
         what="weights of the network",
         where="Table 1, sum of the printed column",
         printed="6.8",
         unit="M",
-        counted=lambda evidence: evidence.weights("googlenet_2014"),
+        counted=count.weights("googlenet_2014"),
         slip="the rows whose printed weights are too few add up to it; the printed filters have 6.99 M",
     ),
     Published(
@@ -68,7 +63,7 @@ FIGURES = (
         where="arXiv:1512.00567, Sec. 3.1",
         printed="28",
         unit="%",
-        counted=lambda evidence: 1 - 2 * 9 / 25,
+        counted=count.exactly(1 - 2 * 9 / 25),
     ),
 )
 

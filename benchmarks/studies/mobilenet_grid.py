@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable
 
 import zoo
+from benchmarks.studies import count
 from benchmarks.studies.claims import figures_agree, holds, time_follows_work
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
@@ -53,11 +53,6 @@ def arm(width: float, resolution: int) -> Arm:
     )
 
 
-def _mult_adds(width: float, resolution: int) -> Callable[[Evidence], float | None]:
-    model = label(width, resolution)
-    return lambda evidence: evidence.mult_adds(model)
-
-
 FIGURES = (
     *(
         Published(
@@ -65,7 +60,7 @@ FIGURES = (
             where=where,
             printed=printed,
             unit="M",
-            counted=_mult_adds(width, resolution),
+            counted=count.mult_adds(label(width, resolution)),
         )
         for (width, resolution), (printed, where) in PAPER.items()
     ),
@@ -74,7 +69,7 @@ FIGURES = (
         where="Table 9",
         printed="1.32",
         unit="M",
-        counted=lambda evidence: evidence.params(label(0.5, 160)),
+        counted=count.params(label(0.5, 160)),
         slip="1.33 M follow from Table 1 with all its norms and biases",
     ),
     *(
@@ -83,7 +78,7 @@ FIGURES = (
             where="TF-Slim, mobilenet_v1.md",
             printed=row[1],
             unit="M",
-            counted=_mult_adds(width, resolution),
+            counted=count.mult_adds(label(width, resolution)),
             slip="TF-Slim's page disagrees with the network, and with the paper where it prints this one"
             if (width, resolution) in WRONG
             else "",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 
+from benchmarks.studies import count
 from benchmarks.studies.claims import figures_agree, holds, more_accurate, time_follows_work
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.mobilenet_grid import RESOLUTIONS, TRAINED_AT, label
@@ -17,32 +17,26 @@ TITLES = {resolution: f"{resolution} pixels" for resolution in RESOLUTIONS}
 STEPS = tuple(pairwise(RESOLUTIONS))
 
 
-def _count(quantity: str, resolution: int) -> Callable[[Evidence], float | None]:
-    if quantity == "params":
-        return lambda evidence: evidence.params(label(1.0, resolution))
-    return lambda evidence: evidence.mult_adds(label(1.0, resolution))
-
-
 FIGURES = tuple(
     Published(
         what=f"{name} at {resolution} pixels",
         where="Table 7",
         printed=printed,
         unit="M",
-        counted=_count(quantity, resolution),
+        counted=counted(label(1.0, resolution)),
     )
     for resolution, row in TABLE_7.items()
-    for name, quantity, printed in (("multiply-adds", "mult_adds", row[0]), ("parameters", "params", "4.2"))
+    for name, counted, printed in (("multiply-adds", count.mult_adds, row[0]), ("parameters", count.params, "4.2"))
 )
 
 
 def _costs(evidence: Evidence) -> dict[int, float] | None:
     """Multiply-adds at each resolution over those at 224, and that over the square of the ratio of sides."""
-    counts = {resolution: _count("mult_adds", resolution)(evidence) for resolution in RESOLUTIONS}
+    counts = {resolution: evidence.mult_adds(label(1.0, resolution)) for resolution in RESOLUTIONS}
     whole = counts[224]
     if whole is None or None in counts.values():
         return None
-    return {side: count / whole / (side / 224) ** 2 for side, count in counts.items() if count is not None}
+    return {side: cost / whole / (side / 224) ** 2 for side, cost in counts.items() if cost is not None}
 
 
 def quadratic(evidence: Evidence) -> tuple[bool, str] | None:
@@ -54,7 +48,7 @@ def quadratic(evidence: Evidence) -> tuple[bool, str] | None:
 
 
 def constant(evidence: Evidence) -> tuple[bool, str] | None:
-    counts = {_count("params", resolution)(evidence) for resolution in RESOLUTIONS}
+    counts = {evidence.params(label(1.0, resolution)) for resolution in RESOLUTIONS}
     return None if None in counts else (len(counts) == 1, f"{counts.pop():,.0f} at every resolution")
 
 

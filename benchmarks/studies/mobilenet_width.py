@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 
+from benchmarks.studies import count
 from benchmarks.studies.claims import figures_agree, holds, more_accurate, time_follows_work
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.mobilenet_grid import TRAINED_AT, WIDTHS, label
@@ -21,33 +22,31 @@ TABLE_6 = {
 TITLES = {width: f"width {width:g}" for width in WIDTHS}
 
 
-def _count(quantity: str, width: float) -> Callable[[Evidence], float | None]:
-    if quantity == "params":
-        return lambda evidence: evidence.params(label(width, 224))
-    return lambda evidence: evidence.mult_adds(label(width, 224))
-
-
 FIGURES = tuple(
     Published(
-        what=f"{name} of width {width:g}", where="Table 6", printed=printed, unit="M", counted=_count(quantity, width)
+        what=f"{name} of width {width:g}",
+        where="Table 6",
+        printed=printed,
+        unit="M",
+        counted=counted(label(width, 224)),
     )
     for width, row in TABLE_6.items()
-    for name, quantity, printed in (("multiply-adds", "mult_adds", row[0]), ("parameters", "params", row[1]))
+    for name, counted, printed in (("multiply-adds", count.mult_adds, row[0]), ("parameters", count.params, row[1]))
 )
 
 
-def _ratios(evidence: Evidence, quantity: str) -> dict[float, float] | None:
+def _ratios(evidence: Evidence, counted: Callable[[str], count.Count]) -> dict[float, float] | None:
     """What is left at each width, over the square of the width."""
-    counts = {width: _count(quantity, width)(evidence) for width in WIDTHS}
+    counts = {width: counted(label(width, 224))(evidence) for width in WIDTHS}
     whole = counts[1.0]
     if whole is None or None in counts.values():
         return None
-    return {width: count / whole / width**2 for width, count in counts.items() if count is not None}
+    return {width: left / whole / width**2 for width, left in counts.items() if left is not None}
 
 
-def quadratic(quantity: str) -> Callable[[Evidence], tuple[bool, str] | None]:
+def quadratic(counted: Callable[[str], count.Count]) -> Callable[[Evidence], tuple[bool, str] | None]:
     def test(evidence: Evidence) -> tuple[bool, str] | None:
-        ratios = _ratios(evidence, quantity)
+        ratios = _ratios(evidence, counted)
         if ratios is None:
             return None
         words = ", ".join(f"{ratio:.2f} times the square at {width:g}" for width, ratio in ratios.items() if width < 1)
@@ -57,7 +56,7 @@ def quadratic(quantity: str) -> Callable[[Evidence], tuple[bool, str] | None]:
 
 
 def in_words(evidence: Evidence) -> str:
-    costs, sizes = _ratios(evidence, "mult_adds"), _ratios(evidence, "params")
+    costs, sizes = _ratios(evidence, count.mult_adds), _ratios(evidence, count.params)
     if costs is None or sizes is None:
         return ""
     return (
@@ -78,12 +77,12 @@ STUDY = Study(
         Claim(
             text="multiply-adds fall roughly as the square of the width (within 20 %)",
             source="Sec. 3.3",
-            judge=holds(quadratic("mult_adds")),
+            judge=holds(quadratic(count.mult_adds)),
         ),
         Claim(
             text="so do parameters (within 20 %)",
             source="Sec. 3.3",
-            judge=holds(quadratic("params")),
+            judge=holds(quadratic(count.params)),
         ),
         Claim(
             text="time falls with the multiply-adds from width 1 to 0.25 (within 20 %)",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from benchmarks.studies import count
 from benchmarks.studies.claims import figures_agree, holds, less_accurate, more_accurate, time_follows_work
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
@@ -22,17 +21,13 @@ TABLE_1 = {
 }
 
 
-def _mult_adds(model: str) -> Callable[[Evidence], float | None]:
-    return lambda evidence: evidence.mult_adds(model)
-
-
 FIGURES = tuple(
     Published(
         what=f"multiply-adds of {model.partition(':')[0]} (the table calls them FLOPs)",
         where="Table 1",
         printed=printed,
         unit="G",
-        counted=_mult_adds(model),
+        counted=count.mult_adds(model),
     )
     for model, printed in TABLE_1.items()
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
+from benchmarks.studies import count
 from benchmarks.studies.claims import figures_agree, holds, more_accurate, time_follows_work
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
@@ -21,7 +22,7 @@ TABLE_2 = {
 }
 
 
-def _share(kind: str, quantity: str) -> Callable[[Evidence], float | None]:
+def _share(kind: str, quantity: str) -> count.Count:
     def counted(evidence: Evidence) -> float | None:
         kinds = evidence.kinds("mobilenet_v1")
         return None if kinds is None else kinds[kind][quantity] / sum(sums[quantity] for sums in kinds.values())
@@ -70,15 +71,15 @@ def table_3() -> Iterator[Published]:
         ("and resolution 0.714", separable(10, 384, 384), ("0.15", "15.1")),
     ):
         yield Published(
-            what=f"weights of {step}", where="Table 3", printed=printed[0], unit="M", counted=_exactly(weights)
+            what=f"weights of {step}", where="Table 3", printed=printed[0], unit="M", counted=count.exactly(weights)
         )
         yield Published(
-            what=f"multiply-adds of {step}", where="Table 3", printed=printed[1], unit="M", counted=_exactly(mult_adds)
+            what=f"multiply-adds of {step}",
+            where="Table 3",
+            printed=printed[1],
+            unit="M",
+            counted=count.exactly(mult_adds),
         )
-
-
-def _exactly(value: float) -> Callable[[Evidence], float | None]:
-    return lambda evidence: value
 
 
 FIGURES = (
@@ -86,20 +87,20 @@ FIGURES = (
         what="weights of a 5x5 convolution of 3 to 3 channels",
         where="the usual example",
         printed="225",
-        counted=_exactly(standard(1, 3, 3, kernel=5)[0]),
+        counted=count.exactly(standard(1, 3, 3, kernel=5)[0]),
     ),
     Published(
         what="weights of the same, separable",
         where="the usual example",
         printed="84",
-        counted=_exactly(separable(1, 3, 3, kernel=5)[0]),
+        counted=count.exactly(separable(1, 3, 3, kernel=5)[0]),
     ),
     Published(
         what="multiply-adds with standard convolutions",
         where="Table 4",
         printed="4866",
         unit="M",
-        counted=lambda evidence: evidence.mult_adds(FULL),
+        counted=count.mult_adds(FULL),
         slip="4866.3 M are the convolutions alone; the 569 M beside them include the classifier's 1.0 M",
     ),
     Published(
@@ -107,21 +108,21 @@ FIGURES = (
         where="Table 4",
         printed="29.3",
         unit="M",
-        counted=lambda evidence: evidence.params(FULL),
+        counted=count.params(FULL),
     ),
     Published(
         what="multiply-adds of MobileNet",
         where="Table 4",
         printed="569",
         unit="M",
-        counted=lambda evidence: evidence.mult_adds("mobilenet_v1"),
+        counted=count.mult_adds("mobilenet_v1"),
     ),
     Published(
         what="parameters of MobileNet",
         where="Table 4",
         printed="4.2",
         unit="M",
-        counted=lambda evidence: evidence.params("mobilenet_v1"),
+        counted=count.params("mobilenet_v1"),
     ),
     *table_2(),
     *table_3(),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from benchmarks.studies import count
 from benchmarks.studies.claims import figures_agree, more_accurate
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
@@ -14,14 +13,14 @@ MODELS = {"A": "vgg11", "B": "vgg13", "C": "vgg16_c", "D": "vgg16", "E": "vgg19"
 TABLE_2 = {"A": "133", "B": "133", "C": "134", "D": "138", "E": "144"}
 
 
-def params(model: str) -> Callable[[Evidence], float | None]:
-    return lambda evidence: evidence.params(model)
-
-
 FIGURES = (
     *(
         Published(
-            what=f"parameters of {config}", where="Table 2", printed=TABLE_2[config], unit="M", counted=params(model)
+            what=f"parameters of {config}",
+            where="Table 2",
+            printed=TABLE_2[config],
+            unit="M",
+            counted=count.params(model),
         )
         for config, model in MODELS.items()
     ),
@@ -30,14 +29,14 @@ FIGURES = (
         where="Sec. 2.3",
         printed="81",
         unit="%",
-        counted=lambda evidence: 49 / 27 - 1,
+        counted=count.exactly(49 / 27 - 1),
     ),
     Published(
         what="multiply-adds of D",
         where="arXiv:1512.03385, Sec. 4.1",
         printed="15.3",
         unit="G",
-        counted=lambda evidence: evidence.mult_adds("vgg16"),
+        counted=count.mult_adds("vgg16"),
         slip="15.35 G are the convolutions alone; the 19.6 G printed for E include the fully-connected layers",
     ),
     Published(
@@ -45,7 +44,7 @@ FIGURES = (
         where="arXiv:1512.03385, Sec. 4.1",
         printed="19.6",
         unit="G",
-        counted=lambda evidence: evidence.mult_adds("vgg19"),
+        counted=count.mult_adds("vgg19"),
     ),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks.studies import count
 from benchmarks.studies.claims import as_accurate, figures_agree, holds, more_accurate
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
@@ -19,13 +20,13 @@ FIGURES = (
         what="parameters",
         where="Table 3",
         printed="22855952",
-        counted=lambda evidence: evidence.params("xception"),
+        counted=count.params("xception"),
     ),
     Published(
         what="convolution layers in features (a separable one counts once, shortcuts not)",
         where="Sec. 3",
         printed="36",
-        counted=lambda evidence: CONVOLUTIONS,
+        counted=count.exactly(CONVOLUTIONS),
     ),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks.studies import count
 from benchmarks.studies.claims import figures_agree, holds, more_accurate, slower
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
@@ -17,13 +18,13 @@ FIGURES = (
         what="parameters of Xception",
         where="Table 3",
         printed="22855952",
-        counted=lambda evidence: evidence.params("xception"),
+        counted=count.params("xception"),
     ),
     Published(
         what="parameters of Inception V3",
         where="Table 3",
         printed="23626728",
-        counted=lambda evidence: evidence.params("inception_v3"),
+        counted=count.params("inception_v3"),
         slip="no public implementation has this count: torchvision 23,834,568, Keras 23,817,352 that are trained",
     ),
     Published(
@@ -31,7 +32,7 @@ FIGURES = (
         where="arXiv:1512.00567, Table 3",
         printed="4.8",
         unit="G",
-        counted=lambda evidence: evidence.mult_adds("inception_v3"),
+        counted=count.mult_adds("inception_v3"),
         slip="the network TensorFlow published takes 5.71 G at 299 pixels",
     ),
 )
