@@ -22,6 +22,7 @@ from benchmarks.report.words import number as in_digits
 __all__ = ["DRAW", "KINDS", "curves", "differences", "heatmaps", "rows", "scatter", "stacked"]
 
 WIDTH = 8.4  # inches, as the report's
+MOST_HEATMAPS = 4  # beside one another
 INK, SOFT = "#1a1a1a", "#5f5f5f"
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -127,8 +128,9 @@ def scatter(data: Mapping[str, Any]) -> Figure:
 def heatmaps(data: Mapping[str, Any]) -> Figure:
     """A panel a quantity: rows are widths, columns resolutions; darker is more."""
     panels = data["panels"]
-    figure, drawn = _panels(len(panels), 3.0)
-    for axes, panel in zip(drawn, panels, strict=True):
+    columns = len(panels) if len(panels) <= MOST_HEATMAPS else -(-len(panels) // 2)
+    figure, drawn = _panels(len(panels), 3.0 * -(-len(panels) // columns), columns=columns)
+    for place, (axes, panel) in enumerate(zip(drawn, panels, strict=True)):
         values = panel["values"]
         shades = [[math.log(value) if panel["log"] else value for value in row] for row in values]
         flat = [shade for row in shades for shade in row]
@@ -138,9 +140,9 @@ def heatmaps(data: Mapping[str, Any]) -> Figure:
             for column, text in enumerate(line):
                 axes.text(column, row, text, ha="center", va="center", fontsize=9.5, color=INK)
         axes.set_xticks(range(len(data["columns"])), data["columns"])
-        axes.set_yticks(range(len(data["rows"])), data["rows"] if axes is drawn[0] else [])
+        axes.set_yticks(range(len(data["rows"])), data["rows"] if place % columns == 0 else [])
         axes.set_xlabel(data["x"])
-        if axes is drawn[0]:
+        if place % columns == 0:
             axes.set_ylabel(data["y"])
         axes.set_title(panel["title"], fontsize=10)
         axes.grid(visible=False)
@@ -235,10 +237,11 @@ def rows(data: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _panels(count: int, height: float) -> tuple[Figure, list[Axes]]:
+def _panels(count: int, height: float, *, columns: int = 0) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     FigureCanvasAgg(figure)
-    return figure, [figure.add_subplot(1, count, place + 1) for place in range(count)]
+    columns = columns or count
+    return figure, [figure.add_subplot(-(-count // columns), columns, place + 1) for place in range(count)]
 
 
 DRAW = {

@@ -98,6 +98,7 @@ def _heatmaps(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
         arms[settings["width"], settings["resolution"]] = arm
     rows = list(dict.fromkeys(width for width, _ in arms))
     columns = list(dict.fromkeys(resolution for _, resolution in arms))
+    times = {key: evidence.latency(arm.model) for key, arm in arms.items()}
     grids: list[tuple[str, bool, str, dict[Any, float | None]]] = [
         ("parameters, M", True, ".2f", {key: _scaled(evidence.params(arm.model), 1e-6) for key, arm in arms.items()}),
         (
@@ -105,6 +106,12 @@ def _heatmaps(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
             True,
             ".0f",
             {key: _scaled(evidence.mult_adds(arm.model), 1e-6) for key, arm in arms.items()},
+        ),
+        (
+            "latency measured here, ms",
+            True,
+            ".1f",
+            {key: _scaled(found.value if found else None, 1e3) for key, found in times.items()},
         ),
         (
             "ImageNet top-1, % (TF-Slim)",
