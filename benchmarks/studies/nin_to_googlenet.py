@@ -8,6 +8,7 @@ from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
 
 __all__ = ["STUDY"]
 
+SIDE = 63  # pixels; AlexNet takes no fewer
 ALEXNET, NIN, GOOGLENET = "AlexNet", "Network in Network", "GoogLeNet"
 ZOO = "Caffe model zoo, Network in Network Imagenet Model"
 
@@ -63,10 +64,16 @@ STUDY = Study(
     question="How did networks lose nine tenths of AlexNet's parameters and become better?",
     source="arXiv:1312.4400; arXiv:1409.4842, Sec. 1; Caffe model zoo",
     arms=(
-        Arm(title=ALEXNET, model="alexnet_2012", printed_top1=0.593, printed_source="NIPS 2012, Table 2 (10 crops)"),
-        Arm(title=NIN, model="nin", printed_top1=0.5936, printed_source=ZOO),
-        Arm(title=GOOGLENET, model="googlenet_2014"),
-        Arm(title=f"{GOOGLENET}, batch norm", model="googlenet"),
+        Arm(
+            title=ALEXNET,
+            model="alexnet_2012",
+            img_size=SIDE,
+            printed_top1=0.593,
+            printed_source="NIPS 2012, Table 2 (10 crops)",
+        ),
+        Arm(title=NIN, model="nin", img_size=SIDE, printed_top1=0.5936, printed_source=ZOO),
+        Arm(title=GOOGLENET, model="googlenet_2014", img_size=SIDE),
+        Arm(title=f"{GOOGLENET}, batch norm", model="googlenet", img_size=SIDE),
     ),
     answer=in_words,
     published=FIGURES,
@@ -96,4 +103,5 @@ STUDY = Study(
             pairs=((NIN, ALEXNET), (GOOGLENET, ALEXNET), (GOOGLENET, NIN)),
         ),
     ),
+    notes=(f"All are trained here on images of {SIDE} pixels, the smallest that AlexNet takes.",),
 )
