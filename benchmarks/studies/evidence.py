@@ -184,10 +184,11 @@ class Evidence:
         times = self.row_times(model)
         if times is None:
             return None
-        passes = zip(*(row.samples for row in times.values()), strict=True)
-        taken = [[seconds for name, seconds in zip(times, each, strict=True) if name in rows] for each in passes]
-        wholes = [sum(each) for each in zip(*(row.samples for row in times.values()), strict=True)]
-        return median_interval([sum(part) / whole for part, whole in zip(taken, wholes, strict=True)])
+        samples = zip(*(row.samples for row in times.values()), strict=True)
+        passes = [dict(zip(times, each, strict=True)) for each in samples]
+        return median_interval(
+            [sum(taken for row, taken in each.items() if row in rows) / sum(each.values()) for each in passes]
+        )
 
     @property
     def timed_case(self) -> Case | None:

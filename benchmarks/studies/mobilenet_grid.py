@@ -145,7 +145,7 @@ STUDY = Study(
         ),
         Claim(
             text="time falls with the multiply-adds from the largest to the smallest (within 20 %)",
-            source="Sec. 1 (trading accuracy for latency)",
+            source="this project's question, not the paper's",
             judge=time_follows_work("1 at 224", "0.25 at 128", within=0.2),
             short="time falls as they do",
         ),

@@ -82,7 +82,7 @@ STUDY = Study(
         Claim(text="parameters do not depend on resolution", source="Table 7", judge=holds(constant)),
         Claim(
             text="time falls with the multiply-adds from 224 to 128 pixels (within 20 %)",
-            source="Sec. 1 (trading accuracy for latency)",
+            source="this project's question, not the paper's",
             judge=time_follows_work(TITLES[224], TITLES[128], within=0.2),
             short="time falls as the multiply-adds do",
         ),

@@ -74,7 +74,7 @@ STUDY = Study(
         Claim(text="the two cost about the same (within 10 %)", source="Table 5", judge=holds(alike)),
         Claim(
             text="they take about the same time, too (as their multiply-adds, within 10 %)",
-            source="Table 5",
+            source="this project's question, not the paper's",
             judge=time_follows_work(NARROW, SHALLOW, within=0.1),
         ),
         Claim(

@@ -86,7 +86,7 @@ STUDY = Study(
         ),
         Claim(
             text="time falls with the multiply-adds from width 1 to 0.25 (within 20 %)",
-            source="Sec. 1 (trading accuracy for latency)",
+            source="this project's question, not the paper's",
             judge=time_follows_work(TITLES[1.0], TITLES[0.25], within=0.2),
             short="time falls as the multiply-adds do",
         ),

@@ -188,7 +188,7 @@ STUDY = Study(
         ),
         Claim(
             text="time falls with the multiply-adds (within 20 %), as nearly all of them sit in dense 1x1 convolutions",
-            source="Sec. 3.2",
+            source="Sec. 3.2, in words; the margin is this project's",
             judge=time_follows_work(STANDARD, SEPARABLE, within=0.2),
             short="time falls as the multiply-adds do",
         ),

@@ -86,5 +86,6 @@ def fake() -> None:
 if __name__ == "__main__":
     from tests.benchmarks import fake_run
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
     fake_run.fake()
     sys.exit(run.main())
