@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.environment import observe
-from benchmarks.report.words import markdown, markdown_table
+from benchmarks.report.words import machine_in_words, markdown, markdown_table
 
 __all__ = ["Bar", "bars_table", "circumstances", "failures", "origin", "provenance"]
 
@@ -86,8 +86,7 @@ def provenance(
     packages = ", ".join(f"{name} {version}" for name, version in sorted(software.get("packages", {}).items()))
     commit = ", ".join(commits) or _short(software.get("commit", "")) or "unknown"
     return (
-        f"{markdown(str(machine.get('cpu')))}, {machine.get('effective_cpus')} processors, "
-        f"{machine.get('memory_gb')} GB; {markdown(str(software.get('os')))}; {packages}; commit {commit}."
+        f"{markdown(machine_in_words(machine))}; {markdown(str(software.get('os')))}; {packages}; commit {commit}."
         f"\n\n`{command}`"
     )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from benchmarks.report.overview import Overview
 from benchmarks.report.tables import Condition
@@ -13,6 +14,7 @@ __all__ = [
     "count_of",
     "dataset_title",
     "enumerate_words",
+    "machine_in_words",
     "markdown",
     "markdown_table",
     "number",
@@ -53,6 +55,17 @@ def condition_in_words(condition: Condition) -> str:
     threads = f", {count_of(condition.num_threads, 'thread')}" if condition.num_threads else ""
     images = count_of(condition.batch_size, "image")
     return f"inference, {condition.runtime} on {condition.device}, {images} a call{threads}, {condition.precision}"
+
+
+def machine_in_words(machine: Mapping[str, Any]) -> str:
+    """`Environment.machine` in one line: "AMD EPYC, 2 processors, 25 GB (L1d 48K, L2 1024K)"."""
+    cores, memory = machine.get("effective_cpus") or machine.get("cores"), machine.get("memory_gb")
+    facts = [str(machine.get("cpu") or "unknown machine")]
+    facts += [count_of(cores, "processor")] if cores else []
+    facts += [f"{memory} GB"] if memory else []
+    facts += machine.get("gpus") or []
+    caches = ", ".join(f"{name} {size}" for name, size in dict(machine.get("caches") or {}).items())
+    return f"{', '.join(facts)} ({caches})" if caches else ", ".join(facts)
 
 
 def dataset_title(overview: Overview) -> str:

@@ -36,7 +36,8 @@ class Evidence:
 
     Args:
         study: the arms.
-        records: of one machine; those that are not ok are passed over.
+        records: those that are not ok are passed over. Counts and times are of one machine; trainings may be of
+            several, for only those of one are compared with one another.
     """
 
     def __init__(self, study: Study, records: Iterable[Record]) -> None:
@@ -105,6 +106,7 @@ class Evidence:
                 case.device,
                 size,
                 others,
+                record.machine,
             )
             found[key][case.seed] = record
         return dict(found)
@@ -141,11 +143,12 @@ class Evidence:
             found.append([(point["epoch"], 1 - point["train_top1"], 1 - point["top1"]) for point in points])
         return [curve for curve in found if curve]
 
-    def _thoroughness(self, conditions: Conditions) -> tuple[int, int]:
-        """Images seen in training, then the number of arms trained so."""
+    def _thoroughness(self, conditions: Conditions) -> tuple[int, int, int]:
+        """Images seen in training, then the number of arms trained so, then that of all their seeds."""
         epochs, train_images = conditions[2], conditions[3]
         seen = epochs * train_images if isinstance(epochs, int) and isinstance(train_images, int) else 0
-        return seen, sum(conditions in self.trainings(arm) for arm in self.study.arms)
+        seeds = [len(self.trainings(arm).get(conditions, ())) for arm in self.study.arms]
+        return seen, sum(map(bool, seeds)), sum(seeds)
 
     @cached_property
     def _timed(self) -> Mapping[str, Record]:

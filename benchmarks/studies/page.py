@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from benchmarks.files import replace_file
-from benchmarks.records import Case, Measurement, Record
+from benchmarks.records import Case, Environment, Measurement, Record
+from benchmarks.report.bars import provenance
 from benchmarks.report.tables import REFERENCE, condition_of
-from benchmarks.report.words import condition_in_words, number
+from benchmarks.report.words import condition_in_words, machine_in_words, markdown, number
 from benchmarks.studies.evidence import Evidence, Mean
 from benchmarks.studies.study import Claim, Published, Study, Verdict
 from benchmarks.studies.views import data_of, published_top1
@@ -29,13 +31,20 @@ HOW_TO_READ = (
 STATUSES = ("supported", "contradicted", "too noisy", "open")
 
 
-def write_page(study: Study, records: Iterable[Record], machine: Mapping[str, Any], folder: Path) -> Path:
+def write_page(
+    study: Study,
+    records: Iterable[Record],
+    environment: Environment,
+    folder: Path,
+    machines: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> Path:
     """Writes `studies/NAME.md` and its pictures under the report's folder; returns the page's path.
 
     Args:
-        records: what the study does not ask for is passed over; of each metric, those of one machine.
-        machine: `Environment.machine` of the one that trained.
+        records: what the study does not ask for is passed over; trainings may be of several machines.
+        environment: of the run that writes the page, on the machine that made the other records.
         folder: the report's folder.
+        machines: `Environment.machine` of the others that trained, by `Environment.machine_id`.
     """
     records = list(records)
     evidence = Evidence(study, records)
@@ -50,17 +59,24 @@ def write_page(study: Study, records: Iterable[Record], machine: Mapping[str, An
         _claims(study, evidence),
         _figures(study, evidence),
         *pictures[1:],
-        _conditions(study, evidence, records, machine),
+        _conditions(study, evidence, records, environment, machines),
+        provenance(environment.machine, environment.software, environment.command),
     ]
     page.parent.mkdir(parents=True, exist_ok=True)
     replace_file(page, "\n\n".join(filter(None, sections)) + "\n")
     return page
 
 
-def write_study(study: Study, records: Sequence[Record], machine: Mapping[str, Any], folder: Path) -> None:
+def write_study(
+    study: Study,
+    records: Sequence[Record],
+    environment: Environment,
+    folder: Path,
+    machines: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> None:
     """Writes the page of a study that these records have begun: see `write_page`."""
     if begun(study, Evidence(study, records)):
-        write_page(study, records, machine, folder)
+        write_page(study, records, environment, folder, machines)
 
 
 def command(study: Study) -> str:
@@ -230,8 +246,14 @@ def _render(kind: str, data: Mapping[str, Any], mark: str, svg: Path, png: Path)
     replace_file(svg, vector)
 
 
-def _conditions(study: Study, evidence: Evidence, records: Sequence[Record], machine: Mapping[str, Any]) -> str:
-    """How it was measured, what failed, on which machine."""
+def _conditions(
+    study: Study,
+    evidence: Evidence,
+    records: Sequence[Record],
+    environment: Environment,
+    machines: Mapping[str, Mapping[str, Any]],
+) -> str:
+    """How it was measured, what failed, and where it was trained, if not where the page was made."""
     lines = ["## How it was measured"]
     lines += [f"- {note}" for note in study.notes]
     lines.append("- Parameters and multiply-adds are counted on the network's shapes, at the size its paper counts at.")
@@ -251,8 +273,13 @@ def _conditions(study: Study, evidence: Evidence, records: Sequence[Record], mac
         f"- {record.status}: {record.case.metric} of `{record.case.model}`, seed {record.case.seed}: {record.reason}"
         for record in failed
     ]
-    facts = ", ".join(f"{name} {value}" for name, value in machine.items() if isinstance(value, (str, int)))
-    lines.append(f"- Machine: {facts or 'unknown'}.")
+    others = dict.fromkeys(record.machine for record in trainings if record.machine != environment.machine_id)
+    trained = "Trained" if all(record.machine in others for record in trainings) else "Trained in part"
+    lines += [
+        f"- {trained} on another machine than the one below, {markdown(machine_in_words(machines.get(other, {})))}, "
+        "with the same code: what a training reaches does not depend on the machine but for rounding."
+        for other in others
+    ]
     return "\n".join([lines[0], "", *lines[1:]])
 
 

@@ -45,7 +45,7 @@ def test_accuracies_of_the_machine_that_has_more_stand_where_none_were_asked(tmp
     publish(records, HERE, tmp_path, cases=[record.case for record in TIMED], elsewhere=ELSEWHERE)
     assert column(tmp_path) == {"resnet18": pytest.approx(90.0), "alexnet": pytest.approx(80.0)}
     page = (tmp_path / "README.md").read_text()
-    assert "All accuracies were trained on another one, CPU there (L2 1024K;" in page
+    assert "All accuracies were trained on another one, CPU there, 2 processors (L2 1024K)," in page
     assert "machines. They share no column" not in page
 
 

@@ -14,7 +14,7 @@ import zoo
 from benchmarks.engine import Options, plan_study
 from benchmarks.metrics.rows import METRIC
 from benchmarks.metrics.subject import Subject
-from benchmarks.records import Case, Measurement, Record
+from benchmarks.records import Case, Environment, Measurement, Record
 from benchmarks.statistics import Interval
 from benchmarks.studies import STUDIES
 from benchmarks.studies.claims import (
@@ -33,7 +33,8 @@ from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
 from benchmarks.studies.views import data_of
 
 OPTIONS = Options(models=(), metrics=("params", "latency", "accuracy"), num_threads=(2,), settings={"max_time": 1.0})
-MACHINE = {"cpu": "test"}
+HERE = Environment(machine={"cpu": "CPU here"}, software={"commit": 40 * "a"}, command="python -m benchmarks.run")
+THERE = Environment(machine={"cpu": "CPU there"}, software={})
 # every figure in print that does not follow from its architecture: study, quantity, where it is printed
 SLIPS = {
     ("alexnet_parameters", "neurons of conv1", "Figure 2"),
@@ -199,7 +200,9 @@ STUDY = Study(
 )
 
 
-def trained(model: str, seed: int, top1: float, *, epochs: int = 2, **changes: object) -> Record:
+def trained(
+    model: str, seed: int, top1: float, *, epochs: int = 2, machine: Environment = HERE, **changes: object
+) -> Record:
     case = Case(
         metric="accuracy",
         model=model,
@@ -211,7 +214,8 @@ def trained(model: str, seed: int, top1: float, *, epochs: int = 2, **changes: o
     )
     curve = [{"epoch": epoch + 1, "loss": 1.0, "train_top1": top1 / 2, "top1": top1} for epoch in range(epochs)]
     measurement = Measurement(name="top1", value=top1, unit="fraction", details={"curve": curve, "recipe_text": "So."})
-    return Record(case=dataclasses.replace(case, **changes), status="ok", measurements=(measurement,))  # type: ignore[arg-type]
+    case = dataclasses.replace(case, **changes)  # type: ignore[arg-type]
+    return Record(case=case, status="ok", measurements=(measurement,), machine=machine.machine_id)
 
 
 def test_differences_are_paired_by_seed() -> None:
@@ -229,6 +233,30 @@ def test_trainings_under_other_conditions_are_not_compared() -> None:
     assert more_accurate("one", "other")(Evidence(STUDY, short + long)).status == "open"
     both = short + long + [trained("resnet18", seed, 0.4) for seed in (0, 1)]
     assert Evidence(STUDY, both).differences(*STUDY.arms[:2]) == pytest.approx([-0.1, -0.1])
+
+
+def test_trainings_of_two_machines_are_not_compared() -> None:
+    one, other, _ = STUDY.arms
+    here = [trained("resnet18", seed, 0.9) for seed in (0, 1, 2)]
+    there = [trained("resnet34", seed, 0.5, machine=THERE) for seed in (0, 1, 2)]
+    assert Evidence(STUDY, here + there).differences(one, other) == []
+    there += [trained("resnet18", seed, 0.4, machine=THERE) for seed in (0, 1)]
+    assert Evidence(STUDY, here + there).differences(one, other) == pytest.approx([-0.1, -0.1])
+
+
+def test_of_two_machines_the_one_with_more_trainings_is_shown() -> None:
+    one, other, _ = STUDY.arms
+    here = [trained(arm.model, seed, 0.9) for arm in (one, other) for seed in (0, 1)]
+    there = [trained(arm.model, seed, 0.4, machine=THERE) for arm in (one, other) for seed in (0, 1, 2)]
+
+    def shown(records: list[Record]) -> tuple[float, int]:
+        mean = Evidence(STUDY, records).accuracy(one)
+        assert mean is not None
+        return mean.value, mean.count
+
+    assert shown(here + there) == (pytest.approx(0.4), 3)
+    assert shown(here + there[:2] + there[3:5]) == (pytest.approx(0.9), 2)  # of equals the first
+    assert shown([*there[:3], *here]) == (pytest.approx(0.9), 2)  # more variants go before more seeds
 
 
 def test_a_varied_recipe_belongs_to_its_own_arm() -> None:
@@ -377,7 +405,7 @@ def test_resolution_is_trained_in_proportion() -> None:
 def test_a_page_without_trainings_leaves_claims_open_and_says_how_to_close_them(
     counted: list[Record], tmp_path: Path
 ) -> None:
-    page = write_page(STUDIES["residual"], counted, MACHINE, tmp_path)
+    page = write_page(STUDIES["residual"], counted, HERE, tmp_path)
     title, _, first, *rest = page.read_text().splitlines()
     assert title == "# Do residual shortcuts let a deeper network be the better one?"
     assert "21,623,848 parameters" in first and "Not trained here yet: plain-34 behind plain-18" in first
@@ -394,7 +422,7 @@ def test_a_page_with_trainings(counted: list[Record], tmp_path: Path) -> None:
         *counted,
         *(trained(arm.model, seed, level[arm.model] + 0.01 * seed) for arm in study.arms for seed in range(3)),
     ]
-    text = write_page(study, records, MACHINE, tmp_path).read_text()
+    text = write_page(study, records, HERE, tmp_path).read_text()
     first = text.splitlines()[2]
     assert first.startswith("**Plain-34 behind plain-18: contradicted; ResNet-34 ahead of ResNet-18: supported.**")
     assert "| plain-18 | `resnet18:shortcut=none` | 11.52 | 1.795 | 61.0 (58.5 to 63.5, 3 seeds)" in text
@@ -402,22 +430,41 @@ def test_a_page_with_trainings(counted: list[Record], tmp_path: Path) -> None:
     assert "28.54 against 27.94 % error" in text and "72.1 [1]" in text
 
 
+def test_a_page_says_where_it_was_made_and_where_its_networks_were_trained(
+    counted: list[Record], tmp_path: Path
+) -> None:
+    def page(*machines: Environment) -> str:
+        records = [
+            trained(arm.model, seed, 0.5, machine=machine)
+            for arm, machine in zip(STUDY.arms[:2], machines, strict=True)
+            for seed in (0, 1)
+        ]
+        known = {THERE.machine_id: THERE.machine}
+        return write_page(STUDY, [*counted, *records], HERE, tmp_path, known).read_text()
+
+    text = page(HERE, HERE)
+    assert text.endswith("commit aaaaaaaaaaaa.\n\n`python -m benchmarks.run`\n")
+    assert "CPU here;" in text and "another machine" not in text
+    assert "Trained on another machine than the one below, CPU there, with the same code" in page(THERE, THERE)
+    assert "Trained in part on another machine than the one below, CPU there," in page(THERE, HERE)
+
+
 def test_a_picture_is_drawn_again_only_for_other_data(counted: list[Record], tmp_path: Path) -> None:
     study = STUDIES["mobilenet_shallow"]
-    write_page(study, counted, MACHINE, tmp_path)
+    write_page(study, counted, HERE, tmp_path)
     picture = tmp_path / "studies/figures/mobilenet_shallow_stacked.svg"
     drawn = picture.stat().st_mtime_ns
-    write_page(study, counted, MACHINE, tmp_path)
+    write_page(study, counted, HERE, tmp_path)
     assert picture.stat().st_mtime_ns == drawn
     changed = re.sub(rb"<dc:identifier>\w+", b"<dc:identifier>of other data", picture.read_bytes())
     assert changed != picture.read_bytes()
     picture.write_bytes(changed)
-    write_page(study, counted, MACHINE, tmp_path)
+    write_page(study, counted, HERE, tmp_path)
     assert picture.read_bytes() != changed
 
 
 def test_slips_are_named_on_the_page(counted: list[Record], tmp_path: Path) -> None:
-    text = write_page(STUDIES["separable"], counted, MACHINE, tmp_path).read_text()
+    text = write_page(STUDIES["separable"], counted, HERE, tmp_path).read_text()
     assert "slip: 1.91 % follow from the architecture" in text
     assert "| 1.19 % | 1.91 % |" in text
 
@@ -425,7 +472,7 @@ def test_slips_are_named_on_the_page(counted: list[Record], tmp_path: Path) -> N
 def test_only_begun_studies_have_pages(counted: list[Record], tmp_path: Path) -> None:
     own = [record for record in counted if record.case.model.startswith("xception")]
     for study in STUDIES.values():
-        write_study(study, own, MACHINE, tmp_path)
+        write_study(study, own, HERE, tmp_path)
     assert [path.name for path in (tmp_path / "studies").glob("*.md")] == ["xception_block.md"]
 
 
@@ -436,14 +483,14 @@ def test_pages_are_written_without_pytorch(counted: list[Record], tmp_path: Path
 import sys
 from dataclasses import replace
 from pathlib import Path
-from benchmarks.records import Record
+from benchmarks.records import Environment, Record
 from benchmarks.studies import STUDIES
 from benchmarks.studies.page import write_study
 records = [Record.from_json(line) for line in Path({str(records)!r}).read_text().splitlines()]
 drawn = {{"separable": 1}}
 for name, study in STUDIES.items():
     study = replace(study, pictures=study.pictures[: drawn.get(name, 0)])
-    write_study(study, records, {{}}, Path({str(tmp_path)!r}))
+    write_study(study, records, Environment(machine={{}}, software={{}}), Path({str(tmp_path)!r}))
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parents[2])
@@ -455,7 +502,7 @@ assert "torch" not in sys.modules
 
 
 def test_a_new_study_needs_nothing_but_itself(counted: list[Record], tmp_path: Path) -> None:
-    text = write_page(STUDY, counted, MACHINE, tmp_path).read_text()
+    text = write_page(STUDY, counted, HERE, tmp_path).read_text()
     assert "Not trained here yet: one ahead." in text.splitlines()[2]
     assert answer(STUDY, Evidence(STUDY, counted)) in text
 
@@ -468,5 +515,5 @@ def test_the_study_in_the_readme_works(counted: list[Record], tmp_path: Path) ->
     study = names["STUDY"]
     cases = plan_study(study, OPTIONS)
     assert sum(case.metric == "accuracy" for case in cases) == 2 * 3
-    page = write_page(study, counted, MACHINE, tmp_path)
+    page = write_page(study, counted, HERE, tmp_path)
     assert "the wider one wins" in page.read_text()
