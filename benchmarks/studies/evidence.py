@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,7 +37,7 @@ class Evidence:
     Args:
         study: the arms.
         records: those that are not ok are passed over. Counts and times are of one machine; trainings may be of
-            several, for only those of one are compared with one another.
+            several.
     """
 
     def __init__(self, study: Study, records: Iterable[Record]) -> None:
@@ -84,9 +84,32 @@ class Evidence:
             else sum(int(row[quantity]) for name, row in rows.items() if name in names or not names)
         )
 
-    def trainings(self, arm: Arm) -> dict[Conditions, dict[int, Record]]:
-        """The trainings of an arm: conditions, then seed. Conditions of two arms are equal where they compare."""
-        found: dict[Conditions, dict[int, Record]] = defaultdict(dict)
+    def trainings(self, arm: Arm) -> Mapping[Conditions, Mapping[int, Record]]:
+        """The trainings of an arm: conditions, then seed. Conditions of two arms are equal where they compare.
+
+        All arms of a seed are of one machine, the one that trained most of them with it: then a difference holds no
+        rounding of two machines, and seeds of several machines add up.
+        """
+        return self._trainings[arm]
+
+    @cached_property
+    def _trainings(self) -> Mapping[Arm, Mapping[Conditions, Mapping[int, Record]]]:
+        found = {arm: self._trained(arm) for arm in self.study.arms}
+        arms: dict[tuple[Conditions, int], Counter[str]] = defaultdict(Counter)
+        for trained in found.values():
+            for key, records in trained.items():
+                arms[key].update(records.keys())
+        chosen: dict[Arm, dict[Conditions, dict[int, Record]]] = {arm: defaultdict(dict) for arm in found}
+        for arm, trained in found.items():
+            for (conditions, seed), records in trained.items():
+                ((machine, _),) = arms[conditions, seed].most_common(1)
+                if machine in records:
+                    chosen[arm][conditions][seed] = records[machine]
+        return chosen
+
+    def _trained(self, arm: Arm) -> Mapping[tuple[Conditions, int], Mapping[str, Record]]:
+        """The trainings of an arm: conditions and seed, then machine."""
+        found: dict[tuple[Conditions, int], dict[str, Record]] = defaultdict(dict)
         for record in self.records:
             case = record.case
             if case.metric != "accuracy" or case.weights or case.model != zoo.spec(arm.model).label:
@@ -97,7 +120,7 @@ class Evidence:
             if {name for name, _ in others} & self._varied:
                 continue  # the recipe of another arm
             size = 0 if arm.img_size else case.img_size
-            key = (
+            conditions = (
                 case.dataset,
                 case.data_dir,
                 case.epochs,
@@ -106,10 +129,9 @@ class Evidence:
                 case.device,
                 size,
                 others,
-                record.machine,
             )
-            found[key][case.seed] = record
-        return dict(found)
+            found[conditions, case.seed][record.machine] = record
+        return found
 
     @cached_property
     def _varied(self) -> set[str]:
@@ -143,12 +165,11 @@ class Evidence:
             found.append([(point["epoch"], 1 - point["train_top1"], 1 - point["top1"]) for point in points])
         return [curve for curve in found if curve]
 
-    def _thoroughness(self, conditions: Conditions) -> tuple[int, int, int]:
-        """Images seen in training, then the number of arms trained so, then that of all their seeds."""
+    def _thoroughness(self, conditions: Conditions) -> tuple[int, int]:
+        """Images seen in training, then the number of arms trained so."""
         epochs, train_images = conditions[2], conditions[3]
         seen = epochs * train_images if isinstance(epochs, int) and isinstance(train_images, int) else 0
-        seeds = [len(self.trainings(arm).get(conditions, ())) for arm in self.study.arms]
-        return seen, sum(map(bool, seeds)), sum(seeds)
+        return seen, sum(conditions in self.trainings(arm) for arm in self.study.arms)
 
     @cached_property
     def _timed(self) -> Mapping[str, Record]:

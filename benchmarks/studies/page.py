@@ -16,8 +16,8 @@ from typing import Any
 from benchmarks.files import replace_file
 from benchmarks.records import Case, Environment, Measurement, Record
 from benchmarks.report.bars import provenance
-from benchmarks.report.tables import REFERENCE, condition_of
-from benchmarks.report.words import condition_in_words, machine_in_words, markdown, number
+from benchmarks.report.tables import REFERENCE, by_machine, condition_of
+from benchmarks.report.words import condition_in_words, count_of, enumerate_words, machine_in_words, markdown, number
 from benchmarks.studies.evidence import Evidence, Mean
 from benchmarks.studies.study import Claim, Published, Study, Verdict
 from benchmarks.studies.views import data_of, published_top1
@@ -93,13 +93,14 @@ def answer(study: Study, evidence: Evidence) -> str:
     """The first line: the verdicts that answer the question, once there are any, and what counting answers."""
     judged = verdicts(study, evidence)
     counts = Counter(verdict.status for _, verdict in judged)
-    tally = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
+    by_status = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
+    tally = f"({count_of(len(judged), 'claim')}: {by_status}.)"
     lead = study.answer(evidence) or "Not counted yet."
     key = [(claim.short, verdict.status) for claim, verdict in judged if claim.short]
     words = "; ".join(f"{short}: {status}" for short, status in key)
     if any(status != "open" for _, status in key):
-        return f"**{words[0].upper()}{words[1:]}.** {lead} ({len(judged)} claims: {tally}.)"
-    return f"**{lead}** {f'Not trained here yet: {_names(key)}. ' if key else ''}({len(judged)} claims: {tally}.)"
+        return f"**{words[0].upper()}{words[1:]}.** {lead} {tally}"
+    return f"**{lead}** {f'Not trained here yet: {_names(key)}. ' if key else ''}{tally}"
 
 
 def _names(key: Iterable[tuple[str, str]]) -> str:
@@ -177,7 +178,8 @@ def _claims(study: Study, evidence: Evidence) -> str:
     if "accuracy" in study.metrics:
         text.append(
             "A claim about accuracy is judged by the mean difference over seeds, paired by seed: it is supported or "
-            "contradicted only if the 95 % interval (Student's t) clears the claim, and too noisy otherwise."
+            "contradicted only if the 95 % interval (Student's t) clears the claim, and too noisy otherwise. Each "
+            "verdict stands by itself; the intervals are not widened for the number of claims."
         )
     return "\n\n".join(text)
 
@@ -273,13 +275,15 @@ def _conditions(
         f"- {record.status}: {record.case.metric} of `{record.case.model}`, seed {record.case.seed}: {record.reason}"
         for record in failed
     ]
-    others = dict.fromkeys(record.machine for record in trainings if record.machine != environment.machine_id)
-    trained = "Trained" if all(record.machine in others for record in trainings) else "Trained in part"
-    lines += [
-        f"- {trained} on another machine than the one below, {markdown(machine_in_words(machines.get(other, {})))}, "
-        "with the same code: what a training reaches does not depend on the machine but for rounding."
-        for other in others
-    ]
+    for machine, group in by_machine(trainings).items():
+        if machine != environment.machine_id:
+            seeds = [str(seed) for seed in sorted({record.case.seed for record in group})]
+            place = markdown(machine_in_words(machines.get(machine, {})))
+            lines.append(
+                f"- Trained on another machine than the one below ({place}), with the same code: "
+                f"seed{'s' * (len(seeds) > 1)} {enumerate_words(seeds, most=len(seeds))}, each with all that "
+                "it is compared with. What a training reaches depends on the machine only through rounding."
+            )
     return "\n".join([lines[0], "", *lines[1:]])
 
 

@@ -244,19 +244,17 @@ def test_trainings_of_two_machines_are_not_compared() -> None:
     assert Evidence(STUDY, here + there).differences(one, other) == pytest.approx([-0.1, -0.1])
 
 
-def test_of_two_machines_the_one_with_more_trainings_is_shown() -> None:
+def test_seeds_of_two_machines_add_up() -> None:
     one, other, _ = STUDY.arms
-    here = [trained(arm.model, seed, 0.9) for arm in (one, other) for seed in (0, 1)]
-    there = [trained(arm.model, seed, 0.4, machine=THERE) for arm in (one, other) for seed in (0, 1, 2)]
-
-    def shown(records: list[Record]) -> tuple[float, int]:
-        mean = Evidence(STUDY, records).accuracy(one)
-        assert mean is not None
-        return mean.value, mean.count
-
-    assert shown(here + there) == (pytest.approx(0.4), 3)
-    assert shown(here + there[:2] + there[3:5]) == (pytest.approx(0.9), 2)  # of equals the first
-    assert shown([*there[:3], *here]) == (pytest.approx(0.9), 2)  # more variants go before more seeds
+    here = [trained(arm.model, seed, top1) for arm, top1 in ((one, 0.9), (other, 0.8)) for seed in (0, 1)]
+    there = [
+        trained(arm.model, seed, top1, machine=THERE) for arm, top1 in ((one, 0.7), (other, 0.5)) for seed in (1, 2, 3)
+    ]
+    evidence = Evidence(STUDY, here + there)
+    assert evidence.differences(one, other) == pytest.approx([0.1, 0.1, 0.2, 0.2])  # of equals the first
+    mean = evidence.accuracy(one)
+    assert mean is not None and (mean.value, mean.count) == (pytest.approx(0.8), 4)
+    assert {record.machine for record in evidence.training_records()} == {HERE.machine_id, THERE.machine_id}
 
 
 def test_a_varied_recipe_belongs_to_its_own_arm() -> None:
@@ -433,11 +431,11 @@ def test_a_page_with_trainings(counted: list[Record], tmp_path: Path) -> None:
 def test_a_page_says_where_it_was_made_and_where_its_networks_were_trained(
     counted: list[Record], tmp_path: Path
 ) -> None:
-    def page(*machines: Environment) -> str:
+    def page(*homes: Environment) -> str:
         records = [
             trained(arm.model, seed, 0.5, machine=machine)
-            for arm, machine in zip(STUDY.arms[:2], machines, strict=True)
-            for seed in (0, 1)
+            for seed, machine in enumerate(homes)
+            for arm in STUDY.arms[:2]
         ]
         known = {THERE.machine_id: THERE.machine}
         return write_page(STUDY, [*counted, *records], HERE, tmp_path, known).read_text()
@@ -445,8 +443,8 @@ def test_a_page_says_where_it_was_made_and_where_its_networks_were_trained(
     text = page(HERE, HERE)
     assert text.endswith("commit aaaaaaaaaaaa.\n\n`python -m benchmarks.run`\n")
     assert "CPU here;" in text and "another machine" not in text
-    assert "Trained on another machine than the one below, CPU there, with the same code" in page(THERE, THERE)
-    assert "Trained in part on another machine than the one below, CPU there," in page(THERE, HERE)
+    assert "Trained on another machine than the one below (CPU there), with the same code: seed 1," in page(HERE, THERE)
+    assert "(CPU there), with the same code: seeds 0 and 1," in page(THERE, THERE)
 
 
 def test_a_picture_is_drawn_again_only_for_other_data(counted: list[Record], tmp_path: Path) -> None:
