@@ -57,7 +57,7 @@ def write_environment(environment: Environment, folder: Path) -> None:
         **asdict(environment),
         "machines": {**read_machines(folder), environment.machine_id: environment.machine},
     }
-    replace_file(folder / FILE, json.dumps(data, indent=2, sort_keys=True, default=str) + "\n")
+    replace_file(folder / FILE, json.dumps(data, indent=2, default=str) + "\n")
 
 
 def read_environment(folder: Path) -> Environment | None:

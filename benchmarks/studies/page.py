@@ -279,10 +279,10 @@ def _conditions(
         if machine != environment.machine_id:
             seeds = [str(seed) for seed in sorted({record.case.seed for record in group})]
             place = markdown(machine_in_words(machines.get(machine, {})))
+            trained = f"{'Seeds' if len(seeds) > 1 else 'Seed'} {enumerate_words(seeds, most=len(seeds))}"
             lines.append(
-                f"- Trained on another machine than the one below ({place}), with the same code: "
-                f"seed{'s' * (len(seeds) > 1)} {enumerate_words(seeds, most=len(seeds))}, each with all that "
-                "it is compared with. What a training reaches depends on the machine only through rounding."
+                f"- {trained}: trained on another machine than the one below, {place}, with the same code, and each "
+                "with all that it is compared with. What a training reaches depends on the machine only by rounding."
             )
     return "\n".join([lines[0], "", *lines[1:]])
 

@@ -443,8 +443,8 @@ def test_a_page_says_where_it_was_made_and_where_its_networks_were_trained(
     text = page(HERE, HERE)
     assert text.endswith("commit aaaaaaaaaaaa.\n\n`python -m benchmarks.run`\n")
     assert "CPU here;" in text and "another machine" not in text
-    assert "Trained on another machine than the one below (CPU there), with the same code: seed 1," in page(HERE, THERE)
-    assert "(CPU there), with the same code: seeds 0 and 1," in page(THERE, THERE)
+    assert "- Seed 1: trained on another machine than the one below, CPU there, with" in page(HERE, THERE)
+    assert "- Seeds 0 and 1: trained on another machine than the one below, CPU there, with" in page(THERE, THERE)
 
 
 def test_a_picture_is_drawn_again_only_for_other_data(counted: list[Record], tmp_path: Path) -> None:
