@@ -219,6 +219,16 @@ class Evidence:
         """A case under the condition of the times; None where nothing was timed."""
         return next((record.case for record in self._timed.values()), None)
 
+    def next_seed(self) -> int:
+        """The first seed after the study's own that not every arm was trained with."""
+        trained = [
+            {seed for seeds in self.trainings(arm).values() for seed in seeds} for arm in self.study.arms if arm.trained
+        ]
+        seed = max(self.study.seeds) + 1
+        while trained and all(seed in seeds for seeds in trained):
+            seed += 1
+        return seed
+
     def training_records(self) -> list[Record]:
         """Every training an arm's figure comes from."""
         found = []

@@ -168,7 +168,7 @@ def _claims(study: Study, evidence: Evidence) -> str:
     if any(verdict.status == "open" for _, verdict in judged):
         text.append(f"Open claims are closed by `{command(study)}`, which goes on from the records there are.")
     if any(verdict.more_seeds for _, verdict in judged):
-        following = max(study.seeds) + 1
+        following = evidence.next_seed()
         text.append(f"`{command(study)} --seed {following}` adds the seeds from {following} on.")
     if "latency" in study.metrics:
         text.append(

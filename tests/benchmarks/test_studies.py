@@ -266,6 +266,16 @@ def test_a_varied_recipe_belongs_to_its_own_arm() -> None:
     assert mean is not None and (mean.value, mean.low, mean.count) == (0.7, None, 1)
 
 
+def test_the_next_seed_is_the_first_that_some_variant_lacks() -> None:
+    study = dataclasses.replace(STUDY, arms=STUDY.arms[:2])
+    records = [trained(arm.model, seed, 0.5) for arm in study.arms for seed in (0, 1, 2)]
+    assert Evidence(study, []).next_seed() == Evidence(study, records).next_seed() == 3
+    records += [trained("resnet18", seed, 0.5) for seed in (3, 4)]
+    assert Evidence(study, records).next_seed() == 3
+    records += [trained("resnet34", 3, 0.5)]
+    assert Evidence(study, records).next_seed() == 4
+
+
 def test_failed_trainings_do_not_count() -> None:
     records = [
         dataclasses.replace(trained("resnet18", seed, 0.7), status="failed", reason="diverged") for seed in (0, 1)
