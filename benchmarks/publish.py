@@ -35,8 +35,8 @@ def publish(
     """Writes `environment.json`, the pages of the studies and the report, which links them.
 
     What a training reaches does not depend on the machine but for rounding. So where this run asks for no accuracy, a
-    column of accuracies is taken whole from the machine that has most of them, a study takes those of
-    each seed from one machine, and the page says so.
+    column of accuracies is taken whole from the machine that has most of them, a study takes those of each
+    seed from one machine, and the page says so.
 
     Args:
         records: of one machine, none of them stale.

@@ -181,6 +181,11 @@ def _claims(study: Study, evidence: Evidence) -> str:
             "contradicted only if the 95 % interval (Student's t) clears the claim, and too noisy otherwise. Each "
             "verdict stands by itself; the intervals are not widened for the number of claims."
         )
+    if any(record.case.seed > max(study.seeds) for record in evidence.training_records()):
+        text.append(
+            f"The study asks for {len(study.seeds)} seeds. Further ones were trained after those had been looked at, "
+            "which makes an interval a little too narrow: lean less on one that clears its claim by a hair."
+        )
     return "\n\n".join(text)
 
 

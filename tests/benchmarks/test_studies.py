@@ -452,7 +452,8 @@ def test_a_page_says_where_it_was_made_and_where_its_networks_were_trained(
 
     text = page(HERE, HERE)
     assert text.endswith("commit aaaaaaaaaaaa.\n\n`python -m benchmarks.run`\n")
-    assert "CPU here;" in text and "another machine" not in text
+    assert "CPU here;" in text and "another machine" not in text and "Further ones" not in text
+    assert "asks for 3 seeds. Further ones were trained after those had been looked at" in page(HERE, HERE, HERE, HERE)
     assert "- Seed 1: trained on another machine than the one below, CPU there, with" in page(HERE, THERE)
     assert "- Seeds 0 and 1: trained on another machine than the one below, CPU there, with" in page(THERE, THERE)
 
