@@ -22,9 +22,9 @@ from typing import NoReturn
 import numpy as np
 from scipy.stats import mannwhitneyu, wilcoxon
 
-from benchmarks.records import Case, Measurement, Record
-from benchmarks.statistics import Interval, holm, ratio_interval, round_medians
-from benchmarks.store import RECORDS, question, read_records
+from benchmarks.records.record import Case, Measurement, Record
+from benchmarks.records.store import RECORDS, question, read_records
+from benchmarks.stats.intervals import Interval, holm, ratio_interval, round_medians
 
 __all__ = ["Comparison", "compare", "compare_times", "main"]
 

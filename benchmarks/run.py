@@ -15,15 +15,17 @@ from dataclasses import replace
 from importlib import import_module
 
 import zoo
-from benchmarks.arguments import DEFAULT_METRICS, RUNTIMES, Request, parse
-from benchmarks.code import case_code
-from benchmarks.datasets import DATASETS
-from benchmarks.engine import by_cost, execute, plan, plan_study, skip_reason
-from benchmarks.environment import observe, read_environment
+from benchmarks.measure.engine import execute
 from benchmarks.metrics import METRICS
-from benchmarks.records import Case, Environment, Record
-from benchmarks.store import Store, StoreError, stale_reason
+from benchmarks.plan.arguments import DEFAULT_METRICS, RUNTIMES, Request, parse
+from benchmarks.plan.cases import plan, plan_study, skip_reason
+from benchmarks.plan.cost import by_cost
+from benchmarks.records.environment import observe, read_environment
+from benchmarks.records.record import Case, Environment, Record
+from benchmarks.records.staleness import case_code
+from benchmarks.records.store import Store, StoreError, stale_reason
 from benchmarks.studies import STUDIES
+from zoo.data import DATASETS
 
 __all__ = ["main"]
 
@@ -37,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if request.action == "dry-run":
             return _show(_cases(request))
         if request.action == "self-test":
-            from benchmarks.selftest import self_test
+            from benchmarks.selfcheck.selftest import self_test
 
             return self_test(request)
         with Store(request.output_dir, fresh=request.fresh) as store:
@@ -65,7 +67,7 @@ def _cases(request: Request) -> tuple[Case, ...]:
 
 def _run(request: Request, store: Store) -> int:
     """Measures what is open. The report is written once everything quick is done, then after every slow case."""
-    from benchmarks.progress import Display
+    from benchmarks.measure.progress import Display
 
     cases = _cases(request)
     environment = observe(request.command)
@@ -76,11 +78,11 @@ def _run(request: Request, store: Store) -> int:
         _say([f"{len(cases) - len(todo)} of {len(cases)} cases are done already; --fresh measures them again"])
     if todo:
         # pandas and matplotlib take a second, which this process has to spare while PyTorch is imported in another
-        threading.Thread(target=import_module, args=("benchmarks.publish",)).start()
+        threading.Thread(target=import_module, args=("benchmarks.report.publish",)).start()
         environment = _with_torch(request, environment)
 
     def write() -> None:
-        from benchmarks.publish import publish
+        from benchmarks.report.publish import publish
 
         seen = {record.case for record in records}
         left = [case for case in cases if case not in seen]
@@ -141,7 +143,7 @@ def _elsewhere(store: Store, environment: Environment) -> list[Record]:
 
 def _with_torch(request: Request, environment: Environment) -> Environment:
     """The environment with what PyTorch says of itself, asked in another process."""
-    from benchmarks.worker import WorkerError, describe_torch, start_server
+    from benchmarks.measure.worker import WorkerError, describe_torch, start_server
 
     start_server(max(request.options.num_threads))
     try:
@@ -153,7 +155,7 @@ def _with_torch(request: Request, environment: Environment) -> Environment:
 
 def _report(request: Request, store: Store) -> int:
     """Writes the report anew from the records of the machine that made the folder's last run."""
-    from benchmarks.publish import publish
+    from benchmarks.report.publish import publish
 
     environment = read_environment(request.output_dir) or observe(request.command)
     records = [record for record in store.records if record.machine == environment.machine_id]

@@ -49,13 +49,20 @@ def test_model_files_hold_no_pytorch_and_no_registry(module: str) -> None:
 
 @pytest.mark.parametrize("module", [module for module in MODULES if within(module, "benchmarks.report")])
 def test_the_report_sees_records_only(module: str) -> None:
-    forbidden = ("torch", "torchvision", "benchmarks.engine", "benchmarks.worker", "benchmarks.metrics", "zoo.factory")
+    forbidden = (
+        "torch",
+        "torchvision",
+        "benchmarks.measure.engine",
+        "benchmarks.measure.worker",
+        "benchmarks.metrics",
+        "zoo.factory",
+    )
     assert not [name for name in imports(module) if within(name, *forbidden)]
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if within(module, "benchmarks.metrics")])
 def test_metrics_do_not_know_the_engine(module: str) -> None:
-    assert not [name for name in imports(module) if within(name, "benchmarks.engine", "benchmarks.run")]
+    assert not [name for name in imports(module) if within(name, "benchmarks.measure.engine", "benchmarks.run")]
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -11,11 +11,11 @@ PyTorch is imported by the first call that needs it: `list_models` and `spec` on
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import InputSizeError, InvalidOption, RuntimeUnavailable, UnknownModel, UnknownOption, WeightsError
-from zoo.export import export_onnx
 from zoo.factory import create
 from zoo.preprocessing import preprocessing
 from zoo.registry import list_models, spec
 from zoo.runtimes import open_runtime
+from zoo.runtimes.export import export_onnx
 from zoo.spec import ModelSpec
 from zoo.weights import load_weights, save_weights
 

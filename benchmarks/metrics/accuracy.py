@@ -8,17 +8,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import zoo
-from benchmarks.code import weights_checksum
-from benchmarks.datasets import DATASETS
 from benchmarks.metrics.metric import Metric
-from benchmarks.predictions import pack
-from benchmarks.records import Case, Measurement
-from benchmarks.training import RECIPE, Predictions, Recipe, TrainingResult, evaluate, keep_freed_memory, train
+from benchmarks.records.predictions import pack
+from benchmarks.records.record import Case, Measurement
+from benchmarks.records.staleness import weights_checksum
+from zoo.data import DATASETS
 from zoo.spec import resized
+from zoo.training.loop import RECIPE, Predictions, Recipe, TrainingResult, evaluate, keep_freed_memory, train
 
 if TYPE_CHECKING:
-    from benchmarks.datasets.dataset import Opened
     from benchmarks.metrics.subject import Subject
+    from zoo.data.dataset import Opened
 
 __all__ = ["METRIC", "label_order", "wilson"]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.metrics.metric import Metric, Timing
-from benchmarks.records import Case, Measurement
-from benchmarks.statistics import (
+from benchmarks.records.record import Case, Measurement
+from benchmarks.stats.intervals import (
     ENOUGH,
     median_interval,
     outliers,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from benchmarks.metrics.metric import Metric
 from benchmarks.metrics.mult_adds import by_layer
-from benchmarks.records import Measurement
-from benchmarks.training import keep_freed_memory
+from benchmarks.records.record import Measurement
+from zoo.training.loop import keep_freed_memory
 
 if TYPE_CHECKING:
     from torch import nn

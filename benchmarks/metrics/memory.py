@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from benchmarks.metrics.metric import Metric
-from benchmarks.records import Measurement
+from benchmarks.records.record import Measurement
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from benchmarks.metrics.subject import Subject
-    from benchmarks.records import Case, Measurement
+    from benchmarks.records.record import Case, Measurement
 
 __all__ = ["Metric", "Timing"]
 
@@ -22,7 +22,7 @@ class Timing:
         rounds: the round each call belongs to, counted from 1.
         reference: seconds of the reference model's calls in the same session.
         reference_rounds: the round of each of those.
-        apart: rounds in which the processors were far from one another while the case ran (`benchmarks.rounds`).
+        apart: rounds in which the processors were far from one another while the case ran.
         reference_apart: the same while the reference model ran.
         details: how the session went: seed, order, stop reason, warm-up, noise.
     """

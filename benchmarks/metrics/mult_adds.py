@@ -18,10 +18,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.code import model_code
-from benchmarks.files import replace_file
 from benchmarks.metrics.metric import Metric
-from benchmarks.records import Measurement
+from benchmarks.records.files import replace_file
+from benchmarks.records.record import Measurement
+from benchmarks.records.staleness import model_code
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

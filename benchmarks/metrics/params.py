@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.metrics.metric import Metric
-from benchmarks.records import Measurement
+from benchmarks.records.record import Measurement
 
 if TYPE_CHECKING:
     from benchmarks.metrics.subject import Subject

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.metrics.metric import Metric
-from benchmarks.records import Measurement
+from benchmarks.records.record import Measurement
 from zoo.table import layers, rows
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import zoo
-from benchmarks.records import Case
+from benchmarks.records.record import Case
 from zoo.classifier import Classifier
 from zoo.factory import allocate, build
 from zoo.spec import ModelSpec

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from benchmarks.metrics.latency import TIMED_ON
 from benchmarks.metrics.metric import Metric, Timing
-from benchmarks.records import Case, Measurement
-from benchmarks.statistics import median_interval, ratio_interval
+from benchmarks.records.record import Case, Measurement
+from benchmarks.stats.intervals import median_interval, ratio_interval
 
 if TYPE_CHECKING:
     from benchmarks.metrics.subject import Subject

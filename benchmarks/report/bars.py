@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.environment import observe
+from benchmarks.records.environment import observe
 from benchmarks.report.words import machine_in_words, markdown, markdown_table
 
 __all__ = ["Bar", "bars_table", "circumstances", "failures", "origin", "provenance"]
@@ -47,7 +47,7 @@ def circumstances(content: Mapping[str, Any], *, raw: str) -> str:
     """Noise, machine, versions, commit and command.
 
     Args:
-        content: as `benchmarks.tasks.Benchmark.write_page` gets it.
+        content: as `benchmarks.selfcheck.tasks.Benchmark.write_page` gets it.
         raw: file that holds the raw samples.
     """
     cases = {key: case for key, case in content["cases"].items() if "error" not in case}

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from scipy import stats
 
-from benchmarks.predictions import NotPaired, mcnemar
-from benchmarks.records import Record
-from benchmarks.times import paired_ratio, shared_rounds
+from benchmarks.records.predictions import NotPaired, mcnemar
+from benchmarks.records.record import Record
+from benchmarks.stats.ratios import paired_ratio, shared_rounds
 
 __all__ = ["Correlation", "Estimate", "apart", "best", "pareto_front", "rank_correlation"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.records import Measurement
+from benchmarks.records.record import Measurement
 from benchmarks.report.overview import Overview
 from benchmarks.report.tables import REFERENCE
 from benchmarks.report.words import (

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.records import Measurement
+from benchmarks.records.record import Measurement
 from benchmarks.report.answers import indistinguishable_neighbours
 from benchmarks.report.overview import Overview
 from benchmarks.report.tables import model_spec
@@ -22,7 +22,7 @@ from benchmarks.report.words import (
     number,
     shorten,
 )
-from benchmarks.statistics import round_medians
+from benchmarks.stats.intervals import round_medians
 
 __all__ = ["colophon", "deviations", "how_to_read", "recipe", "sources"]
 

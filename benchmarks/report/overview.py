@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from benchmarks.records import Case, Environment, Measurement, Record
+from benchmarks.records.record import Case, Environment, Measurement, Record
 from benchmarks.report.findings import Estimate
 from benchmarks.report.tables import BY_MODEL, BY_SIZE, Condition, Row, join, ordered, to_frame
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import matplotlib
 
-from benchmarks.files import replace_file
-from benchmarks.records import Case, Environment, Record
+from benchmarks.records.files import replace_file
+from benchmarks.records.record import Case, Environment, Record
 from benchmarks.report import figures, labels, measured, notes
 from benchmarks.report.answers import answers
 from benchmarks.report.overview import Overview, survey

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from benchmarks.records import Measurement
+from benchmarks.records.record import Measurement
 from benchmarks.report import figures
 from benchmarks.report.findings import pareto_front, rank_correlation
 from benchmarks.report.overview import Overview

@@ -17,9 +17,9 @@ from typing import TypeVar
 
 import pandas as pd
 
-from benchmarks.columns import COLUMNS
-from benchmarks.records import Case, Measurement, Record
-from benchmarks.times import time_ratio
+from benchmarks.metrics.columns import COLUMNS
+from benchmarks.records.record import Case, Measurement, Record
+from benchmarks.stats.ratios import time_ratio
 from zoo.errors import InvalidOption, UnknownModel, UnknownOption
 from zoo.registry import MODELS, spec
 from zoo.spec import ModelSpec, Reference, Weights

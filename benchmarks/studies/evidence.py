@@ -10,10 +10,10 @@ from functools import cached_property
 from typing import Any
 
 import zoo
-from benchmarks.records import Case, Measurement, Record
-from benchmarks.statistics import Interval, median_interval
+from benchmarks.records.record import Case, Measurement, Record
+from benchmarks.stats.intervals import Interval, median_interval
+from benchmarks.stats.ratios import time_ratio
 from benchmarks.studies.study import Arm, Study
-from benchmarks.times import time_ratio
 
 __all__ = ["Evidence", "Mean", "mean_of", "quantile"]
 

@@ -113,7 +113,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A figure of the page: a function of `benchmarks.studies.pictures` by name, and what it needs to know.
+    """A figure of the page: a function of `benchmarks.report.studies.pictures` by name, and what it needs to know.
 
     Args:
         kind: "stacked", "scatter", "heatmaps", "curves", "differences" or "rows".

@@ -13,8 +13,9 @@ import time
 import types
 from typing import Any
 
-from benchmarks import engine, run, worker
-from benchmarks.records import Case, Measurement
+from benchmarks import run
+from benchmarks.measure import engine, worker
+from benchmarks.records.record import Case, Measurement
 
 SECONDS = 0.02
 
@@ -80,7 +81,7 @@ def fake() -> None:
     worker.PRELOAD = ()
     worker.describe_torch = lambda timeout: {}
     engine.measure = measure
-    sys.modules["benchmarks.publish"] = types.SimpleNamespace(publish=publish)  # type: ignore[assignment]
+    sys.modules["benchmarks.report.publish"] = types.SimpleNamespace(publish=publish)  # type: ignore[assignment]
 
 
 if __name__ == "__main__":

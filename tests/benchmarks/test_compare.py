@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.compare import compare_times, main
-from benchmarks.records import Case, Measurement, Record
-from benchmarks.selftest import SLOWDOWN, conclude
-from benchmarks.store import RECORDS
+from benchmarks.records.record import Case, Measurement, Record
+from benchmarks.records.store import RECORDS
+from benchmarks.selfcheck.selftest import SLOWDOWN, conclude
 
 
 def rounds(draws: random.Random, scale: float = 1.0, count: int = 30, spread: float = 0.02) -> dict[int, float]:

@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 
 import zoo
-from benchmarks.engine import execute
-from benchmarks.environment import effective_cpus, observe
-from benchmarks.records import Case
-from benchmarks.store import RECORDS, current, read_records
-from benchmarks.worker import Worker, start_server
+from benchmarks.measure.engine import execute
+from benchmarks.measure.worker import Worker, start_server
+from benchmarks.records.environment import effective_cpus, observe
+from benchmarks.records.record import Case
+from benchmarks.records.store import RECORDS, current, read_records
 from tests.benchmarks import fake_run
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import zoo
-from zoo.export import TOLERANCE, check_onnx, export_onnx, relative_difference
+from zoo.runtimes.export import TOLERANCE, check_onnx, export_onnx, relative_difference
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -73,7 +73,7 @@ class TestFile:
 
 def test_wrong_numbers_are_an_error(tmp_path, monkeypatch):
     model, side = make(TINY)
-    monkeypatch.setattr("zoo.export.check_onnx", lambda *_: 0.5)
+    monkeypatch.setattr("zoo.runtimes.export.check_onnx", lambda *_: 0.5)
     with pytest.raises(ArithmeticError, match=r"differ by 0\.5 of the largest; at most 0\.001"):
         export_onnx(model, tmp_path / "net.onnx", size=side)
 

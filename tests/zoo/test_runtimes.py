@@ -11,13 +11,14 @@ import pytest
 import torch
 
 import zoo
-from zoo import blocks, winograd
-from zoo.export import TOLERANCE, relative_difference
-from zoo.inference import inference_copy
-from zoo.packed import PackedConv2d, PackedLinear
+from zoo import blocks
 from zoo.runtimes import RUNTIMES, auto, check_model, open_runtime
+from zoo.runtimes.export import TOLERANCE, relative_difference
+from zoo.runtimes.folding import inference_copy
+from zoo.runtimes.layouts import winograd
+from zoo.runtimes.layouts.packed import PackedConv2d, PackedLinear
+from zoo.runtimes.layouts.winograd import WinogradConv2d
 from zoo.runtimes.session import Session
-from zoo.winograd import WinogradConv2d
 
 TINY = "mobilenet_v1:width=0.25,resolution=128"
 # one of each family, the smallest; the others are marked slow

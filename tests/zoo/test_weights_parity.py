@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import pytest
 
 import zoo
-from benchmarks.parity import CASES, Parity, Result, measure, table
+from benchmarks.selfcheck.parity import CASES, Parity, Result, measure, table
 
 # files of half a gigabyte; one of each kind stays in the fast run
 SLOW = {"vgg11", "vgg13", "vgg19", "vgg11_bn", "vgg16_bn", "vgg19_bn", "resnet101", "resnet152"}

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.errors import RuntimeUnavailable
-from zoo.export import TOLERANCE, relative_difference
 from zoo.lazy import torch
+from zoo.runtimes.export import TOLERANCE, relative_difference
 from zoo.runtimes.session import Runtime, Session
 
 if TYPE_CHECKING:

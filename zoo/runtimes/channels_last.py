@@ -20,7 +20,7 @@ def unavailable() -> str | None:
 
 
 def open(model: Classifier, images: torch.Tensor) -> Run:
-    from zoo.inference import inference_copy
+    from zoo.runtimes.folding import inference_copy
 
     network = inference_copy(model, fold=False).to(memory_format=torch.channels_last)
     return lambda images: network(images.contiguous(memory_format=torch.channels_last))

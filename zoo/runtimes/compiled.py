@@ -25,7 +25,7 @@ def unavailable() -> str | None:
 
 
 def open(model: Classifier, images: torch.Tensor) -> Run:
-    from zoo.inference import inference_copy
+    from zoo.runtimes.folding import inference_copy
 
     network = inference_copy(model).to(memory_format=torch.channels_last)
     # a fresh function object a call: no guard of an earlier opening is checked or counted against a limit

@@ -27,7 +27,7 @@ def unavailable() -> str | None:
 def open(model: Classifier, images: torch.Tensor) -> Run:
     import onnxruntime
 
-    from zoo.export import write_onnx
+    from zoo.runtimes.export import write_onnx
 
     if images.device.type != "cpu" or images.dtype != torch.float32:
         raise RuntimeUnavailable(f"runs float32 on the CPU; got {images.dtype} on {images.device}")

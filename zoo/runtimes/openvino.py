@@ -28,7 +28,7 @@ def unavailable() -> str | None:
 def open(model: Classifier, images: torch.Tensor) -> Run:
     openvino: Any = import_module("openvino")  # its own type hints leave out half of its names
 
-    from zoo.inference import inference_copy
+    from zoo.runtimes.folding import inference_copy
 
     if images.device.type != "cpu" or images.dtype != torch.float32:
         raise RuntimeUnavailable(f"runs float32 on the CPU; got {images.dtype} on {images.device}")

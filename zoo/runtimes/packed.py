@@ -27,7 +27,7 @@ def unavailable() -> str | None:
 
 
 def open(model: Classifier, images: torch.Tensor) -> Run:
-    from zoo.inference import inference_copy
+    from zoo.runtimes.folding import inference_copy
 
     if images.device.type != "cpu" or images.dtype not in (torch.float32, torch.float64):
         raise RuntimeUnavailable(f"runs float32 or float64 on the CPU; got {images.dtype} on {images.device}")
@@ -94,8 +94,8 @@ def _fastest(layer: nn.Module, shape: torch.Size, dtype: torch.dtype, *, relu: b
 
 
 def _forms(layer: nn.Module, shape: torch.Size, *, relu: bool) -> Iterator[nn.Module]:
-    from zoo.packed import PackedConv2d, PackedLinear
-    from zoo.winograd import SMALLEST, WinogradConv2d
+    from zoo.runtimes.layouts.packed import PackedConv2d, PackedLinear
+    from zoo.runtimes.layouts.winograd import SMALLEST, WinogradConv2d
 
     if PackedLinear.suits(layer) and len(shape) == 2:
         yield PackedLinear(layer, shape[0], relu=relu)  # type: ignore[arg-type]

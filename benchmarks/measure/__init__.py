@@ -1,0 +1,1 @@
+"""How cases are measured: processes, rounds, what else the machine does."""

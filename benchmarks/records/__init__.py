@@ -1,0 +1,1 @@
+"""What was found and when it still stands."""

@@ -1,0 +1,203 @@
+"""The machine, the versions and the settings under which numbers are made, read without PyTorch."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.records.files import replace_file
+from benchmarks.records.record import Environment
+
+__all__ = ["FILE", "effective_cpus", "observe", "read_environment", "read_machines", "write_environment"]
+
+FILE = "environment.json"
+PACKAGES = (
+    "torch", "torchvision", "fvcore", "torchinfo", "numpy", "scipy", "pandas", "onnxruntime", "openvino", "h5py",
+    "keras", "timm",
+)  # fmt: skip
+FLAGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OMP_WAIT_POLICY", "KMP_AFFINITY", "LD_PRELOAD", "ONEDNN_MAX_CPU_ISA")
+
+
+def observe(command: str, *, torch_details: Mapping[str, str] | None = None) -> Environment:
+    """What can be told of this machine and these versions.
+
+    Args:
+        command: the command line.
+        torch_details: what PyTorch says of itself (`benchmarks.measure.worker.describe_torch`).
+    """
+    return Environment(
+        machine=_machine(), software=_software(dict(torch_details or {})), command=command, state=_state()
+    )
+
+
+def effective_cpus() -> int:
+    """Processors this process may use: by affinity and by the quota of its control group."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _cgroup_quota()
+    return max(1, allowed if quota is None else min(allowed, math.floor(quota)))
+
+
+def write_environment(environment: Environment, folder: Path) -> None:
+    """Writes `environment.json`; the facts of machines that made earlier records of the folder are kept in it."""
+    data = {
+        "id": environment.id,
+        "machine_id": environment.machine_id,
+        **asdict(environment),
+        "machines": {**read_machines(folder), environment.machine_id: environment.machine},
+    }
+    replace_file(folder / FILE, json.dumps(data, indent=2, default=str) + "\n")
+
+
+def read_environment(folder: Path) -> Environment | None:
+    """The environment of an output folder, or None where there is none that can be read."""
+    try:
+        data = json.loads((folder / FILE).read_text())
+        return Environment(
+            machine=dict(data["machine"]),
+            software=dict(data["software"]),
+            command=str(data["command"]),
+            state=dict(data.get("state", {})),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def read_machines(folder: Path) -> dict[str, Mapping[str, Any]]:
+    """`Environment.machine` by `Environment.machine_id`, of every machine that made records of an output folder."""
+    try:
+        data = json.loads((folder / FILE).read_text())
+        return {data["machine_id"]: data["machine"], **data.get("machines", {})}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "cpu": _cpu_model(),
+        "architecture": platform.machine(),
+        "cpus": os.cpu_count(),
+        "cores": psutil.cpu_count(logical=False),
+        "effective_cpus": effective_cpus(),
+        "caches": _caches(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9),
+        "gpus": _gpus(),
+        "system": platform.system(),
+    }
+
+
+def _software(torch_details: dict[str, str]) -> dict[str, Any]:
+    return {
+        "os": _os_name(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "packages": {name: found for name in PACKAGES if (found := _version(name))},
+        "commit": _commit(),
+        "flags": {name: value for name in FLAGS if (value := os.environ.get(name))},
+        "aslr": _read("/proc/sys/kernel/randomize_va_space"),
+        "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "torch": torch_details,
+    }
+
+
+def _state() -> dict[str, Any]:
+    frequency = None
+    with contextlib.suppress(OSError, NotImplementedError, AttributeError):
+        found = psutil.cpu_freq()
+        frequency = found.current if found else None
+    return {
+        "utc": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "load": list(os.getloadavg()),
+        "available_gb": round(psutil.virtual_memory().available / 1e9, 1),
+        "cpu_mhz": frequency,
+        "uptime_s": round(time.time() - psutil.boot_time()),
+        "cgroup_quota_cpus": _cgroup_quota(),
+        "affinity": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+    }
+
+
+def _cgroup_quota() -> float | None:
+    """Processors the control group may use, from version 2 or 1; None without a limit."""
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return None if quota == "max" else int(quota) / int(period)
+    with contextlib.suppress(OSError, ValueError):
+        quota_us = int(Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us").read_text())
+        period_us = int(Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us").read_text())
+        return quota_us / period_us if quota_us > 0 else None
+    return None
+
+
+def _cpu_model() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _caches() -> dict[str, str]:
+    """Size of each cache one core sees."""
+    found = {}
+    for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        level, kind, size = (_read(folder / name) for name in ("level", "type", "size"))
+        if level and size:
+            found[f"L{level}{'' if kind == 'Unified' else (kind or '')[:1].lower()}"] = size
+    return found
+
+
+def _gpus() -> list[str]:
+    names = []
+    for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
+        for line in (_read(path) or "").splitlines():
+            if line.startswith("Model:"):
+                names.append(line.partition(":")[2].strip())
+    return names
+
+
+def _os_name() -> str:
+    with contextlib.suppress(OSError):
+        return platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
+    return platform.platform()
+
+
+def _commit() -> str:
+    """The commit of this checkout, marked when files differ from it; empty for an installed package."""
+    folder = Path(__file__).resolve().parents[2]
+    if not (folder / ".git").exists():
+        return ""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=True
+        ).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", "zoo", "benchmarks")
+        return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _read(path: str | Path) -> str | None:
+    with contextlib.suppress(OSError):
+        return Path(path).read_text().strip()
+    return None

@@ -1,0 +1,92 @@
+"""Answers image by image, kept small enough for a record, and the comparison of two models on the same images."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.records.record import Record
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+__all__ = ["NotPaired", "Paired", "mcnemar", "pack", "unpack"]
+
+UNREADABLE = 0xFFFF  # stands where there is no answer
+
+
+class NotPaired(ValueError):
+    """Two records whose answers are not to the same images; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paired:
+    """Two models on the same images.
+
+    Args:
+        count: images both could be asked.
+        only_first, only_second: images that only one of them has right.
+        p_value: exact two-sided probability of so uneven a split between models of equal accuracy (McNemar).
+    """
+
+    count: int
+    only_first: int
+    only_second: int
+    p_value: float
+
+    @property
+    def difference(self) -> float:
+        """Top-1 of the first minus that of the second, a fraction."""
+        return (self.only_first - self.only_second) / self.count
+
+
+def pack(classes: ArrayLike) -> dict[str, Any]:
+    """Class numbers, of any shape, as JSON values; -1 stands for no answer."""
+    numbers = np.asarray(classes).astype("<i4")
+    shorts = np.where(numbers < 0, UNREADABLE, numbers).astype("<u2")
+    return {
+        "shape": list(shorts.shape),
+        "zlib_uint16_base64": base64.b64encode(zlib.compress(shorts.tobytes(), 9)).decode(),
+    }
+
+
+def unpack(packed: Mapping[str, Any]) -> NDArray[np.int32]:
+    """What `pack` was given."""
+    content = zlib.decompress(base64.b64decode(packed["zlib_uint16_base64"]))
+    numbers = np.frombuffer(content, "<u2").astype(np.int32).reshape(packed["shape"])
+    return np.where(numbers == UNREADABLE, -1, numbers).astype(np.int32)
+
+
+def mcnemar(first: Record, second: Record) -> Paired:
+    """Whether two accuracy records, of the same images, differ by more than chance (exact McNemar test).
+
+    Raises:
+        NotPaired: a record holds no answers, or they are to other images.
+    """
+    from scipy.stats import binomtest
+
+    fingerprints, answers = zip(*(_answers(record) for record in (first, second)), strict=True)
+    if fingerprints[0] != fingerprints[1]:
+        raise NotPaired(f"{first.case.model} and {second.case.model} were tested on different images")
+    (labels, first_top), (_, second_top) = answers
+    asked = (first_top >= 0) & (second_top >= 0)
+    first_right, second_right = (first_top == labels) & asked, (second_top == labels) & asked
+    only_first, only_second = int((first_right & ~second_right).sum()), int((second_right & ~first_right).sum())
+    uneven = only_first + only_second
+    p_value = float(binomtest(only_first, uneven, 0.5).pvalue) if uneven else 1.0
+    return Paired(count=int(asked.sum()), only_first=only_first, only_second=only_second, p_value=p_value)
+
+
+def _answers(record: Record) -> tuple[str, tuple[NDArray[np.int32], NDArray[np.int32]]]:
+    """Fingerprint of the images, and label and best answer of each."""
+    top1 = record.find("top1")
+    if top1 is None or "answers" not in top1.details:
+        raise NotPaired(f"the record of {record.case.metric} of {record.case.model} holds no answers image by image")
+    details = top1.details
+    return details["fingerprint"], (unpack(details["labels"]), unpack(details["answers"])[:, 0])

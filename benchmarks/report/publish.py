@@ -1,0 +1,84 @@
+"""What a run leaves beside its records: the environment and the report, each file replaced whole."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Sequence
+from pathlib import Path
+
+import zoo
+from benchmarks.records.environment import read_machines, write_environment
+from benchmarks.records.record import Case, Environment, Record
+from benchmarks.records.store import StoreError, current
+from benchmarks.report import write_report
+from benchmarks.report.studies.page import write_study
+from benchmarks.report.tables import by_machine
+from benchmarks.report.words import machine_in_words
+from benchmarks.studies import STUDIES
+
+__all__ = ["publish"]
+
+ACCURACY = "accuracy"
+STUDY_METRIC = "rows"  # read by the studies' own pages; the comparison has no column for it
+
+
+def publish(
+    records: Iterable[Record],
+    environment: Environment,
+    folder: Path,
+    *,
+    cases: Iterable[Case] = (),
+    open_cases: Sequence[Case] = (),
+    elsewhere: Iterable[Record] = (),
+    sort_key: str = "family",
+    asked: Container[str] = (),
+) -> None:
+    """Writes `environment.json`, the pages of the studies and the report, which links them.
+
+    What a training reaches does not depend on the machine but for rounding. So where this run asks for no accuracy, a
+    column of accuracies is taken whole from the machine that has most of them, a study takes those of each
+    seed from one machine, and the page says so.
+
+    Args:
+        records: of one machine, none of them stale.
+        cases: what was asked; where the same question was asked with other settings too, these count.
+        open_cases: those of them that have no answer yet.
+        elsewhere: accuracies from other machines.
+        asked: models asked for by name; variants that only a study measured have their row there.
+
+    Raises:
+        StoreError: the folder cannot be written; the earlier files are whole.
+    """
+    cases = list(cases)
+    found = [*records, *(() if any(case.metric == ACCURACY for case in cases) else elsewhere)]
+    try:
+        write_environment(environment, folder)
+        machines = read_machines(folder)
+        for study in STUDIES.values():
+            write_study(study, found, environment, folder, machines)
+        standing = [record for group in by_machine(found).values() for record in current(group, cases).values()]
+        trained_on = _most_trained(standing, environment.machine_id)
+        write_report(
+            [
+                record
+                for record in standing
+                if record.machine == (trained_on if record.case.metric == ACCURACY else environment.machine_id)
+                and record.case.metric != STUDY_METRIC
+            ],
+            environment,
+            folder,
+            open_cases=open_cases,
+            sort_key=sort_key,
+            asked=asked,
+            trained_on="" if trained_on == environment.machine_id else machine_in_words(machines.get(trained_on, {})),
+        )
+    except OSError as error:
+        raise StoreError(f"cannot write the report to {folder}: {error.strerror}; the records are whole") from None
+
+
+def _most_trained(records: Iterable[Record], own: str) -> str:
+    """The machine that trained the most models; of equals this one."""
+    trained: dict[str, set[str]] = {own: set()}
+    for record in records:
+        if record.case.metric == ACCURACY and record.status == "ok" and record.case.model in zoo.list_models():
+            trained.setdefault(record.machine, set()).add(record.case.model)
+    return max(trained, key=lambda machine: (len(trained[machine]), machine == own))

@@ -1,0 +1,88 @@
+"""`--self-test`: what the harness can tell apart on this machine, shown on a difference of known size.
+
+One model is timed three times in the same rounds: as it is, as it is once more (A/A, any difference is noise), and with
+a busy wait of known size behind every call.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+
+import zoo
+from benchmarks.compare import Comparison, compare_times
+from benchmarks.measure.engine import execute
+from benchmarks.metrics import METRICS
+from benchmarks.plan.arguments import Request
+from benchmarks.records.environment import observe
+from benchmarks.records.record import Case, Record
+from benchmarks.stats.intervals import round_medians
+
+__all__ = ["SLOWDOWN", "cases_of", "conclude", "self_test"]
+
+SLOWDOWN = 0.05
+MODEL = "mobilenet_v1"
+
+
+def self_test(request: Request) -> int:
+    """Runs the test and prints what it found; the exit status is 0 if both answers are right."""
+    model = request.options.models[0] if len(request.options.models) == 1 else MODEL
+    records = []
+    for record in execute(cases_of(model, request), observe(request.command), timeout=request.timeout):
+        print(f"benchmarks.run: {record.status} {_title(record.case)} {record.reason}".rstrip(), file=sys.stderr)
+        records.append(record)
+    lines, right = conclude(records)
+    print(*lines, sep="\n")
+    return 0 if right else 1
+
+
+def cases_of(model: str, request: Request) -> list[Case]:
+    """The model, the model again, the model slowed down."""
+    options = request.options
+    settings = dict(options.settings)
+    base = Case(
+        metric="latency",
+        model=model,
+        num_threads=options.num_threads[0],
+        img_size=options.img_size or zoo.spec(model).input.size,
+        seed=options.seed,
+    )
+    extras: tuple[dict[str, int | float], ...] = ({}, {"repeat": 2}, {"repeat": 3, "slowdown": SLOWDOWN})
+    return [dataclasses.replace(base, settings=tuple(sorted((settings | extra).items()))) for extra in extras]
+
+
+def conclude(records: Sequence[Record]) -> tuple[list[str], bool]:
+    """The findings in words, and whether both are right."""
+    failed = [record for record in records if record.status != "ok"]
+    if failed:
+        return [f"the self-test could not be made: {_title(each.case)}: {each.reason}" for each in failed], False
+    rounds = {}
+    for record in records:
+        found = record.find("latency_s")
+        if found is None:
+            return [f"the self-test could not be made: {_title(record.case)} has no latency"], False
+        rounds[dict(record.case.settings).get("repeat", 1)] = round_medians(
+            found.samples, found.rounds, found.details.get("apart_rounds", ())
+        )
+    same, slower = compare_times({"A/A": (rounds[1], rounds[2], True), "slowdown": (rounds[1], rounds[3], True)})
+    quiet = same.verdict not in ("faster", "slower")
+    seen = slower.verdict == "slower"
+    return [
+        f"One model timed twice: {_words(same)}. "
+        + ("Right: nothing is called a difference." if quiet else "Wrong: the machine drifts; trust no such gap."),
+        f"A slowdown of {SLOWDOWN:.0%} injected: {_words(slower)}. "
+        + ("Right: it is found." if seen else "It is not found: measure longer (--rigorous) or on a quieter machine."),
+        f"Over {len(rounds[1])} rounds, differences above about {same.ratio.half_width + same.noise_floor:.1%} can be "
+        "told apart here.",
+    ], quiet and seen
+
+
+def _words(found: Comparison) -> str:
+    ratio = found.ratio
+    return f"{ratio.value - 1:+.1%} ({ratio.low - 1:+.1%} to {ratio.high - 1:+.1%}), {found.verdict}"
+
+
+def _title(case: Case) -> str:
+    slowdown = dict(case.settings).get("slowdown")
+    return f"{METRICS[case.metric].title} of {case.model}" + (f" slowed by {slowdown:.0%}" if slowdown else "")

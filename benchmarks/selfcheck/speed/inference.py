@@ -1,0 +1,106 @@
+"""One model at one batch size: every runtime, `auto`'s choice, the other library and the machine's own limits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.selfcheck.speed.references import pair
+from benchmarks.selfcheck.speed.turns import caller, play
+from zoo.lazy import nn, torch
+
+__all__ = ["BANDWIDTH", "BATCH_SIZES", "GEMM", "measure"]
+
+BATCH_SIZES = (1, 8, 16, 32)
+GEMM = 2048  # rows and columns of the square float32 matrices whose products are the machine's rate
+BANDWIDTH = 64 << 20  # numbers summed to see how fast memory is read: 256 MB, more than the caches hold
+ROUNDS = {1: (10, 30), 8: (4, 12), 16: (4, 12), 32: (3, 8)}
+SECONDS = {1: 10.0, 8: 8.0, 16: 10.0, 32: 10.0}
+
+
+def measure(name: str, batch: int) -> dict[str, Any]:
+    """Samples and facts as JSON values; to be called in a process of its own."""
+    from benchmarks.metrics.mult_adds import by_flop_counter
+    from zoo.runtimes import RUNTIMES, Session
+    from zoo.runtimes.auto import hold_trial
+    from zoo.runtimes.export import relative_difference
+
+    model, reference = pair(name)
+    side = model.spec.input.size
+    images = torch.randn(batch, model.in_channels, side, side, generator=torch.Generator().manual_seed(0))
+    started = time.perf_counter()
+    trial = hold_trial(model, images, RUNTIMES)
+    first_open = time.perf_counter() - started
+    started = time.perf_counter()
+    Session.open(model, images, trial.winner, RUNTIMES[trial.winner])
+    second_open = time.perf_counter() - started
+
+    sessions = {**trial.sessions, "eager": Session.open(model, images, "eager", RUNTIMES["eager"])}
+    players = {name: caller(lambda session=session: session(images)) for name, session in sessions.items()}  # type: ignore[misc]
+    if batch != 32:  # nothing is asked of the other library there
+        players["reference"] = caller(lambda: reference(images))
+    if batch == 1:
+        players |= {name: caller(limit) for name, limit in _limits().items()}
+    with torch.inference_mode():
+        agreement = {
+            "reference": relative_difference(reference(images), model(images)),
+            **{name: relative_difference(session(images), model(images)) for name, session in sessions.items()},
+        }
+        played = play(players, rounds=ROUNDS[batch], seconds=SECONDS[batch])
+    meta = torch.empty(1, model.in_channels, side, side, device="meta")
+    return {
+        "model": name,
+        "batch": batch,
+        "img_size": side,
+        "threads": torch.get_num_threads(),
+        "mult_adds": by_flop_counter(model.to("meta"), meta),
+        "bytes_moved": bytes_moved(model, meta),
+        "choice": trial.winner,
+        "trial": trial.summary,
+        "first_open_s": first_open,
+        "second_open_s": second_open,
+        "agreement": agreement,
+        **played.data,
+    }
+
+
+def _limits() -> dict[str, Callable[[], object]]:
+    """What no network should beat: the matrix product `torch.mm`, one with packed weights, and reading memory.
+
+    On AMD processors MKL, which does `torch.mm`, leaves the widest vectors unused; oneDNN, which packs, uses them.
+    """
+    from zoo.runtimes.layouts.packed import PackedLinear
+
+    one, other = torch.randn(2, GEMM, GEMM)
+    product, numbers = torch.empty(GEMM, GEMM), torch.ones(BANDWIDTH)
+    limits: dict[str, Callable[[], object]] = {
+        "gemm": lambda: torch.mm(one, other, out=product),
+        "read": lambda: numbers.sum(),
+    }
+    linear = nn.Linear(GEMM, GEMM, bias=False)
+    if PackedLinear.suits(linear):
+        packed = PackedLinear(linear, GEMM)
+        limits["gemm_packed"] = lambda: packed(one)
+    return limits
+
+
+def bytes_moved(model: torch.nn.Module, images: torch.Tensor) -> int:
+    """Bytes of every weight once, and of what each convolution, linear layer and pool reads and writes.
+
+    Norms and activations move nothing of their own where they are fused, as in every fast runtime.
+    """
+    numbers = sum(weight.numel() for weight in model.parameters())
+
+    def count(layer: torch.nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        nonlocal numbers
+        numbers += inputs[0].numel() + output.numel()
+
+    nn = torch.nn
+    kinds = (nn.Conv2d, nn.Linear, nn.MaxPool2d, nn.AdaptiveAvgPool2d)
+    hooks = [layer.register_forward_hook(count) for layer in model.modules() if isinstance(layer, kinds)]
+    with torch.no_grad():
+        model(images)
+    for hook in hooks:
+        hook.remove()
+    return 4 * numbers

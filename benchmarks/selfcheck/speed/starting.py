@@ -1,0 +1,45 @@
+"""What a person waits for before anything runs: imports and the static table, timed from outside the process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from benchmarks.selfcheck.speed.turns import play
+
+__all__ = ["PROGRAMS", "STATIC", "measure"]
+
+STATIC = ("-m", "benchmarks.run", "--models", "all", "--metrics", "params,mult_adds,activations", "--fresh")
+PROGRAMS = {
+    "import torch": ("-c", "import torch"),
+    "import zoo": ("-c", "import zoo"),
+    "import torch, torchvision, fvcore.nn": ("-c", "import torch, torchvision, fvcore.nn"),
+}
+ROUNDS = (7, 7)
+
+
+def measure() -> dict[str, Any]:
+    """Seconds of each program, round by round, as JSON values."""
+    with tempfile.TemporaryDirectory() as folder:
+        static = (*STATIC, "--output-dir", folder)
+        players: dict[str, Callable[[], float]] = {
+            name: lambda program=program: _seconds(program)  # type: ignore[misc]
+            for name, program in PROGRAMS.items()
+        }
+        first = _seconds(static)  # fvcore's cross-check is made once and kept; every import is in the disk cache now
+        players["static"] = lambda: _seconds(static)
+        played = play(players, rounds=ROUNDS, seconds=0.0, threaded=False)
+    return {"first_static_s": first, **played.data}
+
+
+def _seconds(program: Sequence[str]) -> float:
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, *program], capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - start
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(program)} ended with status {done.returncode}: {done.stderr.strip()[-500:]}")
+    return seconds

@@ -1,0 +1,203 @@
+"""Training steps (forward, backward, SGD): the zoo's way and the plain loop, in two processes that take turns."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import multiprocessing
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure.worker import die_with_parent
+from benchmarks.selfcheck.speed.turns import Played, play
+from zoo.lazy import nn, torch
+
+__all__ = ["BATCH", "LARGE", "SIZE", "WAYS", "measure"]
+
+SIZE, BATCH = 64, 64
+ROUNDS = (10, 60)
+SECONDS = 45.0
+TRIAL_ROUNDS = (5, 5)  # in which the ways take turns, before the fastest is chosen
+LARGE = 8 << 20  # bytes of a block from which it may go back to the kernel when freed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How the zoo's steps are done; none changes what is computed.
+
+    Args:
+        memory_format: "contiguous" or "channels_last", of images and weights.
+        keep_large: whether freed blocks of `LARGE` bytes and more are kept for the next step, like smaller ones. The
+            holes they leave may raise the peak. Otherwise they go back to the kernel at once, and are asked for in
+            pages of 2 MB where glibc 2.35 or newer can: 512 times fewer page faults.
+    """
+
+    memory_format: str
+    keep_large: bool
+
+    @contextmanager
+    def environment(self) -> Iterator[None]:
+        """In which a process has to be started to go this way."""
+        before = dict(os.environ)
+        if not self.keep_large:
+            tunables = [os.environ.get("GLIBC_TUNABLES"), "glibc.malloc.hugetlb=1"]
+            os.environ["GLIBC_TUNABLES"] = ":".join(filter(None, tunables))
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+WAYS = tuple(
+    Way(memory_format=memory_format, keep_large=keep_large)
+    for memory_format, keep_large in itertools.product(("contiguous", "channels_last"), (False, True))
+)
+
+
+def measure(name: str) -> dict[str, Any]:
+    """Seconds of a step, round by round, and the peak memory of both processes, as JSON values."""
+    steppers = {"reference": _Stepper(name)} | {str(position): _Stepper(name, way) for position, way in enumerate(WAYS)}
+    trial = _play(steppers, rounds=TRIAL_ROUNDS, seconds=0.0)
+    peaks = {each: stepper.ask("memory") for each, stepper in steppers.items()}
+    lean = [each for each in steppers if each != "reference" and peaks[each] <= peaks["reference"]]
+    chosen = min(
+        lean or [min(peaks.keys() - {"reference"}, key=peaks.__getitem__)],
+        key=lambda each: statistics.median(trial.seconds[each]),
+    )
+    for other in steppers.keys() - {"reference", chosen}:
+        steppers[other].stop()
+    pair = {"reference": steppers["reference"], "zoo": steppers[chosen]}
+    played = _play(pair, rounds=ROUNDS, seconds=SECONDS)
+    memory = {kind: stepper.ask("memory") for kind, stepper in pair.items()}
+    for stepper in pair.values():
+        stepper.stop()
+    return {"model": name, **asdict(WAYS[int(chosen)]), "peak_bytes": memory, **played.data}
+
+
+def _play(steppers: Mapping[str, _Stepper], *, rounds: tuple[int, int], seconds: float) -> Played:
+    players = {name: partial(stepper.ask, "step") for name, stepper in steppers.items()}
+    pids = [pid for stepper in steppers.values() if (pid := stepper.process.pid)]
+    return play(players, rounds=rounds, seconds=seconds, pids=pids)
+
+
+class _Stepper:
+    """A process ready to do steps: of the zoo's way or, without one, of the plain loop."""
+
+    def __init__(self, name: str, way: Way | None = None) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self.process = context.Process(target=_worker, args=(name, way, theirs), daemon=True)
+        with way.environment() if way else nullcontext():
+            self.process.start()
+        theirs.close()
+        self._pipe.recv()  # ready; the next one starts on a quiet machine
+
+    def ask(self, what: str) -> float:
+        """Seconds of a "step", or the bytes of "memory"."""
+        self._pipe.send(what)
+        return float(self._pipe.recv())
+
+    def stop(self) -> None:
+        self._pipe.send("stop")
+        self.process.join()
+
+
+def _worker(name: str, way: Way | None, pipe: Connection) -> None:
+    """Does steps and answers with their seconds until told to stop."""
+    die_with_parent()
+    step = _zoo_step(name, way) if way else _plain_step(name)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is that of the steps, not of the preparations
+    for _ in range(2):
+        step()
+    pipe.send("ready")
+    while (message := pipe.recv()) != "stop":
+        pipe.send(_peak_bytes() if message == "memory" else _timed(step))
+
+
+def _plain_step(name: str) -> Callable[[], object]:
+    """The other library's network in the loop every tutorial has."""
+    from benchmarks.selfcheck.speed.references import build
+
+    torch.manual_seed(0)
+    reference = build(name).train()
+    optimizer = torch.optim.SGD(reference.parameters(), lr=0.01, momentum=0.9)
+    images, labels = _batch()
+    loss_of = nn.CrossEntropyLoss()
+
+    def step() -> object:
+        optimizer.zero_grad()
+        loss = loss_of(reference(images), labels)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+def _zoo_step(name: str, way: Way) -> Callable[[], object]:
+    """The zoo's network, each weight of which is updated as soon as its gradient is there.
+
+    So no two gradients need memory at the same time, and a weight is still in the cache when it is updated.
+    """
+    import zoo
+    from zoo.training.loop import keep_freed_memory
+
+    layout = torch.channels_last if way.memory_format == "channels_last" else torch.contiguous_format
+    torch.manual_seed(0)
+    model = zoo.create(name).train().to(memory_format=layout)
+    images, labels = _batch()
+    images = images.contiguous(memory_format=layout)
+
+    def update(optimizer: torch.optim.SGD, weight: torch.Tensor) -> None:
+        optimizer.step()
+        weight.grad = None
+
+    for weight in model.parameters():
+        optimizer = torch.optim.SGD([weight], lr=0.01, momentum=0.9, fused=True)
+        weight.register_post_accumulate_grad_hook(partial(update, optimizer))
+
+    def step() -> object:
+        loss = nn.functional.cross_entropy(model(images), labels)
+        loss.backward()
+        return loss.item()
+
+    if keep_freed_memory(reserve=4 << 20) and not way.keep_large:
+        _return_blocks_over(LARGE)
+    return step
+
+
+def _return_blocks_over(size: int) -> None:
+    """Lets glibc hand freed blocks of at least that many bytes back to the kernel at once."""
+    mmap_threshold, mmap_max = -3, -4  # M_MMAP_THRESHOLD, M_MMAP_MAX of malloc.h
+    libc = ctypes.CDLL("libc.so.6")
+    libc.mallopt(mmap_threshold, size)
+    libc.mallopt(mmap_max, 65536)
+
+
+def _timed(step: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    step()
+    return time.perf_counter() - start
+
+
+def _batch() -> tuple[torch.Tensor, torch.Tensor]:
+    random = torch.Generator().manual_seed(0)
+    images = torch.randn(BATCH, 3, SIZE, SIZE, generator=random)
+    return images, torch.randint(1000, (BATCH,), generator=random)
+
+
+def _peak_bytes() -> int:
+    """Largest resident memory of this process since it was ready for its first step."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError("this kernel does not tell a process's peak memory")

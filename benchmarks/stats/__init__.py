@@ -1,0 +1,1 @@
+"""Arithmetic on plain numbers: intervals, ratios, verdicts."""

@@ -1,0 +1,293 @@
+"""Interleaved timing with players whose calls take as long as the test says, so that no clock is involved."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from benchmarks.measure.noise import Reading, summary
+from benchmarks.measure.rounds import ENOUGH, ENOUGH_ROUNDS, Plan, Spent, play
+from benchmarks.measure.worker import Prepared, Turn, WorkerError
+from benchmarks.metrics import METRICS
+from benchmarks.metrics.metric import Timing
+from benchmarks.records.record import Case
+from benchmarks.stats.intervals import holm, median_interval, outliers, percentile, ratio_interval, round_medians
+
+QUIET = Reading(load=0.1, pressure=0.0, steal=0.0, foreign=0.0)
+REFERENCE = Case(metric="latency", model="resnet18")
+
+
+@dataclass
+class World:
+    """Fake processes: the time of a call by model and turn, and a log of who did what."""
+
+    seconds: Callable[[str, int], float]
+    resident_bytes: int = 100
+    broken: dict[str, int] = field(default_factory=dict)  # model: the turn in which it dies, 0 while loading
+    log: list[str] = field(default_factory=list)
+    turns: Counter[str] = field(default_factory=Counter)  # of each model, whatever the process
+    processes: Counter[str] = field(default_factory=Counter)
+    load_s: float = 0.1
+    loads: dict[str, float] = field(default_factory=dict)  # of some models, in its place
+    handover: Callable[[int], float] = lambda turn: 4e-6
+    open: int = 0
+    most_open: int = 0
+
+    def player(self) -> Player:
+        self.open += 1
+        self.most_open = max(self.most_open, self.open)
+        return Player(self)
+
+
+@dataclass
+class Player:
+    world: World
+    model: str = ""
+    closed: bool = False
+
+    def prepare(self, case: Case) -> Prepared:
+        self.model = case.model
+        self.world.processes[self.model] += 1
+        if self.world.broken.get(self.model) == 0:
+            raise WorkerError("oom", "no memory for it")
+        load_s = self.world.loads.get(self.model, self.world.load_s)
+        return Prepared(load_s=load_s, first_call_s=0.3, warmup_calls=5, warmup_s=0.5, block=1,
+                        resident_bytes=self.world.resident_bytes)  # fmt: skip
+
+    def turn(self, seconds: float, longest_handover: float) -> Turn:
+        self.world.turns[self.model] += 1
+        self.world.log.append(self.model)
+        if self.world.broken.get(self.model) == self.world.turns[self.model]:
+            raise WorkerError("crashed", "the process was killed by SIGSEGV")
+        each = self.world.seconds(self.model, self.world.turns[self.model])
+        samples = (each,) * max(1, round(seconds / each + 0.499))
+        return Turn(again_s=each, samples=samples, handover_s=self.world.handover(len(self.world.log)))
+
+    def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            self.world.open -= 1
+
+
+def session(
+    world: World, names: str, *, max_time: float = 4.0, rounds: int = 12, target_ci: float = 0.0001,
+    memory_bytes: float = float("inf"), spent: Spent | None = None,
+) -> dict[str, Timing | WorkerError]:  # fmt: skip
+    cases = [Case(metric="latency", model=name) for name in names.split()]
+    plan = Plan(max_time=max_time, rounds=rounds, target_ci=target_ci, seed=1, memory_bytes=memory_bytes)
+    results = list(
+        play(cases, REFERENCE, plan, open_player=world.player, read_noise=lambda: QUIET,
+             tell=lambda case, step, share: None, spent=spent or Spent())
+    )  # fmt: skip
+    assert sorted(case.model for case, _ in results) == sorted(names.split())
+    assert world.open == 0
+    return {case.model: result for case, result in results}
+
+
+def jittered(seed: int = 0, spread: float = 0.2) -> Callable[[str, int], float]:
+    draws = random.Random(seed)
+    base = {"resnet18": 0.03, "fast": 0.01, "slow": 0.4, "model": 0.05, "resnet50": 0.09}
+    return lambda model, turn: base[model] * (1 + spread * draws.random())
+
+
+def test_every_model_and_the_reference_take_one_turn_a_round_in_changing_order() -> None:
+    world = World(jittered())
+    session(world, "fast model resnet50")
+    rounds = [tuple(world.log[start : start + 4]) for start in range(0, 32, 4)]
+    assert all(sorted(each) == ["fast", "model", "resnet18", "resnet50"] for each in rounds)
+    assert len(set(rounds)) > 3
+
+
+def test_measuring_time_is_spent_and_the_reason_stored() -> None:
+    spent = Spent()
+    found = session(World(jittered()), "fast slow", max_time=4.0, rounds=12, spent=spent)
+    for result in found.values():
+        assert isinstance(result, Timing)
+        assert result.details["stop"] == "max-time"
+        assert 4.0 <= sum(result.samples) < 5.5
+        assert len(result.samples) == len(result.rounds)
+    assert spent.timed + spent.warmup > 0.8 * (spent.timed + spent.warmup + spent.loading)
+
+
+def test_steady_models_stop_early_and_together() -> None:
+    found = session(World(lambda model, turn: 0.05), "fast model", target_ci=0.02, max_time=30.0, rounds=90)
+    for result in found.values():
+        assert isinstance(result, Timing)
+        assert result.details["stop"] == "target-ci"
+        assert max(result.rounds) == result.details["process_starts"][ENOUGH - 1]
+
+
+@pytest.mark.parametrize("load_s", [0.1, 20.0])
+def test_time_for_few_processes_leaves_the_rounds_to_decide(load_s: float) -> None:
+    found = session(World(lambda model, turn: 0.05, load_s=load_s), "fast model", target_ci=0.02, max_time=4.0)
+    for result in found.values():
+        assert isinstance(result, Timing)
+        assert result.details["stop"] == "target-ci"
+        assert max(result.rounds) == ENOUGH_ROUNDS
+
+
+def test_every_case_is_timed_in_several_processes() -> None:
+    """Each process has its own luck, 10 % up or down; the median is over processes."""
+    world = World(lambda model, turn: 0.05)
+    world.seconds = lambda model, turn: 0.05 * (1 + 0.1 * random.Random(world.processes[model] + 7).uniform(-1, 1))
+    found = session(world, "fast model", max_time=15.0, rounds=45)
+    assert world.processes["model"] == len(found["model"].details["process_starts"]) >= ENOUGH
+    assert all(left < right for left, right in itertools.pairwise(found["model"].details["process_starts"]))
+
+
+def test_a_process_that_takes_long_to_start_is_kept() -> None:
+    world = World(jittered(), load_s=30.0)
+    session(world, "fast model", max_time=15.0, rounds=45)
+    assert world.processes == {"resnet18": 1, "fast": 1, "model": 1}
+
+
+def test_a_process_that_cannot_be_renewed_costs_its_own_result_only() -> None:
+    world = World(jittered())
+    renewed = world.player
+
+    def player() -> Player:
+        if world.processes["fast"] == 2:
+            world.broken["fast"] = 0
+        return renewed()
+
+    world.player = player  # type: ignore[method-assign]
+    found = session(world, "fast model", max_time=15.0, rounds=45)
+    assert isinstance(found["fast"], WorkerError)
+    assert isinstance(found["model"], Timing)
+
+
+def test_drift_cancels_in_ratios() -> None:
+    """The machine becomes three times slower while it measures; the ratio of two models does not change."""
+    found = session(World(lambda model, turn: {"resnet18": 0.03, "model": 0.06}[model] * (1 + turn / 6)), "model")
+    result = found["model"]
+    assert isinstance(result, Timing)
+    own, other = round_medians(result.samples, result.rounds), round_medians(result.reference, result.reference_rounds)
+    ratio = ratio_interval(own, other)
+    assert ratio is not None
+    assert ratio.value == pytest.approx(2, rel=1e-6)
+    assert result.details["drift"]["last_third_over_first"] > 1.3
+
+
+@pytest.mark.parametrize(("turn", "status"), [(0, "oom"), (3, "crashed")])
+def test_a_dying_model_costs_its_own_result_only(turn: int, status: str) -> None:
+    found = session(World(jittered(), broken={"fast": turn}), "fast model")
+    lost, kept = found["fast"], found["model"]
+    assert isinstance(lost, WorkerError) and lost.status == status
+    assert isinstance(kept, Timing) and kept.reference
+
+
+def test_without_its_reference_the_rest_is_still_timed() -> None:
+    found = session(World(jittered(), broken={"resnet18": 2}), "resnet18 model")
+    assert isinstance(found["resnet18"], WorkerError)
+    assert isinstance(found["model"], Timing)
+
+
+def test_the_reference_alone_ends() -> None:
+    result = session(World(jittered()), "resnet18")["resnet18"]
+    assert isinstance(result, Timing)
+    assert result.details["stop"] == "max-time"
+
+
+def test_memory_divides_the_models_into_sessions_that_share_the_reference() -> None:
+    world = World(jittered())
+    found = session(world, "fast model resnet50 slow", memory_bytes=300)
+    runs = [result.details["run"] for result in found.values() if isinstance(result, Timing)]
+    assert len(set(runs)) == 2
+    assert world.most_open == 3
+    assert all(isinstance(result, Timing) and result.reference for result in found.values())
+
+
+def test_latency_keeps_every_sample_with_its_round() -> None:
+    result = session(World(jittered()), "fast")["fast"]
+    assert isinstance(result, Timing)
+    summarize = METRICS["latency"].summarize
+    assert summarize is not None
+    latency, ratio, load, first = summarize(Case(metric="latency", model="fast"), result)
+    assert (latency.samples, latency.rounds) == (result.samples, result.rounds)
+    assert latency.low is not None and latency.high is not None and latency.low <= latency.value <= latency.high
+    assert ratio.value == pytest.approx(1 / 3, rel=0.2)
+    assert (load.value, first.value) == (0.1, 0.3)
+    assert latency.details["p90_s"] > 0
+    assert latency.details["p99_s"] == f"n/a (n={len(result.samples)})"
+    assert latency.details["noisy"] is False
+
+
+def test_throughput_is_all_images_over_all_time() -> None:
+    timing = Timing(samples=(1.0, 3.0), rounds=(1, 2), reference=(1.0, 1.0), reference_rounds=(1, 2),
+                    details={"reference": "resnet18"})  # fmt: skip
+    summarize = METRICS["throughput"].summarize
+    assert summarize is not None
+    rate = summarize(Case(metric="throughput", model="m", batch_size=8), timing)[0]
+    assert rate.value == 16 / 4
+
+
+def test_load_marks_a_row() -> None:
+    loaded = Reading(load=3.0, pressure=0.4, steal=0.0, foreign=0.9)
+    assert summary([QUIET] * 9 + [loaded])["noisy"] is False
+    assert summary([QUIET] * 6 + [loaded] * 4)["noisy"] is True
+    assert len(summary([QUIET] * 3)["noise_by_round"]) == 3
+
+
+def test_the_interval_of_a_median_covers_it_as_often_as_it_says() -> None:
+    draws = random.Random(5)
+    inside = 0
+    for trial in range(300):
+        interval = median_interval([draws.lognormvariate(0, 0.3) for _ in range(20)], seed=trial)
+        inside += interval.low <= 1 <= interval.high
+    assert inside >= 0.90 * 300
+
+
+def test_outliers_are_counted_and_percentiles_need_samples() -> None:
+    values = [1.0 + 0.01 * (number % 10) for number in range(70)] + [1.2, 9.0]
+    found = outliers(values)
+    assert (found.mild, found.severe) == (0, 2) or (found.mild, found.severe) == (1, 1)
+    assert percentile(values[:63], 90) is None
+    assert percentile(values[:64], 90) is not None
+    assert percentile(values, 99) is None
+
+
+def test_holm_is_no_smaller_than_the_plain_p_values_and_keeps_their_order() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+
+
+def test_rounds_with_the_processors_apart_are_kept_and_left_out_of_medians() -> None:
+    """In every third round handovers take longer, and so do the calls of one model."""
+
+    def apart(turn: int) -> bool:
+        return (turn - 1) // 3 % 3 == 2  # three turns a round: two models and the reference
+
+    world = World(lambda model, turn: 0.05 * (1.4 if model == "model" and turn % 3 == 0 else 1.0))
+    world.handover = lambda turn: 6e-6 if apart(turn) else 4e-6
+    found = session(world, "fast model", max_time=6.0, rounds=18)
+    result = found["model"]
+    assert isinstance(result, Timing)
+    rounds = sorted(set(result.rounds))
+    assert result.apart == result.reference_apart == tuple(number for number in rounds if number % 3 == 0)
+    assert set(round_medians(result.samples, result.rounds, result.apart).values()) == {0.05}
+    (measured, ratio, *_) = METRICS["latency"].summarize(Case(metric="latency", model="model"), result)  # type: ignore[misc]
+    assert (measured.value, ratio.value) == (0.05, 1.0)
+    assert measured.details["apart_rounds"] == list(result.apart)
+    assert len(measured.samples) == len(result.samples)
+
+
+def test_too_few_rounds_with_the_processors_close_leave_all_to_count() -> None:
+    assert round_medians([1.0] * 9, range(9), range(4, 9)) == dict.fromkeys(range(9), 1.0)
+    assert round_medians([1.0] * 9, range(9), range(5, 9)) == dict.fromkeys(range(5), 1.0)
+
+
+def test_one_thread_hands_nothing_over() -> None:
+    found = session(World(jittered(), handover=lambda turn: 0.0), "fast")
+    assert found["fast"].apart == ()  # type: ignore[union-attr]
+
+
+def test_models_are_given_out_when_they_are_done_though_the_reference_is_not() -> None:
+    """The reference takes so long to load that it has had too few processes when the others have had enough."""
+    world = World(lambda model, turn: 0.05, loads={"resnet18": 2.0})
+    found = session(world, "fast model", target_ci=0.02, max_time=30.0, rounds=90)
+    stops = {name: result.details["stop"] for name, result in found.items() if isinstance(result, Timing)}
+    assert stops == {"fast": "target-ci", "model": "target-ci"}

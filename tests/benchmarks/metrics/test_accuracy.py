@@ -1,0 +1,254 @@
+"""The accuracy metric: what it asks, what it counts, and the comparison of two models on the same images."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import zoo
+from benchmarks.metrics import accuracy
+from benchmarks.metrics.accuracy import complete, label_order, measure, unavailable, wilson
+from benchmarks.metrics.subject import Subject
+from benchmarks.records.predictions import NotPaired, mcnemar, pack, unpack
+from benchmarks.records.record import Case, Measurement, Record
+from zoo.data import DATASETS
+from zoo.training.loop import RECIPE, Predictions
+
+DATA = Path(os.environ.get("ZOO_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
+WEIGHTS, SAMPLE = DATA / "mobilenet_2_5_128_tf.h5", DATA / "imagenet_sample"
+SMALL = "mobilenet_v1:width=0.25"
+
+
+@pytest.fixture(autouse=True)
+def own_settings() -> Iterator[None]:
+    """A case has a process of its own; what it sets there is put back here."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(False)
+
+
+def case(model: str = SMALL, **conditions: object) -> Case:
+    return Case(metric="accuracy", model=model, **conditions)  # type: ignore[arg-type]
+
+
+def record(answers: Sequence[int], labels: Sequence[int], fingerprint: str = "same") -> Record:
+    """A record of so many best answers; -1 is an image that could not be read."""
+    details = {
+        "answers": pack([[answer] * 5 for answer in answers]),
+        "labels": pack(labels),
+        "fingerprint": fingerprint,
+    }
+    top1 = Measurement(name="top1", value=0.5, unit="fraction", details=details)
+    return Record.from_json(Record(case=case(), status="ok", measurements=(top1,)).to_json())
+
+
+# --- the plan ---------------------------------------------------------------------------------------------------------
+
+
+def test_defaults_are_the_recipes() -> None:
+    found = complete(case())
+    assert (found.dataset, found.epochs, found.img_size) == ("fashion_mnist", RECIPE.epochs, RECIPE.img_size)
+    assert found.train_images == 6000
+    assert complete(found) == found
+    assert complete(case(epochs=7, train_images=50, img_size=80)).epochs == 7
+    assert complete(case("inception_v3")).img_size == max(RECIPE.img_size, zoo.spec("inception_v3").input.min_size)
+
+
+def test_weights_are_evaluated_at_their_size_and_not_trained() -> None:
+    found = complete(case("mobilenet_v1:resolution=160", weights="imagenet", epochs=3, train_images=5, seed=4))
+    assert (found.dataset, found.img_size) == ("imagenet", 160)
+    assert (found.epochs, found.train_images, found.seed) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "reason"),
+    [
+        ({"dataset": "imagenet"}, "give the weights"),
+        ({"weights": "imagenet"}, "--data-dir"),
+        ({"weights": "imagenet:keras", "dataset": "fashion_mnist"}, "use --dataset imagenet"),
+        ({"train_images": 6001}, "has 6,000 training images; 6,001 were asked for"),
+        ({"precision": "fp16"}, "fp32 or bf16, not fp16"),
+    ],
+)
+def test_what_cannot_be_measured_says_why(conditions: dict[str, object], reason: str) -> None:
+    assert reason in str(unavailable(complete(case(**conditions))))
+
+
+def test_the_default_can_be_measured() -> None:
+    assert unavailable(complete(case())) is None
+
+
+def test_a_study_may_vary_the_recipe() -> None:
+    assert {"auxiliary", "plain_step", "mirror"} <= set(accuracy.METRIC.depends_on)
+    assert "batch_size" not in accuracy.METRIC.depends_on  # the recipe's, not the case's
+
+
+# --- training and counting --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trained() -> Record:
+    """A network trained for a moment, through JSON and back."""
+    asked = complete(case(epochs=2, train_images=40, img_size=32, settings=(("plain_step", 0.2),)))
+    return Record.from_json(Record(case=asked, status="ok", measurements=measure(Subject(asked))).to_json())
+
+
+def test_what_is_returned_can_be_counted_again(trained: Record) -> None:
+    top1 = trained.find("top1")
+    assert top1 is not None
+    labels, answers = unpack(top1.details["labels"]), unpack(top1.details["answers"])
+    assert answers.shape == (2000, 5)
+    assert np.bincount(labels).tolist() == [200] * 10
+    assert trained.value("top1") == (answers[:, 0] == labels).mean()
+    assert trained.value("top5") == (answers == labels[:, None]).any(axis=1).mean()
+    assert trained.value("test_images") == 2000
+    assert trained.value("train_images") == 40
+    assert (top1.low, top1.high) == pytest.approx(wilson(round(top1.value * 2000), 2000)[1:])
+    assert all(len(set(row)) == 5 for row in answers.tolist())
+
+
+def test_how_it_was_trained_is_kept(trained: Record) -> None:
+    top1 = trained.find("top1")
+    assert top1 is not None
+    recipe = dataclasses.replace(RECIPE, epochs=2, img_size=32, plain_step=0.2)
+    assert top1.details["recipe"] == dataclasses.asdict(recipe)
+    assert top1.details["recipe_text"] == recipe.text
+    assert [point["epoch"] for point in top1.details["curve"]] == [1, 2]
+    assert top1.details["curve"][-1]["top1"] == top1.value
+    seconds, rate = trained.value("train_seconds"), trained.value("train_samples_per_sec")
+    assert seconds is not None
+    assert rate == pytest.approx(2 * 40 / seconds)
+
+
+def test_auxiliary_classifiers_are_trained_unless_a_study_says_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    heads = []
+
+    def stop(model: zoo.Classifier, *_: object, **__: object) -> None:
+        heads.append(len(model.auxiliary))
+        raise InterruptedError
+
+    monkeypatch.setattr(accuracy, "train", stop)
+    for settings in ((), (("auxiliary", False),)):
+        with pytest.raises(InterruptedError):
+            measure(Subject(complete(case("googlenet", settings=settings))))
+    assert heads == [2, 0]
+
+
+@pytest.mark.slow
+def test_a_network_of_the_zoo_learns() -> None:
+    asked = complete(case("resnet18", epochs=3, train_images=400, img_size=32))
+    assert {found.name: found.value for found in measure(Subject(asked))}["top1"] > 0.3
+
+
+# --- trained weights --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not WEIGHTS.exists(), reason="needs the ImageNet sample and weights (ZOO_TEST_DATA)")
+def test_published_weights_reach_their_accuracy_on_the_sample() -> None:
+    pytest.importorskip("h5py")
+    asked = complete(
+        case("mobilenet_v1:width=0.25,resolution=128", weights=str(WEIGHTS), dataset="imagenet", data_dir=str(SAMPLE))
+    )
+    found = {each.name: each for each in measure(Subject(asked))}
+    assert found["test_images"].value == 250
+    assert abs(found["top1"].value * 250 - 114) <= 3
+    assert found["top5"].value * 250 >= 181 - 3
+    assert found["top1"].details["notes"] == []
+
+
+def test_weights_are_evaluated_on_a_folder_with_a_broken_image(tmp_path: Path) -> None:
+    (tmp_path / "n01440764").mkdir()
+    for number in range(3):
+        Image.new("RGB", (50, 70), (number * 90, 40, 200)).save(tmp_path / "n01440764" / f"{number}.png")
+    (tmp_path / "n01440764" / "1.png").write_bytes(b"no image")
+    torch.save(zoo.create(SMALL).state_dict(), weights := tmp_path / "weights.pth")
+    asked = complete(case(f"{SMALL},resolution=64", weights=str(weights), dataset="imagenet", data_dir=str(tmp_path)))
+    found = {each.name: each for each in measure(Subject(asked))}
+    assert found["test_images"].value == 2
+    assert list(found["top1"].details["unreadable"]) == ["n01440764/1.png"]
+    assert unpack(found["top1"].details["answers"])[1].tolist() == [-1] * 5
+    assert "curve" not in found["top1"].details
+
+
+def test_weights_of_other_classes_are_refused(tmp_path: Path) -> None:
+    torch.save(zoo.create(SMALL).state_dict(), weights := tmp_path / "weights.pth")
+    with pytest.raises(ValueError, match="cannot tell the 10 classes of fashion_mnist"):
+        measure(Subject(complete(case(weights=str(weights), dataset="fashion_mnist"))))
+
+
+def test_weights_of_the_same_classes_are_evaluated_on_any_data_set(tmp_path: Path) -> None:
+    torch.save(zoo.create(SMALL, num_classes=10).state_dict(), weights := tmp_path / "weights.pth")
+    asked = complete(case(weights=str(weights), dataset="fashion_mnist", img_size=32))
+    found = {each.name: each for each in measure(Subject(asked))}
+    assert found["test_images"].value == 2000
+    assert "does not say whose padding" in found["top1"].details["notes"][0]
+
+
+# --- statistics -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("right", "count", "low", "high"),
+    [
+        (8, 10, 0.4901625, 0.9433178),
+        (0, 10, 0.0, 0.2775328),
+        (10, 10, 0.7224672, 1.0),
+        (35_000, 50_000, 0.6959680, 0.7040012),  # ImageNet's validation set: +-0.40 points
+    ],
+)
+def test_wilson_intervals_are_the_known_ones(right: int, count: int, low: float, high: float) -> None:
+    assert wilson(right, count) == pytest.approx((right / count, low, high), abs=1e-6)
+
+
+def test_answers_survive_packing() -> None:
+    answers = np.array([[0, 999, 3], [-1, -1, -1]])
+    assert np.array_equal(unpack(pack(answers)), answers)
+    assert np.array_equal(unpack(pack(torch.tensor(answers))), answers)
+
+
+def test_mcnemar_counts_images_only_one_has_right() -> None:
+    labels = [1] * 20
+    first = record([1] * 12 + [0] * 7 + [1], labels)  # right: 0 to 11 and 19
+    second = record([1] * 5 + [0] * 7 + [0] * 7 + [1], labels)
+    paired = mcnemar(first, second)
+    assert (paired.count, paired.only_first, paired.only_second) == (20, 7, 0)
+    assert paired.p_value == pytest.approx(2 * 0.5**7)
+    assert paired.difference == pytest.approx(0.35)
+    assert mcnemar(second, first).difference == pytest.approx(-0.35)
+    assert mcnemar(first, first).p_value == 1
+
+
+def test_mcnemar_leaves_out_what_one_of_them_could_not_read() -> None:
+    paired = mcnemar(record([1, -1, 1], [1, 1, 1]), record([0, 0, -1], [1, 1, 1]))
+    assert (paired.count, paired.only_first, paired.only_second) == (1, 1, 0)
+
+
+def test_mcnemar_wants_the_same_images() -> None:
+    with pytest.raises(NotPaired, match="different images"):
+        mcnemar(record([1], [1]), record([1], [1], fingerprint="other"))
+    with pytest.raises(NotPaired, match="no answers"):
+        mcnemar(record([1], [1]), Record(case=case(), status="failed"))
+
+
+@pytest.mark.parametrize(("moved", "warned"), [(0, False), (1, True), (-1, True), (7, False)])
+def test_moved_class_numbers_are_noticed(moved: int, warned: bool) -> None:
+    labels = torch.arange(100, 900, 8)
+    top = (labels + moved)[:, None].repeat(1, 5)
+    notes = label_order(Predictions(labels=labels, top=top, unreadable={}, loss=0.0))
+    assert bool(notes) == warned
+    assert not warned or f"moved by {-moved:+d}" in notes[0]
+
+
+def test_every_data_set_has_a_recipe_or_weights() -> None:
+    for name, dataset in DATASETS.items():
+        asked = complete(case(dataset=name, weights="" if dataset.train_images else "imagenet"))
+        assert (asked.epochs > 0) == (dataset.train_images > 0)

@@ -1,0 +1,152 @@
+"""From a command line to cases: names, globs, options, sweeps; one line and status 2 for everything else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import zoo
+from benchmarks.metrics import METRICS
+from benchmarks.plan.arguments import expand_models, parse
+from benchmarks.plan.cases import SIX, Options, plan, skip_reason
+from benchmarks.plan.cost import by_cost
+from benchmarks.records.record import Case, Measurement, Record
+
+TIMING = {"max_time": 1.0, "rounds": 8, "target_ci": 0.02}
+
+
+def test_an_option_stays_with_its_model() -> None:
+    labels = expand_models("mobilenet_v1:width=0.5,resolution=160,resnet18")
+    assert labels == ["mobilenet_v1:resolution=160,width=0.5", "resnet18"]
+
+
+def test_globs_take_options_and_repeat_nothing() -> None:
+    assert expand_models("resnet18,resnet*") == [
+        "resnet18",
+        *(n for n in zoo.list_models("resnet*") if n != "resnet18"),
+    ]
+    assert expand_models("resnet1[8]:shortcut=none") == ["resnet18:shortcut=none"]
+    assert expand_models("all") == zoo.list_models()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--models", "resnet51"], "resnet50"),
+        (["--models", "zzz*"], "no model matches"),
+        (["--models", "width=0.5"], "no model is named"),
+        (["--models", "mobilenet_v1:width=7"], "width"),
+        (["--models", ","], "list of models"),
+        (["--metrics", "latencies"], "latency"),
+        (["--runtimes", "tensorrt"], "eager"),
+        (["--studies", "nothing_of_the_kind"], "no study is named"),
+        (["--batch-size", "0"], "at least 1"),
+        (["--num-threads", "two"], "whole number"),
+        (["--max-time", "nan"], "seconds above 0"),
+        (["--target-ci", "2"], "between 0 and 1"),
+        (["--quick", "--rigorous"], "not allowed with"),
+        (["--model", "alexnet", "--exclude", "alexnet"], "leaves no model"),
+        (["--wrong-flag"], "--wrong-flag"),
+    ],
+)
+def test_a_wrong_command_line_ends_with_one_line(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(arguments)
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert said in error
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.text(min_size=1, max_size=30), min_size=1, max_size=3))
+def test_any_text_is_understood_or_refused_in_words(words: list[str]) -> None:
+    for flag in ("--models", "--metrics", "--batch-size", "--max-time", "--seed"):
+        try:
+            request = parse([f"{flag}={words[0]}", *(f"--exclude={word}" for word in words[1:])])
+        except SystemExit as ended:
+            assert ended.code == 2
+        else:
+            assert request.options.models
+
+
+def test_exclude_takes_variants_with_their_model() -> None:
+    request = parse(["--models", "resnet18:shortcut=none,resnet18,vgg16", "--exclude", "resnet18"])
+    assert request.options.models == ("vgg16",)
+
+
+def test_quick_is_the_six() -> None:
+    assert parse(["--quick"]).options.models == SIX
+
+
+def test_equal_questions_are_one_case() -> None:
+    options = Options(models=("resnet18",), metrics=("params", "latency"), batch_sizes=(1, 8), num_threads=(1, 2),
+                      seed=3, settings=TIMING)  # fmt: skip
+    cases = plan(options)
+    assert [case.metric for case in cases] == ["params", *["latency"] * 4]
+    assert cases[0] == plan(Options(models=("resnet18",), metrics=("params",)))[0]
+    assert {(case.batch_size, case.num_threads) for case in cases[1:]} == {(1, 1), (1, 2), (8, 1), (8, 2)}
+    assert all(dict(case.settings) == TIMING for case in cases[1:])
+
+
+def test_size_is_each_models_own_unless_given() -> None:
+    options = Options(models=("xception", "mobilenet_v1:resolution=128"), metrics=("mult_adds",))
+    assert [case.img_size for case in plan(options)] == [299, 128]
+
+
+def test_a_size_too_small_is_a_skip_with_its_reason() -> None:
+    smallest = zoo.spec("alexnet").input.min_size
+    case = plan(Options(models=("alexnet",), metrics=("mult_adds",), img_size=smallest - 1))[0]
+    assert str(smallest) in (skip_reason(case) or "")
+
+
+def test_every_metric_is_timed_or_measured() -> None:
+    for metric in METRICS.values():
+        assert (metric.measure is None) == (metric.prepare is not None) == (metric.summarize is not None), metric.name
+
+
+def test_the_six_come_first_then_the_cheap() -> None:
+    cases = [Case(metric="accuracy", model=name) for name in ("vgg19", "resnet18", "vgg11", "xception")]
+    records = [
+        Record(case=Case(metric="mult_adds", model=name), status="ok",
+               measurements=(Measurement(name="mult_adds", value=value, unit="count"),))
+        for name, value in {"vgg19": 20e9, "resnet18": 2e9, "vgg11": 8e9, "xception": 9e9}.items()
+    ]  # fmt: skip
+    assert [case.model for case in by_cost(cases, records)] == ["xception", "resnet18", "vgg11", "vgg19"]
+
+
+def test_a_model_without_published_figures_comes_where_its_counts_put_it() -> None:
+    cases = [Case(metric="accuracy", model=name, img_size=40) for name in ("vgg19", "resnet152", "nin", "resnet18")]
+    counts = {"mult_adds": 1.1e9, "params": 7.6e6, "latency": 0.009}  # the order in which a run leaves them
+    records = [
+        Record(case=Case(metric=name, model="nin"), status="ok",
+               measurements=(Measurement(name=name, value=value, unit="count"),))
+        for name, value in counts.items()
+    ]  # fmt: skip
+    assert [case.model for case in by_cost(cases, records)] == ["nin", "resnet18", "resnet152", "vgg19"]
+
+
+def test_ten_thousand_cases_are_planned_in_a_second() -> None:
+    options = Options(
+        models=tuple(zoo.list_models()), metrics=("latency",), batch_sizes=tuple(range(1, 101)),
+        num_threads=tuple(range(1, 6)), settings=TIMING,
+    )  # fmt: skip
+    started = time.process_time()
+    cases = plan(options)
+    assert len(cases) == len(zoo.list_models()) * 500 >= 10_000
+    assert time.process_time() - started < 1
+
+
+def test_reading_and_planning_import_no_torch() -> None:
+    code = (
+        "import sys; from benchmarks.run import main; status = main(['--dry-run', '--models', 'all']); "
+        "sys.exit(3 if {'torch', 'pandas', 'scipy'} & set(sys.modules) else status)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60).returncode == 0

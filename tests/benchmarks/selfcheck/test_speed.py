@@ -1,0 +1,319 @@
+"""The speed benchmark: its statistics and its page from made-up measurements, and one real measurement."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks.selfcheck import tasks
+from benchmarks.selfcheck.speed import eager, inference, page, starting, training, turns
+from benchmarks.selfcheck.speed.__main__ import BENCHMARK
+from benchmarks.selfcheck.speed.references import MODELS
+
+ROUNDS = 8
+
+
+def inference_case(name, batch, *, auto=0.5, other=0.6, **changes):
+    """Measurements in which the other library takes one second, in every round a little longer."""
+    drift = [1 + 0.1 * index for index in range(ROUNDS)]
+    times = {"reference": 1.0, "eager": 1.0, "onnxruntime": auto, "openvino": other}
+    if batch == 1:
+        product = inference.GEMM**3 / 100e9
+        times |= {"gemm": product, "gemm_packed": product / 2, "read": 4 * inference.BANDWIDTH / 20e9}
+    return {
+        "model": name,
+        "batch": batch,
+        "img_size": 224,
+        "threads": 2,
+        "mult_adds": 60e9,
+        "bytes_moved": int(2e9) * len(name),
+        "choice": "onnxruntime",
+        "trial": {
+            "milliseconds": {"onnxruntime": 500.0, "openvino": 600.0},
+            "rounds": {"onnxruntime": 5, "openvino": 5},
+            "relative": {"eager": 2.0, "folded": 1.7, "onnxruntime": 1.0, "openvino": 1.2},
+            "refused": {"compiled": "torch.compile needs a C++ compiler"},
+        },
+        "first_open_s": 12.0,
+        "second_open_s": 0.4,
+        "agreement": {"reference": 1e-6, "onnxruntime": 3e-6},
+        "seconds": {key: [value * each for each in drift] for key, value in times.items()},
+        "noisy": False,
+        "noise": {},
+    } | changes
+
+
+def eager_case(name, batch, *, zoo=1.0, **changes):
+    """Measurements in which the other library takes one second, in every round a little longer."""
+    drift = [1 + 0.1 * index for index in range(ROUNDS)]
+    return {
+        "model": name,
+        "batch": batch,
+        "operators": {"zoo": 20, "reference": 20},
+        "same_operators": True,
+        "seconds": {"zoo": [zoo * each for each in drift], "reference": drift},
+        "noisy": False,
+        "noise": {},
+    } | changes
+
+
+def training_case(name, *, zoo=0.8, memory=0.9):
+    return {
+        "model": name,
+        "memory_format": "channels_last",
+        "keep_large": name == "alexnet",
+        "peak_bytes": {"reference": 1e9, "zoo": memory * 1e9},
+        "seconds": {"reference": [1.0] * ROUNDS, "zoo": [zoo] * ROUNDS},
+        "noisy": name == "vgg16",
+        "noise": {},
+    }
+
+
+def starting_case(static=3.0, zoo=0.1):
+    seconds = {"import torch": 2.0, "import zoo": zoo, "import torch, torchvision, fvcore.nn": 3.0, "static": static}
+    return {
+        "first_static_s": 20.0,
+        "seconds": {name: [value] * ROUNDS for name, value in seconds.items()},
+        "noisy": False,
+        "noise": {},
+    }
+
+
+def everything():
+    cases = {
+        f"inference {name} {batch}": inference_case(name, batch) for name in MODELS for batch in inference.BATCH_SIZES
+    }
+    cases |= {f"eager {name} {batch}": eager_case(name, batch) for name in MODELS for batch in eager.BATCH_SIZES}
+    cases |= {f"training {name}": training_case(name) for name in MODELS}
+    return cases | {"starting": starting_case()}
+
+
+def content(cases):
+    return {
+        "machine": {"cpu": "A <fast> CPU", "effective_cpus": 2, "memory_gb": 24},
+        "software": {"os": "an OS", "packages": {"torch": "2.14"}},
+        "command": "python -m benchmarks.selfcheck.speed",
+        "cases": cases,
+    }
+
+
+def bar(cases, words):
+    (found,) = [each for each in page.bars(cases) if words in each.text]
+    return found
+
+
+class TestBars:
+    def test_nothing_measured(self):
+        assert all(each.met is None for each in page.bars({}))
+
+    def test_all_met(self):
+        assert [each.text for each in page.bars(everything()) if not each.met] == []
+
+    def test_speedup_needs_its_mean_and_its_least(self):
+        cases = everything()
+        assert bar(cases, "batch 1: 1.8").found == "2.00; least 2.00 (alexnet)"
+        cases["inference vgg16 1"] = inference_case("vgg16", 1, auto=0.7)
+        assert bar(cases, "batch 1: 1.8").met is False
+        assert "least 1.43 (vgg16)" in bar(cases, "batch 1: 1.8").found
+        assert bar(cases, "batch 16: 1.4").met is True
+
+    def test_drift_cancels(self):
+        assert page.speedup(inference_case("vgg16", 8)).low == page.speedup(inference_case("vgg16", 8)).high == 2.0
+
+    def test_choice_behind_the_best(self):
+        cases = everything()
+        assert bar(cases, "single runtime, batch 8").found == "chose the best for every model"
+        for other, met in ((0.48, True), (0.47, False)):
+            cases["inference alexnet 8"] = inference_case("alexnet", 8, other=other)
+            assert bar(cases, "single runtime, batch 8").met is met
+        assert bar(cases, "single runtime, batch 8").found == "at most 6.4 % (alexnet)"
+
+    def test_share_of_the_gemm_rate(self):
+        cases = everything()
+        cases["inference vgg16 1"] = inference_case("vgg16", 1, mult_adds=40e9, auto=0.5)  # 1.35 of that at the median
+        found = bar(cases, "vgg16 at 75%")
+        assert found.found == "59%; 30% of the fastest product" and found.met is False
+
+    def test_eager(self):
+        cases = everything()
+        assert bar(cases, "plain eager").met is True
+        cases["eager xception 16"] = eager_case("xception", 16, zoo=1.03)
+        found = bar(cases, "plain eager")
+        assert found.met is False and "(xception, batch 16)" in found.found
+
+    def test_training_needs_every_model(self):
+        cases = everything()
+        assert bar(cases, "1.15 times").found == "1.25; least 1.25 (alexnet)"
+        cases["training vgg16"] = training_case("vgg16", zoo=1.01, memory=1.2)
+        assert bar(cases, "1.15 times").met is False
+        assert bar(cases, "peak memory").found == "at most 1.20 times (vgg16)"
+
+    def test_programs(self):
+        cases = {"starting": starting_case(static=6.3, zoo=2.3)}
+        assert bar(cases, "Static analysis").met is False
+        assert bar(cases, "`import zoo`").met is False
+
+
+class TestPage:
+    def test_a_whole_page(self, tmp_path):
+        page.write_page(content(everything()), tmp_path)
+        text = (tmp_path / "speed.md").read_text()
+        assert text.startswith("# Speed\n\n15 of 15 measured bars are met.")
+        assert "A &lt;fast&gt; CPU" in text
+        assert "the same 20" in text
+        assert "Left out: compiled: torch.compile needs a C++ compiler" in text
+        assert "(1.7" in text  # closed behind its opening
+        assert "disturbed: training vgg16" in text
+        for line in text.splitlines():
+            assert not line.startswith("|") or line.endswith("|")
+        assert (tmp_path / "figures" / "roofline.png").read_bytes().startswith(b"\x89PNG")
+        assert b"xception" in (tmp_path / "figures" / "roofline.svg").read_bytes()
+
+    def test_an_empty_page(self, tmp_path):
+        page.write_page(content({}), tmp_path)
+        assert "0 of 0 measured bars" in (tmp_path / "speed.md").read_text()
+        assert not (tmp_path / "figures").exists()
+
+    def test_a_failure_is_named(self, tmp_path):
+        cases = everything() | {"inference vgg16 32": {"error": "MemoryError: no | room"}}
+        page.write_page(content(cases), tmp_path)
+        text = (tmp_path / "speed.md").read_text()
+        assert r"inference vgg16 32: MemoryError: no \| room" in text
+        assert "batch 32 | - | not measured" in text
+
+
+class TestTurns:
+    def test_every_player_once_a_round_in_shuffled_order(self):
+        calls = []
+        players = {name: lambda name=name: calls.append(name) or 1.0 for name in "abc"}
+        played = turns.play(players, rounds=(5, 5), seconds=0.0)
+        rounds = ["".join(calls[at : at + 3]) for at in range(0, 15, 3)]
+        assert all(sorted(each) == ["a", "b", "c"] for each in rounds) and len(set(rounds)) > 1
+        assert played.data["seconds"] == {name: [1.0] * 5 for name in "abc"}
+
+    def test_time_ends_the_rounds(self):
+        assert len(turns.play({"a": lambda: 1.0}, rounds=(2, 50), seconds=0.0).seconds["a"]) == 2
+
+    def test_first_call_of_a_turn_does_not_count(self):
+        pauses = iter([0.2, *[0.02] * 50])
+
+        def call():
+            import time
+
+            time.sleep(next(pauses))
+
+        assert turns.caller(call)() < 0.1
+
+
+class TestCommand:
+    @pytest.fixture(autouse=True)
+    def fake(self, monkeypatch):
+        self.counts = dict.fromkeys(["starting", "inference a 1", "training a"], 0)
+        self.broken = set()
+
+        def measured(task, environment):
+            key = task()
+            self.counts[key] += 1
+            found = {"error": "Broken: no"} if key in self.broken else {"noisy": False, "seconds": {}}
+            return found | {"machine": environment.machine_id, "packages": environment.software["packages"]}
+
+        monkeypatch.setattr(tasks, "measured", measured)
+        self.benchmark = dataclasses.replace(
+            BENCHMARK,
+            tasks={key: lambda key=key: key for key in self.counts},
+            write_page=lambda content, folder: None,
+        )
+
+    def run(self, tmp_path, *arguments):
+        return self.benchmark.main(["--output-dir", str(tmp_path), *arguments])
+
+    def test_measures_what_is_missing(self, tmp_path):
+        self.broken = {"training a"}
+        assert self.run(tmp_path) == 1
+        self.broken = set()
+        assert self.run(tmp_path) == 0
+        assert self.counts == {"starting": 1, "inference a 1": 1, "training a": 2}
+
+    def test_a_section_again(self, tmp_path):
+        self.run(tmp_path)
+        assert self.run(tmp_path, "--sections", "inference,training") == 0
+        assert self.counts == {"starting": 1, "inference a 1": 2, "training a": 2}
+
+    def test_a_task_again(self, tmp_path):
+        self.run(tmp_path)
+        assert self.run(tmp_path, "--sections", "inference a 1,training") == 0
+        assert self.counts == {"starting": 1, "inference a 1": 2, "training a": 2}
+
+    def test_fresh(self, tmp_path):
+        self.run(tmp_path)
+        self.run(tmp_path, "--fresh")
+        assert set(self.counts.values()) == {2}
+
+    def test_report_only(self, tmp_path):
+        assert self.run(tmp_path, "--report-only") == 1
+        assert set(self.counts.values()) == {0}
+
+    def test_report_only_leaves_what_was_measured(self, tmp_path):
+        self.run(tmp_path)
+        before = (tmp_path / "speed.json").read_bytes()
+        assert self.run(tmp_path, "--report-only") == 0
+        assert (tmp_path / "speed.json").read_bytes() == before
+        assert set(self.counts.values()) == {1}
+
+    def test_another_machine_is_measured_anew(self, tmp_path):
+        self.run(tmp_path)
+        path = tmp_path / "speed.json"
+        data = json.loads(path.read_text())
+        for case in data["cases"].values():
+            case["machine"] = "elsewhere"
+        path.write_text(json.dumps(data))
+        self.run(tmp_path)
+        assert set(self.counts.values()) == {2}
+
+    def test_wrong_section(self, tmp_path, capsys):
+        with pytest.raises(SystemExit) as stop:
+            self.run(tmp_path, "--sections", "traning")
+        assert stop.value.code == 2
+        assert (
+            "no section is named 'traning'; there are starting, eager, inference, training" in capsys.readouterr().err
+        )
+
+
+def test_a_program_that_fails_is_an_error():
+    with pytest.raises(RuntimeError, match="ended with status 1"):
+        starting._seconds(("-c", "raise SystemExit(1)"))
+
+
+def test_the_page_needs_no_torch():
+    code = "import sys, benchmarks.selfcheck.speed.__main__; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.slow
+def test_the_other_librarys_network_is_the_same():
+    import torch
+
+    from benchmarks.selfcheck.speed.references import pair
+    from zoo.runtimes.export import relative_difference
+
+    for name in MODELS:
+        model, reference = pair(name)
+        images = torch.randn(2, 3, 96, 96)
+        with torch.inference_mode():
+            assert relative_difference(model(images), reference(images)) < 1e-4
+
+
+@pytest.mark.parametrize("before", [None, "glibc.malloc.check=0"])
+def test_only_a_way_that_returns_large_blocks_asks_for_large_pages(monkeypatch, before):
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    if before:
+        monkeypatch.setenv("GLIBC_TUNABLES", before)
+    for way in training.WAYS:
+        with way.environment():
+            inside = os.environ.get("GLIBC_TUNABLES", "")
+        assert ("hugetlb=1" in inside) is not way.keep_large
+        assert inside.startswith(before or "") and os.environ.get("GLIBC_TUNABLES") == before

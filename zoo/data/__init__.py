@@ -1,0 +1,14 @@
+"""The data sets, one a file. A new one is its file and its line here."""
+
+from zoo.data import fashion_mnist, imagenet
+
+__all__ = ["DATASETS"]
+
+DATASETS = {
+    dataset.name: dataset
+    for dataset in (
+        fashion_mnist.EMBEDDED,
+        fashion_mnist.FULL,
+        imagenet.IMAGENET,
+    )
+}

@@ -1,0 +1,280 @@
+"""Fashion-MNIST: 28x28 grey images of ten kinds of clothing, real and small enough to come with the package.
+
+Source: Xiao, Rasul, Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning Algorithms",
+arXiv:1708.07747. Licence: MIT, Zalando SE; see `fashion_mnist_LICENSE.txt` beside this file.
+
+`fashion_mnist` is the embedded part: 6,000 images of the official training split and 2,000 of the official test split,
+600 and 200 a class, drawn without replacement with a fixed seed; the file records the official index of each.
+`fashion_mnist_full` is all 60,000 and 10,000 from a folder or, with a network, from torchvision's download.
+
+    python -m zoo.data.fashion_mnist --from DIR
+
+writes the embedded file anew from the four official `.gz` files in DIR.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo.data.dataset import Batch, Dataset, DatasetError, Opened, Preprocess
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    Arrays = Mapping[str, NDArray[np.generic]]
+
+__all__ = ["CLASSES", "EMBEDDED", "FULL", "MEAN", "STD", "build", "read_embedded", "read_official"]
+
+CLASSES = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
+PER_CLASS = {"train": 600, "test": 200}
+FULL_SIZES = {"train": 60_000, "test": 10_000}
+OFFICIAL_NAMES = {"train": "train", "test": "t10k"}
+SEED = 2017  # of the draw; any number would do, this one is the year of the paper
+
+EMBEDDED_FILE = Path(__file__).with_name("fashion_mnist.npz")
+EMBEDDED_SHA256 = "29d5d013473ef361b87d55b70725a0a100f37850ec816c59fbb0a52333442b9c"
+
+# of the pixels of the 6,000 embedded training images, scaled to [0, 1]; a test recomputes them
+MEAN = 0.2844
+STD = 0.3524
+
+
+@dataclass(frozen=True, slots=True)
+class GreyImages:
+    """Grey bytes in memory that become normalised three-channel images only when a batch is made.
+
+    Args:
+        pixels: (N, 1, height, width), bytes.
+        labels: (N), class numbers.
+        names: what each image is called.
+        img_size: side in pixels of the images in a batch.
+    """
+
+    pixels: Tensor
+    labels: Tensor
+    names: tuple[str, ...]
+    img_size: int
+
+    def batch(self, positions: Tensor, *, mirrored: Tensor | None = None) -> Batch:
+        """See `TrainingSplit.batch`: resized (bilinear), normalised, the grey channel repeated three times."""
+        import torch
+        import torch.nn.functional as F
+
+        grey = self.pixels[positions]
+        if mirrored is not None:
+            grey = torch.where(mirrored[:, None, None, None], grey.flip(3), grey)
+        grey = (grey.float() / 255 - MEAN) / STD
+        size = (self.img_size, self.img_size)
+        grey = F.interpolate(grey, size=size, mode="bilinear", align_corners=False, antialias=True)
+        return Batch(grey.expand(-1, 3, -1, -1), self.labels[positions], positions)
+
+    def batches(self, batch_size: int) -> Iterator[Batch]:
+        """All images in order."""
+        import torch
+
+        count = len(self.labels)
+        for start in range(0, count, batch_size):
+            yield self.batch(torch.arange(start, min(start + batch_size, count)))
+
+    def first(self, count: int) -> GreyImages:
+        """The first `count` images; of the embedded ones, each class gets the same share of every ten."""
+        if not 1 <= count <= len(self.labels):
+            raise DatasetError(f"there are {len(self.labels)} training images; {count} were asked for")
+        return GreyImages(self.pixels[:count], self.labels[:count], self.names[:count], self.img_size)
+
+    def name(self, position: int) -> str:
+        """Split and index in the official files."""
+        return self.names[position]
+
+
+def read_embedded(path: Path = EMBEDDED_FILE) -> Arrays:
+    """The embedded arrays: images, labels and official indices of `train` and `test`; raises `DatasetError`."""
+    import numpy as np
+
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"the embedded Fashion-MNIST cannot be read: {error}; install the package anew") from None
+    found = hashlib.sha256(content).hexdigest()
+    if found != EMBEDDED_SHA256:
+        raise DatasetError(
+            f"{path} is damaged: its SHA-256 is {found}, it must be {EMBEDDED_SHA256}; install the package anew"
+        )
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def read_official(folder: Path) -> Arrays:
+    """All images and labels from the four official idx files in `folder`, compressed or not; raises `DatasetError`."""
+    import numpy as np
+
+    arrays: dict[str, NDArray[np.generic]] = {}
+    for split, official in OFFICIAL_NAMES.items():
+        size = FULL_SIZES[split]
+        arrays[f"{split}_images"] = _read_idx(folder, f"{official}-images-idx3-ubyte", (size, 28, 28))
+        arrays[f"{split}_labels"] = _read_idx(folder, f"{official}-labels-idx1-ubyte", (size,))
+        arrays[f"{split}_indices"] = np.arange(size, dtype=np.uint16)
+    return arrays
+
+
+def _read_idx(folder: Path, name: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """One file in Yann LeCun's idx format: two zeros, type 8 (byte), rank, big-endian sizes, the bytes."""
+    import numpy as np
+
+    plain, packed = folder / name, folder / f"{name}.gz"
+    try:
+        content = gzip.decompress(packed.read_bytes()) if packed.exists() else plain.read_bytes()
+    except (OSError, EOFError) as error:
+        raise DatasetError(f"{packed} cannot be read: {error}") from None
+    header = bytes((0, 0, 8, len(shape))) + b"".join(size.to_bytes(4, "big") for size in shape)
+    if not content.startswith(header) or len(content) != len(header) + int(np.prod(shape)):
+        raise DatasetError(f"{folder / name} is not the official file of shape {shape}; fetch it again")
+    return np.frombuffer(content, np.uint8, offset=len(header)).reshape(shape)
+
+
+def build(official: Arrays) -> bytes:
+    """The embedded file, made of the official arrays; the same bytes every time.
+
+    Classes take turns, so that any first 10 k images hold k of each class.
+    """
+    import numpy as np
+
+    # the legacy generator: its stream is frozen for all versions of NumPy
+    random = np.random.RandomState(SEED)
+    arrays = {}
+    for split, count in PER_CLASS.items():
+        labels = official[f"{split}_labels"]
+        drawn = [random.permutation(np.flatnonzero(labels == label))[:count] for label in range(len(CLASSES))]
+        indices = np.stack(drawn, axis=1).reshape(-1)
+        arrays[f"{split}_images"] = official[f"{split}_images"][indices]
+        arrays[f"{split}_labels"] = labels[indices]
+        arrays[f"{split}_indices"] = indices.astype(np.uint16)
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def open_embedded(data_dir: str, *, img_size: int, preprocess: Preprocess | None = None) -> Opened:
+    """See `Dataset.open`; reads the package's own file, whatever `data_dir` is."""
+    return _opened(read_embedded(), img_size, EMBEDDED_SHA256)
+
+
+def open_full(data_dir: str, *, img_size: int, preprocess: Preprocess | None = None) -> Opened:
+    """See `Dataset.open`; reads the official files in `data_dir`, or has torchvision download them there."""
+    folder = _official_folder(data_dir)
+    if folder is None:
+        folder = _download(data_dir)
+    arrays = read_official(folder)
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(arrays[name].tobytes())
+    return _opened(arrays, img_size, digest.hexdigest())
+
+
+def _opened(arrays: Arrays, img_size: int, fingerprint: str) -> Opened:
+    return Opened(
+        test=_split(arrays, "test", img_size), train=_split(arrays, "train", img_size), fingerprint=fingerprint
+    )
+
+
+def _split(arrays: Arrays, split: str, img_size: int) -> GreyImages:
+    import torch
+
+    images, labels = torch.tensor(arrays[f"{split}_images"]), torch.tensor(arrays[f"{split}_labels"])
+    names = tuple(f"{split}/{index}" for index in arrays[f"{split}_indices"])
+    return GreyImages(images[:, None], labels.long(), names, img_size)
+
+
+def _official_folder(data_dir: str) -> Path | None:
+    """Where the official files are: in `data_dir` itself or where torchvision puts them below it."""
+    root = _root(data_dir)
+    for folder in (root, root / "FashionMNIST" / "raw"):
+        if any((folder / f"train-images-idx3-ubyte{suffix}").exists() for suffix in (".gz", "")):
+            return folder
+    return None
+
+
+def _root(data_dir: str) -> Path:
+    if data_dir:
+        return Path(data_dir).expanduser()
+    import torch
+
+    return Path(torch.hub.get_dir()).parent / "datasets"
+
+
+def _download(data_dir: str) -> Path:
+    from torchvision.datasets import FashionMNIST
+
+    root = _root(data_dir)
+    try:
+        FashionMNIST(str(root), download=True)
+    except (OSError, RuntimeError) as error:
+        raise DatasetError(
+            f"Fashion-MNIST is not in {root} and could not be downloaded: {error}; put the four official files "
+            "(train-images-idx3-ubyte.gz ...) into a folder and name it with --data-dir"
+        ) from None
+    return root / "FashionMNIST" / "raw"
+
+
+def _never(data_dir: str) -> str | None:
+    return None
+
+
+SOURCE = "https://github.com/zalandoresearch/fashion-mnist"
+
+EMBEDDED = Dataset(
+    name="fashion_mnist",
+    title="Fashion-MNIST, embedded stratified part (6,000 training and 2,000 test images)",
+    source=SOURCE,
+    licence="MIT",
+    num_classes=len(CLASSES),
+    train_images=PER_CLASS["train"] * len(CLASSES),
+    test_images=PER_CLASS["test"] * len(CLASSES),
+    open=open_embedded,
+    unavailable=_never,
+)
+
+FULL = Dataset(
+    name="fashion_mnist_full",
+    title="Fashion-MNIST, all images (60,000 training and 10,000 test images)",
+    source=SOURCE,
+    licence="MIT",
+    num_classes=len(CLASSES),
+    train_images=FULL_SIZES["train"],
+    test_images=FULL_SIZES["test"],
+    open=open_full,
+    unavailable=_never,
+)
+
+
+def main() -> None:
+    """Writes the embedded file anew and prints what has to be written into this module."""
+    parser = argparse.ArgumentParser(
+        prog="python -m zoo.data.fashion_mnist", description="Write the embedded part of Fashion-MNIST anew."
+    )
+    parser.add_argument(
+        "--from", dest="source", type=Path, required=True, metavar="DIR", help="folder of the four official .gz files"
+    )
+    parser.add_argument("--to", type=Path, default=EMBEDDED_FILE, metavar="FILE", help="default: %(default)s")
+    arguments = parser.parse_args()
+    try:
+        content = build(read_official(arguments.source))
+    except DatasetError as error:
+        parser.error(str(error))
+    arguments.to.write_bytes(content)
+    print(f"{arguments.to}: {len(content):,} bytes, EMBEDDED_SHA256 = {hashlib.sha256(content).hexdigest()!r}")
+
+
+if __name__ == "__main__":
+    main()

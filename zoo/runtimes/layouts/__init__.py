@@ -1,0 +1,1 @@
+"""Layers in the memory layouts that are fastest on a processor."""
