@@ -11,47 +11,20 @@ Exit status: 0 nothing became slower; 1 something did; 2 the runs cannot be comp
 from __future__ import annotations
 
 import argparse
-import math
-import statistics
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-import numpy as np
-from scipy.stats import mannwhitneyu, wilcoxon
+from benchmarks.metrics.latency import times_of
+from benchmarks.records.naming import names_of
+from benchmarks.records.record import Case, Record
+from benchmarks.records.standing import counting
+from benchmarks.records.store import RECORDS, read_records
+from benchmarks.stats.ratios import Times
+from benchmarks.stats.verdicts import NOISE_FLOOR, Comparison, compare_times
 
-from benchmarks.records.record import Case, Measurement, Record
-from benchmarks.records.store import RECORDS, question, read_records
-from benchmarks.stats.intervals import Interval, holm, ratio_interval, round_medians
-
-__all__ = ["Comparison", "compare", "compare_times", "main"]
-
-TIMES = {"latency": "latency_s", "throughput": "samples_per_sec"}
-NOISE_FLOOR = 0.01  # a change smaller than this is none, whatever the statistics say
-SIGNIFICANT = 0.05  # after Holm's adjustment
-TOO_NOISY = 0.10  # relative half-width of a ratio's interval that leaves no verdict
-RESAMPLES = 2000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """What became of one case from A to B.
-
-    Args:
-        name: the case.
-        ratio: time in B over time in A.
-        p_value: of the rank test over rounds, adjusted for all cases.
-        noise_floor: relative change below which nothing is called a change.
-        verdict: "faster", "slower", "same" or "too noisy".
-    """
-
-    name: str
-    ratio: Interval
-    p_value: float
-    noise_floor: float
-    verdict: str
+__all__ = ["compare", "main"]
 
 
 def compare(before: Sequence[Record], after: Sequence[Record], *, noise_floor: float = NOISE_FLOOR) -> list[Comparison]:
@@ -61,38 +34,17 @@ def compare(before: Sequence[Record], after: Sequence[Record], *, noise_floor: f
         ValueError: they share no timed case, or were made on different machines.
     """
     first, second = _timed(before), _timed(after)
-    shared = [asked for asked in first if asked in second]
+    shared = [case for case in first if case in second]
     if not shared:
         raise ValueError("the two runs share no timed case; both need --metrics latency or throughput")
-    both = {name_of(first[asked].case): (first[asked], second[asked]) for asked in shared}
-    machines = {record.machine for records in both.values() for record in records}
-    if len(machines) > 1:
+    if len({machine for run in (first, second) for case in shared for machine, _ in [run[case]]}) > 1:
         raise ValueError("the runs were made on different machines, whose times do not compare")
-    pairs = {name: (_rounds(one), _rounds(other), _paired(one, other)) for name, (one, other) in both.items()}
+    names = names_of(shared)
+    pairs = {}
+    for case in shared:
+        (_, one), (_, other) = first[case], second[case]
+        pairs[names[case]] = (one.seconds, other.seconds, one.session is not None and one.session == other.session)
     return compare_times(pairs, noise_floor=noise_floor)
-
-
-def compare_times(
-    pairs: Mapping[str, tuple[Mapping[int, float], Mapping[int, float], bool]], *, noise_floor: float = NOISE_FLOOR
-) -> list[Comparison]:
-    """Verdicts on pairs of round medians: (seconds by round in A, in B, whether equal rounds were one session's)."""
-    ratios = [
-        (ratio_interval(after, before) if paired else None) or _unpaired_ratio(before, after)
-        for before, after, paired in pairs.values()
-    ]
-    p_values = holm([_rank_test(before, after, paired) for before, after, paired in pairs.values()])
-    return [
-        Comparison(
-            name=name, ratio=ratio, p_value=p_value, noise_floor=noise_floor,
-            verdict=_verdict(ratio, p_value, noise_floor),
-        )
-        for name, ratio, p_value in zip(pairs, ratios, p_values, strict=True)
-    ]  # fmt: skip
-
-
-def name_of(case: Case) -> str:
-    """The case in words."""
-    return f"{case.metric} {case.model} {case.runtime} batch {case.batch_size} threads {case.num_threads}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -111,57 +63,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if any(each.verdict == "slower" for each in found) else 0
 
 
-def _verdict(ratio: Interval, p_value: float, noise_floor: float) -> str:
-    outside = ratio.low > 1 + noise_floor or ratio.high < 1 - noise_floor
-    if outside and p_value < SIGNIFICANT:
-        return "slower" if ratio.value > 1 else "faster"
-    return "too noisy" if ratio.half_width > TOO_NOISY else "same"
-
-
-def _rank_test(before: Mapping[int, float], after: Mapping[int, float], paired: bool) -> float:
-    common = sorted(before.keys() & after.keys()) if paired else []
-    if len(common) >= 2:
-        changes = [math.log(after[number] / before[number]) for number in common]
-        return float(wilcoxon(changes).pvalue) if any(changes) else 1.0
-    if len(before) < 2 or len(after) < 2:
-        return 1.0
-    return float(mannwhitneyu(list(before.values()), list(after.values()), alternative="two-sided").pvalue)
-
-
-def _unpaired_ratio(before: Mapping[int, float], after: Mapping[int, float]) -> Interval:
-    """The ratio of the medians over rounds, each run's rounds drawn anew on their own."""
-    random = np.random.default_rng(0)
-    above, below = np.asarray(list(after.values())), np.asarray(list(before.values()))
-    value = statistics.median(after.values()) / statistics.median(before.values())
-    draws = [np.median(random.choice(data, (RESAMPLES, len(data))), axis=1) for data in (above, below)]
-    low, high = np.quantile(draws[0] / draws[1], [0.025, 0.975])
-    return Interval(value, float(low), float(high))
-
-
-def _timed(records: Sequence[Record]) -> dict[tuple[object, ...], Record]:
-    """The last record of each timed question, however long it was looked at."""
-    timed = [record for record in records if record.status == "ok" and record.case.metric in TIMES]
-    return {question(record.case): record for record in timed}
-
-
-def _measured(record: Record) -> Measurement:
-    found = record.find(TIMES[record.case.metric])
-    if found is None or not found.samples:
-        raise ValueError(f"the record of {name_of(record.case)} holds no samples")
+def _timed(records: Sequence[Record]) -> dict[Case, tuple[str, Times]]:
+    """Machine and times of each timed question."""
+    found = {}
+    for record in counting(record for record in records if record.status == "ok"):
+        times = times_of(record)
+        if times is not None:
+            found[record.case.question] = (record.machine, times)
     return found
-
-
-def _rounds(record: Record) -> dict[int, float]:
-    """Seconds of a call in each round."""
-    measured = _measured(record)
-    apart = measured.details.get("apart_rounds", ())
-    if record.case.metric == "throughput":
-        return round_medians([record.case.batch_size / sample for sample in measured.samples], measured.rounds, apart)
-    return round_medians(measured.samples, measured.rounds, apart)
-
-
-def _paired(before: Record, after: Record) -> bool:
-    return _measured(before).details.get("run") == _measured(after).details.get("run")
 
 
 def _read(run: str) -> list[Record]:

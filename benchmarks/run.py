@@ -15,15 +15,16 @@ from dataclasses import replace
 from importlib import import_module
 
 import zoo
+from benchmarks.measure.basis import code_of
 from benchmarks.measure.engine import execute
 from benchmarks.metrics import METRICS
-from benchmarks.plan.arguments import DEFAULT_METRICS, RUNTIMES, Request, parse
+from benchmarks.plan.arguments import CHOICES, DEFAULT_METRICS, Request, parse
 from benchmarks.plan.cases import plan, plan_study, skip_reason
 from benchmarks.plan.cost import by_cost
 from benchmarks.records.environment import observe, read_environment
 from benchmarks.records.record import Case, Environment, Record
-from benchmarks.records.staleness import case_code
-from benchmarks.records.store import Store, StoreError, stale_reason
+from benchmarks.records.standing import stale_reason
+from benchmarks.records.store import Store, StoreError
 from benchmarks.studies import STUDIES
 from zoo.data import DATASETS
 
@@ -124,7 +125,7 @@ def _run(request: Request, store: Store) -> int:
 
 def _usable(store: Store, environment: Environment) -> list[Record]:
     """The records that answer their cases here and now; says how many do not, and why."""
-    reasons = [stale_reason(record, environment.machine_id, case_code) for record in store.records]
+    reasons = [stale_reason(record, environment.machine_id, code_of) for record in store.records]
     counts = Counter(reason for reason in reasons if reason)
     _say(f"{count} records are stale and not used: {reason}" for reason, count in counts.items())
     return [record for record, reason in zip(store.records, reasons, strict=True) if not reason]
@@ -137,7 +138,7 @@ def _elsewhere(store: Store, environment: Environment) -> list[Record]:
         for record in store.records
         if record.case.metric == "accuracy"
         and record.machine != environment.machine_id
-        and stale_reason(record, record.machine, case_code) is None
+        and stale_reason(record, record.machine, code_of) is None
     ]
 
 
@@ -203,7 +204,7 @@ def _list() -> int:
     for title, lines in {
         "models": [f"{name:16} {zoo.spec(name).title}" for name in zoo.list_models()],
         "metrics": [f"{metric.name:16} {metric.title}" for metric in METRICS.values()],
-        "runtimes": list(RUNTIMES),
+        "runtimes": list(CHOICES),
         "data sets": [f"{dataset.name:16} {dataset.title}" for dataset in DATASETS.values()],
         "studies": [f"{study.name:16} {study.question}" for study in STUDIES.values()],
     }.items():

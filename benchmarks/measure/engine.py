@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 
 import zoo
+from benchmarks.measure.basis import code_of
 from benchmarks.measure.noise import NoiseMeter
 from benchmarks.measure.rounds import Plan, Spent, play
 from benchmarks.measure.worker import Prepared, Turn, Worker, WorkerError, measure, prepare, start_server, turn
@@ -23,7 +24,6 @@ from benchmarks.metrics.metric import Timing
 from benchmarks.plan.cases import skip_reason
 from benchmarks.records.environment import effective_cpus
 from benchmarks.records.record import Case, Environment, Measurement, Record
-from benchmarks.records.staleness import case_code
 
 __all__ = ["REFERENCE", "execute"]
 
@@ -59,7 +59,7 @@ def execute(
             able.append(case)
     if not able:
         return
-    start_server(max(case.num_threads for case in able))
+    start_server(max(case.num_threads or case.train_threads or effective_cpus() for case in able))
     yield from _measure_untimed([case for case in able if METRICS[case.metric].prepare is None], timeout, tell, stamp)
     for group in _comparable([case for case in able if METRICS[case.metric].prepare is not None]):
         yield from _measure_timed(group, timeout, tell, stamp, Spent() if spent is None else spent)
@@ -73,7 +73,7 @@ class _Stamp:
 
     def __init__(self, environment: Environment, cases: Iterable[Case]) -> None:
         self._environment = environment
-        self._codes = {case: case_code(case) for case in cases}
+        self._codes = {case: code_of(case) for case in cases}
         self._last = time.monotonic()
 
     def __call__(
@@ -112,7 +112,7 @@ def _measure_untimed(cases: Sequence[Case], timeout: float, tell: Tell, stamp: _
 
 def _trainings_at_a_time(cases: Iterable[Case]) -> int:
     """As many as there are processors and memory for; one where they share a GPU."""
-    asked = [case.num_threads if case.device == "cpu" else effective_cpus() for case in cases]
+    asked = [(case.device == "cpu" and case.train_threads) or effective_cpus() for case in cases]
     room = int(psutil.virtual_memory().available // TRAINING_BYTES)
     return max(min(effective_cpus() // max(asked, default=1), room), 1)
 
@@ -165,19 +165,17 @@ def _comparable(cases: Iterable[Case]) -> list[list[Case]]:
     """Timed cases in groups whose rounds compare: the same metric, device, precision, batch, threads and settings."""
     groups: dict[tuple[object, ...], list[Case]] = {}
     for case in cases:
-        settings = tuple(pair for pair in case.settings if pair[0] not in ("repeat", "slowdown"))
-        key = (case.metric, case.device, case.precision, case.batch_size, case.num_threads, case.seed, settings)
+        key = (case.metric, case.device, case.precision, case.batch_size, case.num_threads, case.effort)
         groups.setdefault(key, []).append(case)
     return list(groups.values())
 
 
 def _measure_timed(cases: Sequence[Case], timeout: float, tell: Tell, stamp: _Stamp, spent: Spent) -> Iterator[Record]:
-    settings = dict(cases[0].settings)
+    effort = dict(cases[0].effort)
     rounds = Plan(
-        max_time=float(settings["max_time"]),
-        rounds=int(settings["rounds"]),
-        target_ci=float(settings["target_ci"]),
-        seed=cases[0].seed,
+        max_time=float(effort["max_time"]),
+        rounds=int(effort["rounds"]),
+        target_ci=float(effort["target_ci"]),
         memory_bytes=MEMORY_SHARE * psutil.virtual_memory().available,
     )
     reference = _reference(cases[0])
@@ -202,9 +200,8 @@ def _measure_timed(cases: Sequence[Case], timeout: float, tell: Tell, stamp: _St
 
 def _reference(case: Case) -> Case:
     """The reference model under the conditions of a case, at its own image size."""
-    settings = tuple(pair for pair in case.settings if pair[0] not in ("repeat", "slowdown"))
     size = zoo.spec(REFERENCE).input.size
-    return dataclasses.replace(case, model=REFERENCE, runtime="eager", img_size=size, settings=settings)
+    return dataclasses.replace(case, model=REFERENCE, runtime="eager", img_size=size, settings=())
 
 
 class _Player:

@@ -318,8 +318,8 @@ def _describe(_memory: dict[str, Any]) -> dict[str, str]:
 def _set_threads(case: Case) -> None:
     import torch
 
-    if case.num_threads:
-        torch.set_num_threads(case.num_threads)
+    if case.num_threads or case.train_threads:
+        torch.set_num_threads(case.num_threads or case.train_threads)
 
 
 def _serve(connection: Connection, output: str) -> None:

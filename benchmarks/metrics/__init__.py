@@ -1,24 +1,24 @@
-"""The metrics, one a file. A new one is its file and its line here."""
-
-from types import MappingProxyType
+"""The metrics, one a file, in the order of their columns. A new one is its file and its line here."""
 
 from benchmarks.metrics import accuracy, activations, latency, layers, memory, mult_adds, params, rows, throughput
+from zoo.names import Registry
 
 __all__ = ["METRICS"]
 
-METRICS = MappingProxyType(
-    {
-        metric.name: metric
-        for metric in (
-            params.METRIC,
-            mult_adds.METRIC,
-            activations.METRIC,
-            rows.METRIC,
-            memory.METRIC,
-            layers.METRIC,
-            latency.METRIC,
-            throughput.METRIC,
-            accuracy.METRIC,
+METRICS = Registry(
+    "metric",
+    (
+        (module.METRIC.name, module.METRIC)
+        for module in (
+            params,
+            mult_adds,
+            activations,
+            rows,
+            latency,
+            throughput,
+            memory,
+            layers,
+            accuracy,
         )
-    }
+    ),
 )

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import zoo
-from benchmarks.metrics.metric import Metric
+from benchmarks.metrics.metric import Column, Metric
+from benchmarks.records.files import checksum
 from benchmarks.records.predictions import pack
 from benchmarks.records.record import Case, Measurement
-from benchmarks.records.staleness import weights_checksum
 from zoo.data import DATASETS
-from zoo.spec import resized
-from zoo.training.loop import RECIPE, Predictions, Recipe, TrainingResult, evaluate, keep_freed_memory, train
+from zoo.factory import fresh
+from zoo.spec import ModelSpec, resized
+from zoo.training.loop import Predictions, TrainingResult, evaluate, keep_freed_memory, train
+from zoo.training.recipes import recipe
+from zoo.weights.loading import LAYOUTS, locate
 
 if TYPE_CHECKING:
     from benchmarks.metrics.subject import Subject
@@ -22,32 +25,56 @@ if TYPE_CHECKING:
 
 __all__ = ["METRIC", "label_order", "wilson"]
 
-# what a study may vary of the recipe through `Case.settings`; epochs and image size are fields of `Case`
-VARIABLE = tuple(
-    field.name for field in dataclasses.fields(Recipe) if field.name not in ("img_size", "epochs", "batch_size")
-)
 PRECISIONS = ("fp32", "bf16")
 
 
 def complete(case: Case) -> Case:
-    """Default data set, epochs, images and size; nothing of the training where weights are given."""
+    """What is left open, by the recipe or by the weights; images and weights become what identifies them.
+
+    Accuracy is counted in PyTorch, whatever runtimes are timed.
+    """
     spec = zoo.spec(case.model)
-    dataset = case.dataset or ("imagenet" if case.weights else "fashion_mnist")
-    if case.weights:
-        size = case.img_size or spec.input.size
-        return dataclasses.replace(case, dataset=dataset, img_size=size, epochs=0, train_images=0, seed=0)
+    dataset = DATASETS[case.dataset or ("imagenet" if case.weights_path else "fashion_mnist")]
+    case = dataclasses.replace(
+        case, runtime="eager", dataset=dataset.name, data=dataset.fingerprint(case.data_dir)[:16]
+    )
+    if case.weights_path:
+        return dataclasses.replace(
+            case,
+            weights=identity(spec, case.weights_path),
+            img_size=case.img_size or spec.input.size,
+            num_threads=0, recipe="", epochs=0, train_images=0, train_img_size=0, train_threads=0, seed=0,
+        )  # fmt: skip
+    chosen = recipe(case.recipe or "sample")
     return dataclasses.replace(
         case,
-        dataset=dataset,
-        img_size=case.img_size or max(RECIPE.img_size, spec.input.min_size),
-        epochs=case.epochs or RECIPE.epochs,
-        train_images=case.train_images or DATASETS[dataset].train_images,
+        img_size=0,
+        num_threads=0,
+        recipe=case.recipe or "sample",
+        epochs=case.epochs or chosen.epochs,
+        train_images=case.train_images or dataset.train_images,
+        train_img_size=case.train_img_size or case.img_size or max(chosen.img_size, spec.input.min_size),
+        train_threads=case.train_threads or case.num_threads,
     )
+
+
+def identity(spec: ModelSpec, weights: str) -> str:
+    """What tells weights from others: their tag, or the checksum of the file; as typed where there is no such file."""
+    try:
+        path = locate(spec, weights)
+    except zoo.WeightsError:
+        return weights
+    return weights if path is None else f"sha256:{checksum(path)[:16]}"
 
 
 def unavailable(case: Case) -> str | None:
     """See `Metric.unavailable`."""
     dataset = DATASETS[case.dataset]
+    if case.weights_path:
+        try:
+            locate(zoo.spec(case.model), case.weights_path)
+        except zoo.WeightsError as error:
+            return str(error)
     if not case.weights and not dataset.train_images:
         return f"{dataset.name} holds no images to train on; give the weights to evaluate with --weights"
     if case.weights.startswith("imagenet") and dataset.name != "imagenet":
@@ -72,26 +99,28 @@ def _of_training(subject: Subject) -> tuple[Measurement, ...]:
     case = subject.case
     keep_freed_memory()
     dataset = DATASETS[case.dataset]
-    changed = {name: value for name, value in case.settings if name in VARIABLE}
-    recipe = dataclasses.replace(RECIPE, img_size=case.img_size, epochs=case.epochs, **changed)  # type: ignore[arg-type]
-    images = dataset.open(case.data_dir, img_size=case.img_size)
+    chosen = recipe(case.recipe, img_size=case.train_img_size, epochs=case.epochs)
+    images = dataset.open(case.data_dir, img_size=case.train_img_size)
     if images.train is None:
         raise ValueError(f"{dataset.name} holds no images to train on")
     images = dataclasses.replace(images, train=images.train.first(case.train_images))
     spec = zoo.spec(case.model)
-    auxiliary = recipe.auxiliary and "auxiliary" in spec.settings
+    auxiliary = chosen.auxiliary and "auxiliary" in spec.settings
     torch.manual_seed(case.seed)
-    label = spec.vary(auxiliary=True).label if auxiliary else spec.label
-    model = zoo.create(label, num_classes=dataset.num_classes, device=case.device)
-    result = train(model, images, recipe, seed=case.seed, precision=case.precision, on_progress=subject.on_progress)
+    model = fresh(
+        spec.vary(auxiliary=True) if auxiliary else spec,
+        num_classes=dataset.num_classes,
+        in_channels=spec.input.channels,
+        device=case.device,
+    )
+    result = train(model, images, chosen, seed=case.seed, precision=case.precision, on_progress=subject.on_progress)
     details = {
-        "recipe": dataclasses.asdict(recipe),
-        "recipe_text": recipe.text,
+        "recipe": dataclasses.asdict(chosen),
         "auxiliary_trained": auxiliary,
         "curve": _curve(result),
     }
     return (
-        *_accuracy(result.predictions, images, details),
+        *_accuracy(subject, result.predictions, images, details),
         Measurement(name="train_images", value=case.train_images, unit="count", method="distinct images"),
         Measurement(
             name="train_samples_per_sec",
@@ -110,28 +139,35 @@ def _of_weights(subject: Subject) -> tuple[Measurement, ...]:
     dataset = DATASETS[case.dataset]
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        model = zoo.create(case.model, weights=case.weights, num_classes=dataset.num_classes, device=case.device)
-    notes = tuple(str(warning.message) for warning in said)
+        model = zoo.create(case.model, weights=case.weights_path, num_classes=dataset.num_classes, device=case.device)
+    notes = [str(warning.message) for warning in said]
     if any("last layer is new" in note for note in notes):
-        raise ValueError(f"{case.weights} cannot tell the {dataset.num_classes} classes of {dataset.name}: {notes[0]}")
+        raise ValueError(
+            f"{case.weights_path} cannot tell the {dataset.num_classes} classes of {dataset.name}: {notes[0]}"
+        )
     preprocess = zoo.preprocessing(dataclasses.replace(model.spec, input=resized(model.spec.input, case.img_size)))
     images = dataset.open(case.data_dir, img_size=case.img_size, preprocess=preprocess)
     predictions = evaluate(model, images.test, precision=case.precision, on_progress=subject.on_progress)
-    images = dataclasses.replace(images, notes=images.notes + notes + label_order(predictions))
-    details = {"preprocessing": str(preprocess), "weights_sha256": weights_checksum(case)}
-    return _accuracy(predictions, images, details)
+    subject.notes += [*notes, *label_order(predictions)]
+    return _accuracy(subject, predictions, images, {"preprocessing": str(preprocess)})
 
 
-def _accuracy(predictions: Predictions, images: Opened, details: Mapping[str, Any]) -> tuple[Measurement, ...]:
-    """Top-1, top-5 and the number of images; all details go with top-1."""
+def _accuracy(
+    subject: Subject, predictions: Predictions, images: Opened, details: Mapping[str, Any]
+) -> tuple[Measurement, ...]:
+    """Top-1, top-5 and the number of images; all details go with top-1, what was left out becomes a note."""
     broken = {images.test.name(position): reason for position, reason in sorted(predictions.unreadable.items())}
     answers = {
         "labels": pack(predictions.labels),
         "answers": pack(predictions.top),
         "fingerprint": images.fingerprint,
         "unreadable": broken,
-        "notes": list(images.notes),
     }
+    subject.notes += images.notes
+    if broken:
+        first, reason = next(iter(broken.items()))
+        count = "1 image" if len(broken) == 1 else f"{len(broken):,} images"
+        subject.notes.append(f"left out, {count} that could not be read: {first!r}: {reason}")
     found = []
     for within in (1, 5):
         value, low, high = wilson(predictions.correct(within), predictions.count)
@@ -185,6 +221,16 @@ def _curve(result: TrainingResult) -> list[dict[str, float]]:
     ]
 
 
+def basis(case: Case) -> Sequence[object]:
+    """How the network is come by, the images, and for weights their key map and preprocessing."""
+    spec, dataset = zoo.spec(case.model), DATASETS[case.dataset]
+    if case.weights:
+        rows = [(row.url, row.source, row.input, row.options) for row in spec.weights]
+        sources = {row.source for row in spec.weights} if case.weights.startswith("imagenet") else LAYOUTS.keys()
+        return (_reproducible, _of_weights, dataset.open, *rows, *(LAYOUTS[source] for source in sorted(sources)))
+    return (_reproducible, _of_training, dataset.open, spec.initialize, spec.auxiliary_weight, spec.input.channels)
+
+
 def _reproducible() -> None:
     """Strict arithmetic and algorithms that give the same result every time, for the life of this process."""
     import torch
@@ -200,10 +246,28 @@ METRIC = Metric(
     name="accuracy",
     title="accuracy",
     depends_on=(
-        "dataset", "data_dir", "weights", "epochs", "train_images", "img_size", "device", "precision", "num_threads",
-        "seed", *VARIABLE,
+        "runtime", "device", "precision", "img_size", "weights", "dataset", "data", "recipe", "epochs", "train_images",
+        "train_img_size", "train_threads", "seed",
+    ),
+    columns=(
+        Column(
+            name="top1",
+            measurement="top1",
+            factor=100,
+            better="high",
+            title="{dataset} top-1 here, % [95 %]",
+            digits=-1,
+            published="top1",
+            published_column="published_top1",
+            published_title="ImageNet top-1, % (published)",
+        ),
+        Column(name="top1_ci95_lo", measurement="top1", part="low", factor=100),
+        Column(name="top1_ci95_hi", measurement="top1", part="high", factor=100),
+        Column(name="top5", measurement="top5", factor=100, better="high"),
+        Column(name="train_samples_per_sec", measurement="train_samples_per_sec", better="high"),
     ),
     measure=measure,
+    basis=basis,
     complete=complete,
     unavailable=unavailable,
     slow=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.metrics.metric import Metric
+from benchmarks.metrics.metric import Column, Metric
 from benchmarks.records.record import Measurement
 
 if TYPE_CHECKING:
@@ -50,4 +50,11 @@ def count(model: nn.Module, images: Tensor) -> tuple[int, int]:
     return found["convolutions"], found["linear"]
 
 
-METRIC = Metric(name="activations", title="activations", depends_on=("img_size",), measure=measure, shares_process=True)
+METRIC = Metric(
+    name="activations",
+    title="activations",
+    depends_on=("img_size",),
+    columns=(Column(name="macts", measurement="activations", factor=1e-6),),
+    measure=measure,
+    shares_process=True,
+)

@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.metrics.metric import Metric, Timing
-from benchmarks.records.record import Case, Measurement
+from benchmarks.metrics.metric import Column, Metric, Timing
+from benchmarks.records.record import Case, Measurement, Record
 from benchmarks.stats.intervals import (
     ENOUGH,
+    Interval,
     median_interval,
     outliers,
     percentile,
     ratio_interval,
     round_medians,
 )
+from benchmarks.stats.ratios import Times
 
 if TYPE_CHECKING:
     from benchmarks.metrics.subject import Subject
 
-__all__ = ["METRIC", "TIMED_ON"]
+__all__ = ["METRIC", "TIMED_ON", "times_of"]
 
-TIMED_ON = (
-    "runtime", "device", "precision", "img_size", "batch_size", "num_threads", "seed",
-    "max_time", "rounds", "target_ci", "repeat", "slowdown",
-)  # fmt: skip
+TIMED_ON = ("runtime", "device", "precision", "img_size", "batch_size", "num_threads")
+SECONDS = {"latency": "latency_s", "throughput": "samples_per_sec"}  # the measurement that times are read from
 FLUCTUATING, UNRELIABLE = 0.10, 0.25  # interquartile range over median, as in torch.utils.benchmark
 
 
@@ -39,8 +39,8 @@ def summarize(case: Case, timing: Timing) -> tuple[Measurement, ...]:
     """Median of the rounds' medians with its interval, the ratio to the reference model, start-up times."""
     medians = round_medians(timing.samples, timing.rounds, timing.apart)
     reference = round_medians(timing.reference, timing.reference_rounds, timing.reference_apart)
-    interval = median_interval(list(medians.values()), seed=case.seed)
-    ratio = ratio_interval(medians, reference, seed=case.seed)
+    interval = median_interval(list(medians.values()))
+    ratio = ratio_interval(medians, reference)
     measurements = [
         Measurement(
             name="latency_s",
@@ -89,4 +89,38 @@ def spread(samples: tuple[float, ...]) -> dict[str, Any]:
     }
 
 
-METRIC = Metric(name="latency", title="latency", depends_on=TIMED_ON, prepare=prepare, summarize=summarize)
+def times_of(record: Record) -> Times | None:
+    """The times of a latency or throughput record for a comparison with others; None where it holds none."""
+    found = record.find(SECONDS.get(record.case.metric, ""))
+    if found is None or not found.samples:
+        return None
+    rates = record.case.metric == "throughput"
+    seconds = [record.case.batch_size / sample for sample in found.samples] if rates else found.samples
+    ratio = record.find("latency_ratio")
+    bounds = [ratio.value if bound is None else bound for bound in (ratio.low, ratio.high)] if ratio else []
+    return Times(
+        seconds=round_medians(seconds, found.rounds, found.details.get("apart_rounds", ())),
+        session=found.details.get("run"),
+        reference=str(found.details.get("reference", "")),
+        to_reference=Interval(ratio.value, *bounds) if ratio else None,
+    )
+
+
+METRIC = Metric(
+    name="latency",
+    title="latency",
+    depends_on=TIMED_ON,
+    columns=(
+        Column(
+            name="latency_ms_p50",
+            measurement="latency_s",
+            factor=1e3,
+            better="low",
+            title="Latency, ms [95 %]",
+        ),
+        Column(name="latency_ms_ci95_lo", measurement="latency_s", part="low", factor=1e3),
+        Column(name="latency_ms_ci95_hi", measurement="latency_s", part="high", factor=1e3),
+    ),
+    prepare=prepare,
+    summarize=summarize,
+)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import statistics
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import zoo
 from benchmarks.metrics.metric import Metric
 from benchmarks.metrics.mult_adds import by_layer
-from benchmarks.records.record import Measurement
+from benchmarks.records.record import Case, Measurement
 from zoo.training.loop import keep_freed_memory
 
 if TYPE_CHECKING:
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["METRIC"]
 
 SECONDS, AT_LEAST, AT_MOST = 1.0, 3, 50  # of alternating forward passes, whole and by rows
+
+
+def complete(case: Case) -> Case:
+    """Rows can be told apart in PyTorch only."""
+    return replace(case, runtime="eager", img_size=case.img_size or zoo.spec(case.model).input.size)
 
 
 def measure(subject: Subject) -> tuple[Measurement, ...]:
@@ -100,6 +107,7 @@ def _output_shapes(subject: Subject, rows: dict[str, nn.Module]) -> dict[str, tu
 METRIC = Metric(
     name="layers",
     title="time by row of the paper's table",
-    depends_on=("device", "precision", "img_size", "batch_size", "num_threads", "seed"),
+    depends_on=("runtime", "device", "precision", "img_size", "batch_size", "num_threads"),
     measure=measure,
+    complete=complete,
 )

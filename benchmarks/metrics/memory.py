@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from benchmarks.metrics.metric import Metric
+from benchmarks.metrics.metric import Column, Metric
 from benchmarks.records.record import Measurement
 
 if TYPE_CHECKING:
@@ -143,6 +143,9 @@ def _cuda(subject: Subject) -> tuple[Measurement, ...]:
 METRIC = Metric(
     name="memory",
     title="memory",
-    depends_on=("runtime", "device", "precision", "img_size", "batch_size", "num_threads", "seed"),
+    depends_on=("runtime", "device", "precision", "img_size", "batch_size", "num_threads"),
+    columns=(
+        Column(name="peak_rss_mb", measurement="peak_rss_bytes", factor=1e-6, better="low", title="Peak memory, MB"),
+    ),
     measure=measure,
 )

@@ -1,8 +1,8 @@
-"""What a metric is: a name, what its answer depends on and a way to measure; and the timing of one case."""
+"""What a metric is: a name, what its answer depends on, a way to measure and the columns it fills."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from benchmarks.metrics.subject import Subject
     from benchmarks.records.record import Case, Measurement
 
-__all__ = ["Metric", "Timing"]
+__all__ = ["Column", "Metric", "Timing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,38 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of `results.csv`, and of the comparison on the page where it has a title.
+
+    Args:
+        name: its name in `results.csv`.
+        measurement: the measurement it shows.
+        part: which part of it: "value", "low" or "high".
+        factor: from the measurement's unit to the column's.
+        whole: True for a count.
+        better: the better end, "low" or "high"; empty where neither is.
+        title: heading on the page, with the unit; "{dataset}" stands for the images. Empty: `results.csv` only.
+        shown: factor from `results.csv` to the page.
+        digits: significant digits on the page; 0 or negative for that many decimals.
+        published: field of `zoo.spec.Reference` that is printed beside it; empty where papers print none.
+        published_column, published_title: name of the printed figures in `results.csv`, and their heading on the page.
+    """
+
+    name: str
+    measurement: str
+    part: str = "value"
+    factor: float = 1.0
+    whole: bool = False
+    better: str = ""
+    title: str = ""
+    shown: float = 1.0
+    digits: int = 3
+    published: str = ""
+    published_column: str = ""
+    published_title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     """One thing that can be measured of a model. A new one is its file and its line in `benchmarks.metrics`.
 
@@ -45,25 +77,34 @@ class Metric:
     Args:
         name: name for `--metrics` and `Case.metric`.
         title: name for people.
-        depends_on: what the answer depends on besides the model: fields of `Case` and names of settings.
+        depends_on: the fields of `Case` its answer depends on besides the model. Results of two metrics stand in one
+            row exactly where the fields that both depend on are equal.
+        columns: what it adds to `results.csv` and to the page.
         measure: the measurements of a subject.
-        prepare: the call to be timed, ready to be made; the engine makes it in interleaved rounds.
+        prepare: the call to be timed, ready to be made, which happens in interleaved rounds.
         summarize: the measurements in the calls that were timed.
         complete: fills in what the command line left open, as the metric understands it; needs no PyTorch.
         unavailable: why this case cannot be measured here, for a person; None if nothing speaks against it.
+        basis: for a case, the functions its answer is computed by beyond those above, and plain values it depends on.
+        libraries: packages whose versions change the answer.
         shares_process: True for a metric that neither times nor allocates: many cases then share one process.
         slow: True where a case takes minutes: such cases come last, and the report is rewritten after each.
         batch_size: images a call where the command line says nothing.
+        default: whether it is measured where no metrics are named.
     """
 
     name: str
     title: str
     depends_on: tuple[str, ...]
+    columns: Sequence[Column] = ()
     measure: Callable[[Subject], tuple[Measurement, ...]] | None = None
     prepare: Callable[[Subject], Callable[[], object]] | None = None
     summarize: Callable[[Case, Timing], tuple[Measurement, ...]] | None = None
     complete: Callable[[Case], Case] | None = None
     unavailable: Callable[[Case], str | None] | None = None
+    basis: Callable[[Case], Sequence[object]] | None = None
+    libraries: tuple[str, ...] = ("torch",)
     shares_process: bool = False
     slow: bool = False
     batch_size: int = 1
+    default: bool = True

@@ -10,18 +10,18 @@ FLOPs = 2 x multiply-adds. What fvcore and torchinfo add beyond convolutions and
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
-import os
 import warnings
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.metrics.metric import Metric
+from benchmarks.metrics.metric import Column, Metric
 from benchmarks.records.files import replace_file
 from benchmarks.records.record import Measurement
-from benchmarks.records.staleness import model_code
+from benchmarks.records.staleness import fingerprint
+from zoo.cache import cache_folder
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from benchmarks.metrics.subject import Subject
 
 __all__ = ["METRIC", "CountsDisagree", "by_arithmetic", "by_flop_counter", "by_layer"]
+
+
+LIBRARIES = ("torch", "fvcore", "torchinfo")  # that count
 
 
 class CountsDisagree(RuntimeError):
@@ -107,15 +110,15 @@ def by_layer(model: nn.Module, images: Tensor) -> dict[str, int]:
 
 def _cross_check(subject: Subject) -> dict[str, Any]:
     """fvcore's count and what other counters add, from the cache or made now and kept."""
-    path = _cache_folder() / "mult_adds.json"
-    versions = ",".join(f"{name} {version(name)}" for name in ("torch", "fvcore", "torchinfo"))
-    key = f"{subject.spec.label}|{subject.img_size}|{model_code(subject.case.model)}|{versions}"
+    path = cache_folder() / "mult_adds.json"
+    key = f"{subject.spec.label}|{subject.img_size}|{fingerprint([subject.spec.build], LIBRARIES)}"
     kept = _read(path)
     if key not in kept:
         counted = _count_on_real_tensors(subject)
         kept = _read(path) | {key: counted}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, json.dumps(kept, indent=1, sort_keys=True))
+        with contextlib.suppress(OSError):  # a folder that cannot be written costs the same count the next time
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, json.dumps(kept, indent=1, sort_keys=True))
     result: dict[str, Any] = kept[key]
     return result
 
@@ -140,10 +143,6 @@ def _count_on_real_tensors(subject: Subject) -> dict[str, Any]:
     }
 
 
-def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "comparative-cnn-zoo"
-
-
 def _read(path: Path) -> dict[str, Any]:
     try:
         kept = json.loads(path.read_text())
@@ -152,4 +151,24 @@ def _read(path: Path) -> dict[str, Any]:
     return kept if isinstance(kept, dict) else {}
 
 
-METRIC = Metric(name="mult_adds", title="multiply-adds", depends_on=("img_size",), measure=measure, shares_process=True)
+METRIC = Metric(
+    name="mult_adds",
+    title="multiply-adds",
+    depends_on=("img_size",),
+    columns=(
+        Column(
+            name="gmacs",
+            measurement="mult_adds",
+            factor=1e-9,
+            better="low",
+            title="Multiply-adds, G",
+            published="mult_adds",
+            published_column="published_gmacs",
+            published_title="published, G",
+        ),
+        Column(name="gflops", measurement="mult_adds", factor=2e-9),
+    ),
+    measure=measure,
+    libraries=LIBRARIES,
+    shares_process=True,
+)

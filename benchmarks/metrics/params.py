@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.metrics.metric import Metric
+from benchmarks.metrics.metric import Column, Metric
 from benchmarks.records.record import Measurement
 
 if TYPE_CHECKING:
@@ -34,4 +34,25 @@ def measure(subject: Subject) -> tuple[Measurement, ...]:
     )
 
 
-METRIC = Metric(name="params", title="parameters", depends_on=("precision",), measure=measure, shares_process=True)
+METRIC = Metric(
+    name="params",
+    title="parameters",
+    depends_on=("precision",),
+    columns=(
+        Column(
+            name="param_count",
+            measurement="param_count",
+            whole=True,
+            better="low",
+            title="Parameters, M",
+            shown=1e-6,
+            digits=-2,
+            published="params",
+            published_column="published_params",
+            published_title="published, M",
+        ),
+        Column(name="weights_mb", measurement="weights_bytes", factor=1e-6),
+    ),
+    measure=measure,
+    shares_process=True,
+)

@@ -53,4 +53,5 @@ METRIC = Metric(
     depends_on=("img_size",),
     measure=measure,
     shares_process=True,
+    default=False,
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from benchmarks.metrics.latency import TIMED_ON
-from benchmarks.metrics.metric import Metric, Timing
+from benchmarks.metrics.metric import Column, Metric, Timing
 from benchmarks.records.record import Case, Measurement
 from benchmarks.stats.intervals import median_interval, ratio_interval
 
@@ -25,9 +25,9 @@ def summarize(case: Case, timing: Timing) -> tuple[Measurement, ...]:
     """All images over all time, with the interval of the rounds' rates."""
     rates = _rates(case, timing.samples, timing.rounds)
     reference = _rates(case, timing.reference, timing.reference_rounds)
-    interval = median_interval(list(rates.values()), seed=case.seed)
+    interval = median_interval(list(rates.values()))
     value = case.batch_size * len(timing.samples) / sum(timing.samples)
-    ratio = ratio_interval(rates, reference, seed=case.seed)
+    ratio = ratio_interval(rates, reference)
     measurements = [
         Measurement(
             name="samples_per_sec",
@@ -66,5 +66,12 @@ def _rates(case: Case, samples: tuple[float, ...], rounds: tuple[int, ...]) -> M
 
 
 METRIC = Metric(
-    name="throughput", title="throughput", depends_on=TIMED_ON, prepare=prepare, summarize=summarize, batch_size=8
+    name="throughput",
+    title="throughput",
+    depends_on=TIMED_ON,
+    columns=(Column(name="samples_per_sec", measurement="samples_per_sec", better="high"),),
+    prepare=prepare,
+    summarize=summarize,
+    batch_size=8,
+    default=False,  # it wants batches
 )

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import math
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NoReturn
 
 import zoo
-import zoo.runtimes
 from benchmarks.metrics import METRICS
 from benchmarks.metrics.columns import COLUMNS
 from benchmarks.plan.cases import SIX, Options
 from benchmarks.records.environment import effective_cpus
 from benchmarks.studies import STUDIES
 from zoo.data import DATASETS
+from zoo.names import Registry
+from zoo.runtimes import RUNTIMES
 
-__all__ = ["DEFAULT_METRICS", "Request", "expand_models", "parse", "words"]
+__all__ = ["CHOICES", "DEFAULT_METRICS", "Request", "expand_models", "parse", "words"]
 
-RUNTIMES = ("auto", *zoo.runtimes.RUNTIMES)
+CHOICES = Registry("runtime", (("auto", None), *((name, None) for name in RUNTIMES)))
 DEVICES = ("cpu", "cuda")
 PRECISIONS = ("fp32", "bf16", "fp16")
-DEFAULT_METRICS = ("params", "mult_adds", "activations", "memory", "layers", "latency", "accuracy")
+DEFAULT_METRICS = tuple(metric.name for metric in METRICS.values() if metric.default)
 ROUND_SECONDS = 1 / 3  # of measuring time a case takes in one round, where --rounds says nothing
 PRESETS: Mapping[str, Mapping[str, float]] = {
     "default": {"max_time": 4.0, "target_ci": 0.02, "epochs": 0, "train_images": 0},
@@ -113,7 +113,7 @@ def expand_models(text: str) -> list[str]:
 
 def _request(given: argparse.Namespace, typed: Sequence[str]) -> Request:
     preset = dict(PRESETS["quick" if given.quick else "rigorous" if given.rigorous else "default"])
-    studies = _names(given.studies, STUDIES, "study") if given.studies else ()
+    studies = STUDIES.select(given.studies) if given.studies else ()
     models = expand_models(given.models) if given.models else [] if studies else list(SIX if given.quick else ["all"])
     if models == ["all"]:
         models = expand_models("all")
@@ -121,11 +121,15 @@ def _request(given: argparse.Namespace, typed: Sequence[str]) -> Request:
     kept = tuple(label for label in models if not excluded(label))
     if not kept and not studies:
         raise ValueError(f"--exclude {given.exclude!r} leaves no model of {len(models)}")
+    if given.data_dir and not given.dataset:
+        raise ValueError(
+            f"--data-dir {given.data_dir} belongs to a data set; name it with --dataset, of {', '.join(DATASETS)}"
+        )
     max_time = given.max_time or preset["max_time"]
     options = Options(
         models=kept,
-        metrics=_names(given.metrics, METRICS, "metric") if given.metrics else DEFAULT_METRICS,
-        runtimes=_names(given.runtimes, RUNTIMES, "runtime"),
+        metrics=METRICS.select(given.metrics) if given.metrics else DEFAULT_METRICS,
+        runtimes=CHOICES.select(given.runtimes),
         batch_sizes=given.batch_size,
         num_threads=given.num_threads or (effective_cpus(),),
         training_threads=given.num_threads or (1,),
@@ -138,7 +142,7 @@ def _request(given: argparse.Namespace, typed: Sequence[str]) -> Request:
         epochs=given.epochs or int(preset["epochs"]),
         train_images=int(preset["train_images"]),
         seed=given.seed,
-        settings={
+        effort={
             "max_time": float(max_time),
             "rounds": given.rounds or max(8, round(max_time / ROUND_SECONDS)),
             "target_ci": float(given.target_ci or preset["target_ci"]),
@@ -169,7 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--metrics", default="", help=f"of {', '.join(METRICS)}; by default all but throughput, which wants batches"
     )
-    what.add_argument("--runtimes", default="eager", help=f"of {', '.join(RUNTIMES)}, all")
+    what.add_argument("--runtimes", default="eager", help=f"of {', '.join(CHOICES)}, all")
     what.add_argument("--studies", default="", help=f"of {', '.join(STUDIES) or '(none yet)'}, all")
     how = parser.add_argument_group("under which conditions")
     how.add_argument("--batch-size", "-b", type=_counts, default=(), metavar="N,...", help="images a call, a sweep")
@@ -223,22 +227,6 @@ def _excluded(text: str) -> Callable[[str], bool]:
         return label in labels or any(fnmatchcase(name, "*" if part == "all" else part) for part in patterns)
 
     return excluded
-
-
-def _names(text: str, known: Iterable[str], kind: str) -> tuple[str, ...]:
-    """Registered names in a comma list of names, globs and `all`."""
-    registered = list(known)
-    found: dict[str, None] = {}
-    for item in filter(None, (part.strip() for part in text.split(","))):
-        matches = registered if item == "all" else [name for name in registered if fnmatchcase(name, item)]
-        if not matches:
-            near = difflib.get_close_matches(item, registered, n=3)
-            meant = f"did you mean {', '.join(near)}? " if near else ""
-            raise ValueError(f"no {kind} is named {item!r}; {meant}allowed: {', '.join(registered) or 'none'}")
-        found |= dict.fromkeys(matches)
-    if not found:
-        raise ValueError(f"a list of {kind} names is wanted; got {text!r}")
-    return tuple(found)
 
 
 def _count(text: str) -> int:

@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 
 import zoo
 from benchmarks.metrics import METRICS
-from benchmarks.metrics.metric import Metric
 from benchmarks.records.record import Case
 from benchmarks.studies.study import Study
 from zoo.runtimes import RUNTIMES
 
-__all__ = ["SIX", "Options", "plan", "plan_study", "skip_reason"]
+__all__ = ["SIX", "Options", "canonical", "plan", "plan_study", "skip_reason"]
 
 SIX = ("alexnet", "vgg16", "googlenet", "resnet50", "mobilenet_v1", "xception")  # one of each family
+# conditions that every case of a run shares, as far as its metric depends on them
+SHARED = (
+    "img_size", "device", "precision", "dataset", "data_dir", "recipe", "epochs", "train_images", "seed",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +32,9 @@ class Options:
         batch_sizes: images a call; a sweep where there are several.
         num_threads: threads; a sweep where there are several.
         training_threads: threads of a training, of which as many run at a time as there are processors.
-        settings: what only some metrics read: max_time, rounds, target_ci.
+        img_size: side of the images, of training and test images too.
+        weights: "imagenet", "imagenet:TAG" or a file.
+        effort: how hard to look: max_time, rounds, target_ci.
     """
 
     models: tuple[str, ...]
@@ -44,10 +49,11 @@ class Options:
     weights: str = ""
     dataset: str = ""
     data_dir: str = ""
+    recipe: str = ""
     epochs: int = 0
     train_images: int = 0
     seed: int = 0
-    settings: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    effort: Mapping[str, str | int | float | bool] = field(default_factory=dict)
 
 
 def plan(options: Options) -> tuple[Case, ...]:
@@ -55,35 +61,28 @@ def plan(options: Options) -> tuple[Case, ...]:
     cases: dict[Case, None] = {}
     for name in options.metrics:
         metric = METRICS[name]
-        sweep = itertools.product(
+        for model, runtime, batch_size, num_threads in itertools.product(
             options.models,
-            options.runtimes if "runtime" in metric.depends_on else ("eager",),
-            (options.batch_sizes or (metric.batch_size,)) if "batch_size" in metric.depends_on else (1,),
-            (options.training_threads if metric.slow else options.num_threads)
-            if "num_threads" in metric.depends_on
-            else (0,),
-        )
-        for model, runtime, batch_size, num_threads in sweep:
-            conditions: dict[str, str | int] = {
-                "runtime": runtime,
-                "batch_size": batch_size,
-                "num_threads": num_threads,
-                "img_size": options.img_size,
-                "device": options.device,
-                "precision": options.precision,
-                "weights": options.weights,
-                "dataset": options.dataset,
-                "data_dir": options.data_dir,
-                "epochs": options.epochs,
-                "train_images": options.train_images,
-                "seed": options.seed,
-            }
-            cases[_canonical(metric, model, conditions, options.settings)] = None
+            options.runtimes,
+            options.batch_sizes or (metric.batch_size,),
+            options.training_threads if metric.slow else options.num_threads,
+        ):
+            case = Case(
+                metric=name,
+                model=model,
+                runtime=runtime,
+                batch_size=batch_size,
+                num_threads=num_threads,
+                effort=tuple(sorted(options.effort.items())),
+                weights_path=options.weights,
+                **{key: getattr(options, key) for key in SHARED},
+            )
+            cases[canonical(case)] = None
     return tuple(cases)
 
 
 def plan_study(study: Study, options: Options) -> tuple[Case, ...]:
-    """The cases of a study under the given conditions; dear metrics only where they are asked, tables always."""
+    """The cases of a study under the given conditions: its tables always, other metrics only where they are asked."""
     cases: dict[Case, None] = {}
     for part in study.parts:
         for seed, metric in itertools.product(part.seeds, part.metrics):
@@ -96,7 +95,7 @@ def plan_study(study: Study, options: Options) -> tuple[Case, ...]:
                     metrics=(metric,),
                     seed=options.seed + seed,
                     img_size=part.img_size or options.img_size,
-                    settings={**options.settings, **dict(part.settings)},
+                    recipe=part.recipe or options.recipe,
                 )
             else:
                 continue
@@ -104,24 +103,17 @@ def plan_study(study: Study, options: Options) -> tuple[Case, ...]:
     return tuple(cases)
 
 
-def _canonical(
-    metric: Metric,
-    model: str,
-    conditions: Mapping[str, str | int],
-    settings: Mapping[str, str | int | float | bool],
-) -> Case:
-    """The case with only those conditions the metric depends on, so that equal questions are equal cases."""
-    case = Case(
-        metric=metric.name,
-        model=model,
-        settings=tuple(sorted((name, value) for name, value in settings.items() if name in metric.depends_on)),
-        **{name: value for name, value in conditions.items() if name in metric.depends_on},  # type: ignore[arg-type]
-    )
+def canonical(case: Case) -> Case:
+    """The case with what its metric depends on alone, so that equal questions are equal cases."""
+    metric = METRICS[case.metric]
     if metric.complete is not None:
-        return metric.complete(case)
-    if "img_size" in metric.depends_on and not case.img_size:
-        return dataclasses.replace(case, img_size=zoo.spec(model).input.size)
-    return case
+        case = metric.complete(case)
+    elif "img_size" in metric.depends_on and not case.img_size:
+        case = dataclasses.replace(case, img_size=zoo.spec(case.model).input.size)
+    kept = {"metric", "model", *metric.depends_on, *({"effort", "settings"} if metric.prepare else ())}
+    kept |= {"data_dir"} if case.data_dir and "data" in kept else set()
+    kept |= {"weights_path"} if "weights" in kept else set()
+    return Case(**{name: getattr(case, name) for name in kept})
 
 
 def skip_reason(case: Case) -> str | None:

@@ -33,9 +33,9 @@ def seconds_of(case: Case, counted: Mapping[tuple[str, str], float] | None = Non
     Args:
         counted: "params" and "mult_adds" by model and name, where they are known better than from publications.
     """
-    metric, settings = METRICS[case.metric], dict(case.settings)
+    metric, effort = METRICS[case.metric], dict(case.effort)
     if metric.prepare is not None:
-        return 1.5 * float(settings.get("max_time", 1.0)) + 1.5
+        return 1.5 * float(effort.get("max_time", 1.0)) + 1.5
     if metric.slow:
         return _training_seconds(case, counted or {})
     return 0.1 if metric.shares_process else 1.5
@@ -49,5 +49,5 @@ def _training_seconds(case: Case, counted: Mapping[tuple[str, str], float]) -> f
         published = [value for entry in spec.references if (value := getattr(entry, name))]
         return counted.get((case.model, name)) or next(iter(published), usual)
 
-    share = (case.img_size / spec.input.size) ** 2 if case.img_size else 1.0
+    share = ((case.train_img_size or case.img_size) / spec.input.size) ** 2
     return 40.0 + 900.0 * share * figure("mult_adds", 4e9) / 1e9 + 1.6 * figure("params", 30e6) / 1e6

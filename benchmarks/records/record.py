@@ -14,7 +14,7 @@ from typing import Any
 
 __all__ = ["SCHEMA", "STATUSES", "Case", "Environment", "Measurement", "Record", "RecordError"]
 
-SCHEMA = 1
+SCHEMA = 2
 STATUSES = ("ok", "skipped", "failed", "oom", "crashed", "timeout")
 
 
@@ -24,9 +24,10 @@ class RecordError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One metric of one model under one set of conditions.
+    """One metric of one model under one set of conditions: the key of everything that is planned, kept and compared.
 
-    Conditions a metric does not depend on keep their defaults, so that equal questions have equal keys.
+    A condition that a metric does not depend on keeps its default, so that equal questions are equal cases. Files
+    count by what is in them, not by where they lie: `data_dir` and `weights_path` do not enter the comparison.
 
     Args:
         metric: name in `benchmarks.metrics`.
@@ -34,16 +35,22 @@ class Case:
         runtime: name in `zoo.runtimes`.
         device: "cpu" or "cuda".
         precision: floating-point type of weights and images.
-        img_size: side of the square input in pixels.
+        img_size: side of the square input in pixels; 0 where it does not matter.
         batch_size: images a call.
-        num_threads: threads of the runtime; 0 where threads do not matter.
-        weights: as `zoo.create` takes them; empty for untrained.
+        num_threads: threads of the runtime; 0 where they do not matter.
+        weights: "imagenet", "imagenet:TAG" or the checksum of a file; empty for untrained.
         dataset: name in `zoo.data`; empty where none is read.
-        data_dir: folder of the data set's files; empty for the embedded or default place.
-        epochs: passes over the training images; 0 where nothing is trained.
-        train_images: training images used; 0 where nothing is trained.
-        seed: of initialisation, order and inputs.
-        settings: what else the metric was told, as sorted pairs (measuring time, rounds, recipe key ...).
+        data: fingerprint of the images; empty where none are read.
+        recipe: how a network is trained, in shell form ("sample:auxiliary=false"); empty where nothing is.
+        epochs: passes over the training images.
+        train_images: training images used.
+        train_img_size: side in pixels of the images it is trained and tested on.
+        train_threads: threads of the training.
+        seed: of the initialisation and the order of a training.
+        settings: what a self-check changes, as sorted pairs (a second run of the same, a slowdown).
+        effort: how hard it is looked at (measuring time, rounds, interval), as sorted pairs.
+        data_dir: folder of the data set's files, as typed.
+        weights_path: file of the weights, as typed.
     """
 
     metric: str
@@ -56,17 +63,22 @@ class Case:
     num_threads: int = 0
     weights: str = ""
     dataset: str = ""
-    data_dir: str = ""
+    data: str = ""
+    recipe: str = ""
     epochs: int = 0
     train_images: int = 0
+    train_img_size: int = 0
+    train_threads: int = 0
     seed: int = 0
     settings: tuple[tuple[str, str | int | float | bool], ...] = ()
+    effort: tuple[tuple[str, str | int | float | bool], ...] = ()
+    data_dir: str = field(default="", compare=False)
+    weights_path: str = field(default="", compare=False)
 
     @property
-    def key(self) -> str:
-        """Stable hash of every field: two cases are the same question exactly if their keys are equal."""
-        text = json.dumps(dataclasses.asdict(self), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+    def question(self) -> Case:
+        """The case whatever the effort: what two looks at the same thing share."""
+        return dataclasses.replace(self, effort=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,9 +144,10 @@ class Record:
         status: one of `STATUSES`.
         reason: why it is not "ok", for a person; empty if it is.
         measurements: what was found; may be partial when the status is not "ok".
+        notes: what a reader of the figures must know, one sentence each.
         environment: `Environment.id`.
         machine: `Environment.machine_id`.
-        code: hash of the model code the case depends on (spec, blocks, weights), for staleness.
+        code: hash of the code, libraries and files the answer depends on (`benchmarks.records.staleness`).
         started: UTC time in ISO 8601.
         seconds: wall time of the case.
     """
@@ -143,6 +156,7 @@ class Record:
     status: str
     reason: str = ""
     measurements: tuple[Measurement, ...] = ()
+    notes: tuple[str, ...] = ()
     environment: str = ""
     machine: str = ""
     code: str = ""
@@ -176,14 +190,15 @@ class Record:
             raise RecordError(f"schema {data.get('schema')!r}; this version reads schema {SCHEMA}")
         try:
             case = dict(data.pop("case"))
-            case["settings"] = tuple((str(name), value) for name, value in case.get("settings", ()))
+            for pairs in ("settings", "effort"):
+                case[pairs] = tuple((str(name), value) for name, value in case.get(pairs, ()))
             measurements = tuple(
                 Measurement(
                     **{**entry, "samples": tuple(entry.get("samples", ())), "rounds": tuple(entry.get("rounds", ()))}
                 )
                 for entry in data.pop("measurements", ())
             )
-            record = cls(case=Case(**case), measurements=measurements, **data)
+            record = cls(case=Case(**case), measurements=measurements, notes=tuple(data.pop("notes", ())), **data)
         except (KeyError, TypeError, ValueError) as error:
             raise RecordError(f"not a record: {error}") from None
         if record.status not in STATUSES:

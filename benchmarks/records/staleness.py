@@ -1,103 +1,99 @@
-"""Which code and files a result depends on: a hash that changes when the code does, not when its comments do."""
+"""What an answer was computed by: a hash of the code it reaches, the values it is given and the libraries it names.
+
+From the functions where a computation starts, the source is followed from name to name through both packages: a
+definition counts if something that counts refers to it. A method counts if its class does and its name occurs in code
+that counts. Nothing is followed through a `Registry`: of a list of models or data sets only the entry that a case names
+counts, and whoever asks passes that entry. What a definition says to people (docstrings, comments, annotations, titles,
+the text of errors) and where it lies (modules, imports) do not enter.
+"""
 
 from __future__ import annotations
 
 import ast
+import dataclasses
 import functools
 import hashlib
 import importlib.util
+import types
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import NamedTuple
 
-import zoo
-from benchmarks.records.record import Case
+__all__ = ["Definition", "fingerprint", "reach"]
 
-__all__ = ["case_code", "model_code", "weights_checksum"]
-
-NETWORK = ("zoo.spec", "zoo.blocks", "zoo.classifier", "zoo.initialization")  # every model is made of these
-RUNTIME_HELPERS = (
-    "zoo.runtimes.folding",
-    "zoo.runtimes.export",
-    "zoo.runtimes.layouts.packed",
-    "zoo.runtimes.layouts.winograd",
-)
-TIMING = (
-    "benchmarks.measure.worker",
-    "benchmarks.measure.rounds",
-    "benchmarks.measure.handover",
-)  # how a call is timed
-PACKAGES = {"onnxruntime": ("onnxruntime",), "openvino": ("openvino",)}  # that runtimes bring beside torch
+PACKAGES = ("zoo", "benchmarks")
+NOTHING = ("annotation", "returns", "type_comment", "kind", "ctx", "simple")  # parts of a tree that do nothing
+PROSE = ("title", "method", "meaning", "help", "description")  # keywords whose values are only read by people
 
 
-def model_code(label: str) -> str:
-    """Hash of the source a model is made of: its family's file and the building blocks."""
-    spec = zoo.spec(label)
-    return _combined((*NETWORK, f"zoo.models.{spec.family}"))
+class Definition(NamedTuple):
+    """A function, class, constant or method of this project.
+
+    Args:
+        module: where it is defined.
+        name: at the top level of the module.
+        member: method of the class `name`; empty for the class itself or for anything else.
+    """
+
+    module: str
+    name: str
+    member: str = ""
 
 
-def case_code(case: Case) -> str:
-    """Hash of all source and library versions the answer to a case depends on, for staleness."""
-    modules = [f"benchmarks.metrics.{case.metric}"]
-    if case.runtime != "eager":
-        modules += [f"zoo.runtimes.{case.runtime}", *RUNTIME_HELPERS]
-    if case.metric in ("latency", "throughput"):
-        modules += TIMING
-    if case.metric == "accuracy":
-        modules += ["zoo.training.loop", "zoo.data.fashion_mnist", "zoo.data.imagenet"]
-    if case.metric == "rows":
-        modules += ["zoo.table"]
-    packages = ("torch", *PACKAGES.get(case.runtime, ()))
-    parts = [model_code(case.model), _combined(tuple(modules)), *(_version(name) for name in packages)]
-    if case.metric == "accuracy":
-        parts += filter(None, [weights_checksum(case), _listing(case.data_dir) if case.data_dir else ""])
-    text = "|".join(parts)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+def fingerprint(parts: Iterable[object], libraries: Iterable[str] = ()) -> str:
+    """Twelve digits that change when what `parts` compute does.
+
+    Args:
+        parts: functions, classes, `functools.partial`s of them and modules (whose `open` counts), which are followed;
+            plain values, which count as they are; data classes and collections of these.
+        libraries: packages whose versions count; one that is absent counts as that.
+    """
+    functions, values = _sorted_out(parts)
+    text = [_code(frozenset(functions)), *values, *(_version(name) for name in sorted(set(libraries)))]
+    return hashlib.sha256("|".join(text).encode()).hexdigest()[:12]
 
 
-def weights_checksum(case: Case) -> str:
-    """SHA-256 of the weights file of a case; of a folder, of what it lists; empty for a tag, whose file is known."""
-    path = Path(case.weights)
-    if not case.weights or not path.exists():
-        return ""
-    if path.is_dir():
-        return _listing(case.weights)
-    found = path.stat()
-    return _file_hash(path, found.st_size, found.st_mtime_ns)
+def reach(functions: Iterable[Definition]) -> set[Definition]:
+    """The definitions that these refer to, directly or by way of others, and these themselves."""
+    return _Reach(functions).found
 
 
-@functools.cache
-def _file_hash(path: Path, _size: int, _mtime_ns: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@functools.cache
-def _listing(folder: str) -> str:
-    """Hash of the names and sizes of all files in a folder."""
-    root = Path(folder)
-    files = sorted((str(path.relative_to(root)), path.stat().st_size) for path in root.rglob("*") if path.is_file())
-    return hashlib.sha256(repr(files).encode()).hexdigest()
-
-
-@functools.cache
-def _combined(modules: tuple[str, ...]) -> str:
-    return hashlib.sha256("".join(_source_hash(name) for name in modules).encode()).hexdigest()[:12]
+def _sorted_out(parts: Iterable[object]) -> tuple[list[Definition], list[str]]:
+    """Definitions to follow, and the text of plain values."""
+    functions: list[Definition] = []
+    values: list[str] = []
+    for part in parts:
+        inner: Iterable[object] = ()
+        if isinstance(part, functools.partial):
+            inner = (part.func, part.args, tuple(sorted(part.keywords.items())))
+        elif isinstance(part, types.ModuleType):
+            inner = (part.open,)
+        elif isinstance(part, (types.FunctionType, type)):
+            name, _, member = part.__qualname__.partition(".")
+            if "<" in part.__qualname__:
+                raise TypeError(f"{part.__module__}: {part.__qualname__} has no name of its own and cannot be followed")
+            functions.append(Definition(part.__module__, name, member))
+        elif dataclasses.is_dataclass(part):
+            inner = [getattr(part, each.name) for each in dataclasses.fields(part)]
+        elif isinstance(part, Mapping):
+            inner = tuple(part.items())
+        elif isinstance(part, (tuple, list)):
+            inner = part
+        else:
+            values.append(repr(part))
+        more, texts = _sorted_out(inner) if inner else ((), ())
+        functions += more
+        values += texts
+    return functions, values
 
 
 @functools.cache
-def _source_hash(module: str) -> str:
-    """Hash of what a module does; comments, docstrings and layout do not enter. Empty for a module that is absent."""
-    try:
-        found = importlib.util.find_spec(module)
-    except ModuleNotFoundError:
-        return ""
-    if found is None or found.origin is None:
-        return ""
-    tree = ast.parse(Path(found.origin).read_text())
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node, clean=False):
-            node.body = node.body[1:]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+def _code(functions: frozenset[Definition]) -> str:
+    """Hash of everything these reach, wherever it lies."""
+    digests = sorted(_digest(definition) for definition in reach(functions))
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 @functools.cache
@@ -106,3 +102,234 @@ def _version(package: str) -> str:
         return f"{package} {version(package)}"
     except PackageNotFoundError:
         return f"{package} absent"
+
+
+# --- the source as definitions ----------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Module:
+    """What the names at the top level of a module stand for.
+
+    Args:
+        definitions: statements that define a name, by that name; several where branches define it.
+        imports: by the name they bind, the module and the name in it; no name for a module.
+    """
+
+    definitions: dict[str, list[ast.stmt]] = field(default_factory=dict)
+    imports: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+
+
+@functools.cache
+def _parsed(name: str) -> _Module | None:
+    """A module of this project, found without importing it; None for anything else."""
+    top, *parts = name.split(".")
+    if top not in PACKAGES or (found := importlib.util.find_spec(top)) is None or found.origin is None:
+        return None
+    path = Path(found.origin).parent.joinpath(*parts)
+    source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    if not source.is_file():
+        return None
+    module = _Module()
+    for statement in _top_level(ast.parse(source.read_bytes()).body):
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            _note_imports(statement, module.imports)
+        for bound in _bound_by(statement):
+            module.definitions.setdefault(bound, []).append(statement)
+    return module
+
+
+def _top_level(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements of a module, those inside conditions and attempts included."""
+    for statement in body:
+        if isinstance(statement, (ast.If, ast.Try, ast.With)):
+            parts = [getattr(statement, part, []) for part in ("body", "orelse", "finalbody")]
+            parts += [handler.body for handler in getattr(statement, "handlers", [])]
+            for part in parts:
+                yield from _top_level(part)
+        else:
+            yield statement
+
+
+def _note_imports(statement: ast.Import | ast.ImportFrom, imports: dict[str, list[tuple[str, str]]]) -> None:
+    for alias in statement.names:
+        if isinstance(statement, ast.ImportFrom):
+            imports.setdefault(alias.asname or alias.name, []).append((statement.module or "", alias.name))
+        else:
+            target = alias.name if alias.asname else alias.name.partition(".")[0]
+            imports.setdefault(alias.asname or target, []).append((target, ""))
+
+
+def _bound_by(statement: ast.stmt) -> Iterator[str]:
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        yield statement.name
+    elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        yield from (node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name))
+
+
+def _is_registry(statement: ast.stmt) -> bool:
+    value = getattr(statement, "value", None)
+    return isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "Registry"
+
+
+def _nodes(definition: Definition) -> list[ast.AST]:
+    """What a definition consists of; of a class all but its methods."""
+    module = _parsed(definition.module)
+    statements = module.definitions.get(definition.name, []) if module else []
+    if definition.member:
+        return [
+            each
+            for statement in statements
+            if isinstance(statement, ast.ClassDef)
+            for each in statement.body
+            if isinstance(each, ast.FunctionDef) and each.name == definition.member
+        ]
+    found: list[ast.AST] = []
+    for statement in statements:
+        if isinstance(statement, ast.ClassDef):
+            found += [*statement.bases, *statement.keywords, *statement.decorator_list]
+            found += [each for each in statement.body if not isinstance(each, ast.FunctionDef)]
+        elif not _is_registry(statement):
+            found.append(statement)
+    return found
+
+
+def _methods(definition: Definition) -> list[str]:
+    module = _parsed(definition.module)
+    statements = module.definitions.get(definition.name, []) if module and not definition.member else []
+    return [
+        each.name
+        for statement in statements
+        if isinstance(statement, ast.ClassDef)
+        for each in statement.body
+        if isinstance(each, ast.FunctionDef)
+    ]
+
+
+@functools.cache
+def _digest(definition: Definition) -> str:
+    """Hash of what a definition does."""
+    text = "".join(_normal(node) for node in _nodes(definition))
+    name = f"{definition.name}.{definition.member}:" if text else ""
+    return hashlib.sha256(f"{name}{text}".encode()).hexdigest()
+
+
+def _normal(node: object) -> str:
+    """The source as text without layout, imports, annotations and what is said to people."""
+    if isinstance(node, list):
+        return f"[{','.join(filter(None, map(_normal, node)))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    if isinstance(node, (ast.Import, ast.ImportFrom)) or (isinstance(node, ast.keyword) and node.arg in PROSE):
+        return ""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return ""  # a docstring
+    if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+        return f"Raise({_normal(node.exc.func)})"
+    fields = ((name, value) for name, value in ast.iter_fields(node) if name not in NOTHING and value not in (None, []))
+    return f"{type(node).__name__}({','.join(f'{name}={_normal(value)}' for name, value in fields)})"
+
+
+# --- following names --------------------------------------------------------------------------------------------------
+
+
+class _Reach:
+    """Everything that some definitions refer to."""
+
+    def __init__(self, starts: Iterable[Definition]) -> None:
+        self.found: set[Definition] = set()
+        self._attributes: set[str] = {"forward"}  # which torch.nn.Module calls
+        self._waiting: dict[str, set[Definition]] = {}  # methods of reached classes by name, not called so far
+        self._open = [definition for definition in starts]
+        for start in self._open:
+            if not _nodes(start) and not _methods(start):
+                raise LookupError(f"{start.module} defines no {start.name} {start.member}".rstrip())
+        while self._open:
+            self._follow(self._open.pop())
+
+    def _follow(self, definition: Definition) -> None:
+        if definition in self.found:
+            return
+        self.found.add(definition)
+        for name in _methods(definition):
+            method = Definition(definition.module, definition.name, name)
+            if name in self._attributes or (name.startswith("__") and name.endswith("__")):
+                self._open.append(method)
+            else:
+                self._waiting.setdefault(name, set()).add(method)
+        if definition.member:
+            self._open.append(Definition(definition.module, definition.name))
+        names, attributes = _references(definition)
+        self._open += names
+        for attribute in attributes - self._attributes:
+            self._attributes.add(attribute)
+            self._open += self._waiting.pop(attribute, ())
+
+
+@functools.cache
+def _references(definition: Definition) -> tuple[frozenset[Definition], frozenset[str]]:
+    """The definitions a definition names, and the attributes it takes of values that only running it would tell."""
+    module = _parsed(definition.module)
+    if module is None:
+        return frozenset(), frozenset()
+    names: set[Definition] = set()
+    attributes: set[str] = set()
+    for root in _nodes(definition):
+        imports = dict(module.imports)
+        for node in ast.walk(root):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                _note_imports(node, imports := {key: list(value) for key, value in imports.items()})
+        for node in _without_annotations(root):
+            if isinstance(node, ast.Attribute):
+                attributes.add(node.attr)
+                names |= _resolved(_chain(node), definition.module, imports)
+            elif isinstance(node, ast.Name):
+                names |= _resolved([node.id], definition.module, imports)
+    return frozenset(names), frozenset(attributes)
+
+
+def _without_annotations(root: ast.AST) -> Iterator[ast.AST]:
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for name, value in ast.iter_fields(node):
+            if name not in NOTHING:
+                waiting += [
+                    each for each in (value if isinstance(value, list) else [value]) if isinstance(each, ast.AST)
+                ]
+
+
+def _chain(node: ast.Attribute) -> list[str]:
+    """ "a.b.c" as its names; empty where it does not begin with a name."""
+    names = [node.attr]
+    inner: ast.expr = node.value
+    while isinstance(inner, ast.Attribute):
+        names.append(inner.attr)
+        inner = inner.value
+    return [inner.id, *reversed(names)] if isinstance(inner, ast.Name) else []
+
+
+def _resolved(chain: list[str], module: str, imports: Mapping[str, list[tuple[str, str]]]) -> set[Definition]:
+    """What a name, or the last name of a chain of modules, stands for in this project."""
+    if not chain:
+        return set()
+    name, *rest = chain
+    parsed = _parsed(module)
+    if parsed is None:
+        return set()
+    found: set[Definition] = set()
+    if name in parsed.definitions:
+        found.add(Definition(module, name))
+    for source, imported in imports.get(name, ()):
+        target = f"{source}.{imported}" if imported else source
+        if _parsed(target) is not None:
+            inner = _parsed(target)
+            found |= _resolved(rest, target, inner.imports if inner else {})
+        elif (origin := _parsed(source)) is not None:
+            found |= _resolved([imported, *rest], source, origin.imports)
+    if not found and _parsed(f"{module}.{name}") is not None:  # a module of a package, named through the package
+        inner = _parsed(f"{module}.{name}")
+        found |= _resolved(rest, f"{module}.{name}", inner.imports if inner else {})
+    return found

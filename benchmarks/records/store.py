@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from benchmarks.records.record import Case, Record, RecordError
+from benchmarks.records.record import Record, RecordError
 
-__all__ = ["RECORDS", "Store", "StoreError", "current", "question", "read_records", "stale_reason"]
+__all__ = ["RECORDS", "Read", "Store", "StoreError", "read_records"]
 
 RECORDS = "results.jsonl"
 
@@ -138,52 +138,6 @@ def read_records(path: Path) -> Read:
         first, reason = bad[0]
         notices.append(f"{path}: {len(bad)} lines are not records and were left out; line {first}: {reason}")
     return Read(tuple(records), tuple(notices), len(data) - len(torn))
-
-
-def stale_reason(record: Record, machine: str, code: Callable[[Case], str]) -> str | None:
-    """Why a record does not answer its case here and now; None if it does.
-
-    Args:
-        machine: `Environment.machine_id` of this machine.
-        code: hash of the code a case depends on (`benchmarks.records.staleness.case_code`).
-    """
-    if record.machine != machine:
-        return "made on another machine"
-    try:
-        now = code(record.case)
-    except (LookupError, TypeError, ValueError):
-        return "of a model or metric this version does not know"
-    if record.code != now:
-        return "made by other code, library versions or files"
-    return None
-
-
-def current(records: Iterable[Record], cases: Iterable[Case] = ()) -> dict[Case, Record]:
-    """The record that stands for each case: the last one written.
-
-    Where the same question was asked with several settings (a measuring time, a number of epochs), the settings of
-    `cases` win, else the newest.
-    """
-    newest = {record.case: record for record in records}
-    wanted = set(cases)
-    chosen: dict[tuple[object, ...], Record] = {}
-    for case, record in newest.items():
-        held = chosen.get(question(case))
-        if held is None or case in wanted or held.case not in wanted:
-            chosen[question(case)] = record
-    keep = wanted | {record.case for record in chosen.values()}
-    return {case: record for case, record in newest.items() if case in keep}
-
-
-def question(case: Case) -> tuple[object, ...]:
-    """A case without how long or how hard it was asked."""
-    options: Mapping[str, object] = {
-        name: value for name, value in case.settings if name not in ("max_time", "rounds", "target_ci")
-    }
-    return (
-        case.metric, case.model, case.runtime, case.device, case.precision, case.img_size, case.batch_size,
-        case.num_threads, case.weights, case.dataset, case.data_dir, case.seed, tuple(sorted(options.items())),
-    )  # fmt: skip
 
 
 @contextlib.contextmanager

@@ -6,9 +6,9 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+from benchmarks.metrics.columns import BASE
 from benchmarks.report.findings import Estimate, apart, best
 from benchmarks.report.overview import Overview
-from benchmarks.report.tables import REFERENCE
 from benchmarks.report.words import condition_in_words, count_of, dataset_title, enumerate_words, markdown, number
 
 __all__ = ["answers", "indistinguishable_neighbours"]
@@ -54,8 +54,8 @@ def _fastest(overview: Overview) -> str | None:
     first, ties = best(estimates, more=False)
     relative = overview.figure(first.model, "rel_speed")
     against = ""
-    if relative is not None and first.model != REFERENCE:
-        against = f", {number(relative, 2)} times as fast as {REFERENCE}"
+    if relative is not None and first.model != BASE:
+        against = f", {number(relative, 2)} times as fast as {BASE}"
     images = overview.condition.batch_size
     return (
         f"**Fastest here:** {_name(first)} with {_milliseconds(first)} for {count_of(images, 'image')}{against}"

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from scipy import stats
 
+from benchmarks.metrics.latency import times_of
 from benchmarks.records.predictions import NotPaired, mcnemar
 from benchmarks.records.record import Record
-from benchmarks.stats.ratios import paired_ratio, shared_rounds
+from benchmarks.stats.ratios import shared_rounds, time_ratio
 
 __all__ = ["Correlation", "Estimate", "apart", "best", "pareto_front", "rank_correlation"]
 
@@ -59,9 +60,9 @@ def apart(one: Estimate, other: Estimate) -> bool:
 
 def _paired(one: Record, other: Record) -> bool | None:
     """Whether two records differ where they share rounds or images; None where they do not."""
-    times = one.find("latency_s"), other.find("latency_s")
+    times = times_of(one), times_of(other)
     if times[0] and times[1] and shared_rounds(times[0], times[1]) >= PAIRED_ROUNDS:
-        ratio = paired_ratio(times[0], times[1])
+        ratio = time_ratio(times[0], times[1])
         return None if ratio is None else not ratio.low <= 1 <= ratio.high
     try:
         return mcnemar(one, other).p_value < ALPHA

@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.metrics.columns import BASE
 from benchmarks.records.record import Measurement
 from benchmarks.report.overview import Overview
-from benchmarks.report.tables import REFERENCE
 from benchmarks.report.words import (
     condition_in_words,
     count_of,
@@ -53,7 +53,7 @@ COMPARISON: Sequence[Column] = (
     ("ImageNet top-1, % (published)", "published_top1", _fixed(1), ""),
     ("{dataset} top-1 here, % [95 %]", "top1", _fixed(1), "high"),
     ("Latency, ms [95 %]", "latency_ms_p50", _plain(3), "low"),
-    (f"Speed, {TIMES} {REFERENCE}", "rel_speed", _plain(2), "high"),
+    (f"Speed, {TIMES} {BASE}", "rel_speed", _plain(2), "high"),
     ("GMAC/s", "gmacs_per_sec", _plain(3), "high"),
     ("Peak memory, MB", "peak_rss_mb", _plain(3), "low"),
 )
@@ -120,7 +120,7 @@ def _caption(overview: Overview) -> str:
         counted = f" of {enumerate_words([f'{count:,}' for count in images])} test images" if images else ""
         trained = any(record.case.epochs for record in accuracies)
         how = "networks trained from scratch here" if trained else "published weights"
-        sizes = sorted({record.case.img_size for record in accuracies if record.case.img_size})
+        sizes = sorted({record.case.train_img_size or record.case.img_size for record in accuracies})
         pixels = f" at {enumerate_words([str(size) for size in sizes])} pixels" if sizes else ""
         sentences.append(f"Accuracy: {how}{pixels}, the share{counted} named rightly, with its Wilson interval.")
     sentences.append("Best of a column in **bold**. All columns and conditions: [results.csv](results.csv).")
@@ -173,8 +173,8 @@ def _sweep(overview: Overview, sweep: Sweep) -> str:
     for row in overview.rows:
         measurement = row.find(sweep.metric, sweep.name)
         fixed = [part for part in ("runtime", "device", "batch_size", "precision", "num_threads") if part != sweep.axis]
-        if measurement and base and all(getattr(row.condition, part) == getattr(base, part) for part in fixed):
-            cells[row.model][getattr(row.condition, sweep.axis)] = measurement.value * sweep.factor
+        if measurement and base and all(getattr(row.case, part) == getattr(base, part) for part in fixed):
+            cells[row.model][getattr(row.case, sweep.axis)] = measurement.value * sweep.factor
     values = sorted({value for found in cells.values() for value in found})
     if len(values) < sweep.at_least:
         return ""

@@ -11,8 +11,8 @@ import pandas as pd
 
 from benchmarks.records.record import Measurement
 from benchmarks.report.answers import indistinguishable_neighbours
+from benchmarks.report.joining import model_spec
 from benchmarks.report.overview import Overview
-from benchmarks.report.tables import model_spec
 from benchmarks.report.words import (
     count_of,
     dataset_title,
@@ -23,6 +23,7 @@ from benchmarks.report.words import (
     shorten,
 )
 from benchmarks.stats.intervals import round_medians
+from zoo.training.recipes import Recipe
 
 __all__ = ["colophon", "deviations", "how_to_read", "recipe", "sources"]
 
@@ -199,8 +200,8 @@ def recipe(overview: Overview) -> str:
     texts: dict[tuple[str, int], str] = {}
     for model, measurement in overview.measurements("accuracy", "top1").items():
         settings = measurement.details.get("recipe", {})
-        if text := str(measurement.details.get("recipe_text", "")):
-            size = int(settings.get("img_size", 0))
+        if settings:
+            text, size = Recipe(**settings).text, int(settings["img_size"])
             group = ", ".join(f"{name} {value}" for name, value in settings.items() if name != "img_size")
             groups[group][size].append(model)
             texts[group, size] = text

@@ -6,14 +6,20 @@ import dataclasses
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import pandas as pd
 
+from benchmarks.metrics import METRICS
 from benchmarks.records.record import Case, Environment, Measurement, Record
 from benchmarks.report.findings import Estimate
-from benchmarks.report.tables import BY_MODEL, BY_SIZE, Condition, Row, join, ordered, to_frame
+from benchmarks.report.frame import ordered, to_frame
+from benchmarks.report.joining import PACE, Row, join, protocol_of
+from benchmarks.stats.means import mean_of
 
 __all__ = ["Overview", "survey"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +28,10 @@ class Overview:
 
     Args:
         environment: the machine; None for records whose machine is only known by its id.
-        rows: every model under every condition.
+        rows: every model under every condition, every seed by itself.
         frame: `rows` in the columns of `results.csv`.
-        condition: the one most models were timed under; None if nothing was timed.
-        models: one row a model: that condition's figures with everything that does not depend on it.
+        condition: the one most models were timed under, of no image size; None if nothing was timed.
+        models: one row a model: that condition's figures with all that belongs to them, accuracies the mean over seeds.
         table: `models` in the same columns, in the report's order; its index is the model.
         open_cases: planned and not finished.
     """
@@ -33,7 +39,7 @@ class Overview:
     environment: Environment | None
     rows: Sequence[Row]
     frame: pd.DataFrame
-    condition: Condition | None
+    condition: Case | None
     models: Mapping[str, Row]
     table: pd.DataFrame
     open_cases: Sequence[Case] = ()
@@ -88,49 +94,127 @@ def survey(
     grid it was measured for, unless it is `asked` for by name.
     """
     rows = join(records)
-    condition = _headline(rows)
-    frame = to_frame(rows)
+    pace, shared = _headline(rows), _most_shared(rows)
     usual = _usual(row for row in rows if not _is_variant(row))
-    places: dict[str, int] = {}
-    for place, row in enumerate(rows):
-        if _is_variant(row) and row.model not in asked and not usual <= row.records.keys():
-            continue
-        shown = places.get(row.model)
-        if shown is None or (_fits(row, condition) and not _fits(rows[shown], condition)):
-            places[row.model] = place
-    fitting = [place for place in places.values() if _fits(rows[place], condition)]
-    untimed = [_untimed(rows[place]) for place in places.values() if not _fits(rows[place], condition)]
-    parts = [frame.iloc[fitting], to_frame(untimed)] if untimed else [frame.iloc[fitting]]
-    table = ordered(pd.concat(parts, ignore_index=True), sort_key)
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        if not _is_variant(row) or row.model in asked or usual <= row.records.keys():
+            groups.setdefault(row.model, []).append(row)
+    chosen = [_line(group, pace, shared) for group in groups.values()]
+    table = ordered(to_frame(chosen), sort_key)
     return Overview(
         environment=environment,
         rows=rows,
-        frame=frame,
-        condition=condition,
-        models={row.model: row for row in (*(rows[place] for place in fitting), *untimed)},
+        frame=to_frame(rows),
+        condition=pace,
+        models={row.model: row for row in chosen},
         table=table.set_index("model", drop=False),
         open_cases=open_cases,
     )
 
 
-def _headline(rows: Iterable[Row]) -> Condition | None:
+def _line(rows: Sequence[Row], pace: Case | None, shared: Case | None) -> Row:
+    """What the comparison says of a model: its row under the headline condition, with accuracies that compare."""
+
+    def rank(row: Row) -> tuple[bool, ...]:
+        accuracy = row.records.get("accuracy")
+        return (
+            not _fits(row, pace),
+            accuracy is None,
+            not _comparable(accuracy, shared),
+            accuracy is not None and shared is not None and _size(accuracy.case) != _size(shared),
+        )
+
+    best = min(rows, key=rank)
+    timed = _fits(best, pace)
+    records = {
+        metric: record
+        for metric, record in best.records.items()
+        if timed or "batch_size" not in METRICS[metric].depends_on or record.status != "ok"
+    }
+    accuracy = records.pop("accuracy", None)
+    if accuracy is not None and _comparable(accuracy, shared):
+        one = dataclasses.replace(accuracy.case.question, seed=0)
+        seeds = {id(found): found for row in rows if (found := row.records.get("accuracy"))}.values()
+        alike = [found for found in seeds if dataclasses.replace(found.case.question, seed=0) == one]
+        records["accuracy"] = _pooled(alike)
+    return Row(best.case, best.stated - {"seed"}, records)
+
+
+def _pooled(records: Sequence[Record]) -> Record:
+    """Trainings that differ in nothing but the seed as one: means with Student's interval over the seeds."""
+    records = [record for record in records if record.status == "ok"] or records
+    if len(records) < 2:
+        return records[0]
+    seeds = [record.case.seed for record in records]
+    measurements = []
+    for measurement in records[0].measurements:
+        values = [value for record in records if (value := record.value(measurement.name)) is not None]
+        mean = mean_of(values)
+        kept = {name: value for name, value in measurement.details.items() if name not in ("answers", "labels")}
+        measurements.append(
+            dataclasses.replace(
+                measurement, value=mean.value, low=mean.low, high=mean.high, samples=tuple(values),
+                details={**kept, "seeds": seeds},
+            )
+        )  # fmt: skip
+    notes = tuple(dict.fromkeys(note for record in records for note in record.notes))
+    return dataclasses.replace(records[0], measurements=tuple(measurements), notes=notes)
+
+
+def _headline(rows: Iterable[Row]) -> Case | None:
     """The condition most models were timed under; of equals batch 1 first, then eager."""
-    counts: Counter[tuple[str, str, int, str, int]] = Counter()
-    conditions: dict[tuple[str, str, int, str, int], Condition] = {}
+    models: dict[tuple[object, ...], set[str]] = {}
+    conditions: dict[tuple[object, ...], Case] = {}
     for row in rows:
         if row.find("latency", "latency_s") or row.find("throughput", "samples_per_sec"):
-            counts[row.condition.pace] += 1
-            conditions[row.condition.pace] = dataclasses.replace(row.condition, img_size=0)
+            models.setdefault(row.pace, set()).add(row.model)
+            stated = {name: getattr(row.case, name) for name in PACE}
+            conditions[row.pace] = Case(metric="latency", model="", **stated)
 
-    def rank(pace: tuple[str, str, int, str, int]) -> tuple[object, ...]:
-        runtime, device, batch_size, precision, num_threads = pace
-        return (-counts[pace], batch_size, runtime != "eager", -num_threads, runtime, device, precision)
+    def rank(pace: tuple[object, ...]) -> tuple[object, ...]:
+        case = conditions[pace]
+        return (
+            -len(models[pace]), case.batch_size, case.runtime != "eager", -case.num_threads, case.runtime, case.device,
+            case.precision,
+        )  # fmt: skip
 
-    return conditions[min(counts, key=rank)] if counts else None
+    return conditions[min(models, key=rank)] if models else None
 
 
-def _fits(row: Row, condition: Condition | None) -> bool:
-    return condition is None or row.condition.pace == condition.pace
+def _fits(row: Row, condition: Case | None) -> bool:
+    return condition is None or all(
+        name in row.stated and getattr(row.case, name) == getattr(condition, name) for name in PACE
+    )
+
+
+def _most_shared(rows: Iterable[Row]) -> Case | None:
+    """An accuracy of the protocol that most models share, at the size most of those have; None without accuracies."""
+    asked = {
+        (row.model, protocol_of(record.case), _size(record.case)): record.case
+        for row in rows
+        if (record := row.records.get("accuracy"))
+    }
+    if not asked:
+        return None
+    protocol = _most_common(protocol for _, protocol in {(model, protocol): None for model, protocol, _ in asked})
+    size = _most_common(size for _, found, size in asked if found == protocol)
+    return next(case for (_, found, each), case in asked.items() if (found, each) == (protocol, size))
+
+
+def _comparable(accuracy: Record | None, shared: Case | None) -> bool:
+    """Whether an accuracy was taken as most are."""
+    return accuracy is not None and shared is not None and protocol_of(accuracy.case) == protocol_of(shared)
+
+
+def _size(case: Case) -> int:
+    """Side of the images an accuracy was taken on."""
+    return case.train_img_size or case.img_size
+
+
+def _most_common(values: Iterable[T]) -> T:
+    """The most frequent value; of equals the first."""
+    return Counter(values).most_common(1)[0][0]
 
 
 def _is_variant(row: Row) -> bool:
@@ -138,17 +222,9 @@ def _is_variant(row: Row) -> bool:
 
 
 def _usual(rows: Iterable[Row]) -> set[str]:
-    """What was measured of more than half of some rows, but for accuracy, which takes hours."""
-    found = [row.records.keys() - {"accuracy"} for row in rows]
-    counts = Counter(metric for metrics in found for metric in metrics)
+    """What was measured of more than half of the models in some rows, but for accuracy, which takes hours."""
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        found.setdefault(row.model, set()).update(row.records.keys() - {"accuracy"})
+    counts = Counter(metric for metrics in found.values() for metric in metrics)
     return {metric for metric, count in counts.items() if 2 * count > len(found)}
-
-
-def _untimed(row: Row) -> Row:
-    """A model that was not timed under the headline condition: what does not depend on it, and what went wrong."""
-    kept = {
-        metric: record
-        for metric, record in row.records.items()
-        if metric in (*BY_MODEL, *BY_SIZE) or record.status != "ok"
-    }
-    return Row(row.model, row.condition, kept)

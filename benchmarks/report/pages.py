@@ -12,12 +12,15 @@ from pathlib import Path
 import matplotlib
 
 from benchmarks.records.files import replace_file
+from benchmarks.records.naming import names_of
 from benchmarks.records.record import Case, Environment, Record
+from benchmarks.records.standing import counting
 from benchmarks.report import figures, labels, measured, notes
 from benchmarks.report.answers import answers
+from benchmarks.report.frame import comparison, ordered
+from benchmarks.report.joining import by_machine
 from benchmarks.report.overview import Overview, survey
 from benchmarks.report.pictures import PICTURES, Picture
-from benchmarks.report.tables import by_machine, comparison, latest, ordered
 from benchmarks.report.words import count_of, enumerate_words, markdown
 
 __all__ = ["write_report"]
@@ -58,7 +61,7 @@ def write_report(
     """
     folder = Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    records = latest(records)
+    records = counting(records)
     borrowed = [record for record in records if trained_on and record.case.metric == "accuracy"]
     machines = by_machine(record for record in records if not trained_on or record.case.metric != "accuracy")
     own = environment.machine_id if environment else next(iter(machines), "")
@@ -159,8 +162,8 @@ def _unfinished(overview: Overview) -> str:
     if not overview.open_cases:
         return ""
     by_metric: dict[str, list[str]] = defaultdict(list)
-    for case in overview.open_cases:
-        by_metric[case.metric].append(_case_name(case))
+    for case, name in names_of(overview.open_cases).items():
+        by_metric[case.metric].append(name.removeprefix(f"{case.metric} "))
     parts = [
         f"{markdown(metric)} of {enumerate_words(list(dict.fromkeys(names)), most=8, write=markdown)}"
         for metric, names in by_metric.items()
@@ -169,12 +172,6 @@ def _unfinished(overview: Overview) -> str:
         f"> **Still open:** {count_of(len(overview.open_cases), 'case')} of this run: {'; '.join(parts)}. "
         "The same command goes on from here."
     )
-
-
-def _case_name(case: Case) -> str:
-    extras = [case.runtime] if case.runtime != "eager" else []
-    extras += [f"batch {case.batch_size}"] if case.batch_size > 1 else []
-    return f"{case.model} ({', '.join(extras)})" if extras else case.model
 
 
 def _more_pages(folder: Path) -> str:
@@ -204,12 +201,12 @@ def _first_lines(path: Path) -> tuple[str, str]:
 def _did_not_work(overview: Overview) -> str:
     """Every record that is not ok, with its reason; equal reasons are told once."""
     reasons: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    seen = set()
-    for row in overview.rows:
-        for metric, record in row.records.items():
-            if record.status != "ok" and record.case not in seen:
-                seen.add(record.case)
-                reasons[record.status, metric, record.reason].append(_case_name(record.case))
+    records = {record.case: record for row in overview.rows for record in row.records.values()}
+    for case, name in names_of(records).items():
+        if records[case].status != "ok":
+            reasons[records[case].status, case.metric, records[case].reason].append(
+                name.removeprefix(f"{case.metric} ")
+            )
     lines = [
         f"- {enumerate_words(list(dict.fromkeys(names)), most=8, write=markdown)}: {markdown(metric)} "
         f"**{markdown(status)}**{': ' + markdown(reason) if reason else ''}"

@@ -14,8 +14,8 @@ from typing import Any
 from benchmarks.records.record import Measurement
 from benchmarks.report import figures
 from benchmarks.report.findings import pareto_front, rank_correlation
+from benchmarks.report.joining import model_spec
 from benchmarks.report.overview import Overview
-from benchmarks.report.tables import BY_SIZE, model_spec
 from benchmarks.report.words import condition_in_words, dataset_title, enumerate_words, number
 from zoo.registry import MODELS
 
@@ -260,7 +260,8 @@ def _family(model: str) -> str:
 
 def _two_sizes(overview: Overview, measured: bool) -> str:
     """Says so where accuracy and cost belong to images of different sizes."""
-    sizes = {record.case.img_size for record in overview.records("accuracy").values() if record.case.img_size}
+    cases = [record.case for record in overview.records("accuracy").values()]
+    sizes = {case.train_img_size or case.img_size for case in cases}
     timed = {int(size) for size in overview.table["img_size"].dropna()}
     if not measured or not sizes or timed <= sizes:
         return ""
@@ -278,7 +279,7 @@ def _grid_measurements(overview: Overview) -> dict[str, dict[str, float]]:
         if entry is None or entry.name != "mobilenet_v1":
             continue
         params = row.value("params", "param_count")
-        mult_adds = row.value(BY_SIZE[0], "mult_adds") if row.condition.img_size == entry.input.size else None
+        mult_adds = row.value("mult_adds", "mult_adds") if row.case.img_size == entry.input.size else None
         cell = found.setdefault(entry.label, {})
         if params is not None:
             cell["measured_params"] = params

@@ -8,10 +8,10 @@ from pathlib import Path
 import zoo
 from benchmarks.records.environment import read_machines, write_environment
 from benchmarks.records.record import Case, Environment, Record
-from benchmarks.records.store import StoreError, current
+from benchmarks.records.standing import counting
+from benchmarks.records.store import StoreError
 from benchmarks.report import write_report
 from benchmarks.report.studies.page import write_study
-from benchmarks.report.tables import by_machine
 from benchmarks.report.words import machine_in_words
 from benchmarks.studies import STUDIES
 
@@ -55,7 +55,7 @@ def publish(
         machines = read_machines(folder)
         for study in STUDIES.values():
             write_study(study, found, environment, folder, machines)
-        standing = [record for group in by_machine(found).values() for record in current(group, cases).values()]
+        standing = counting(found, cases)
         trained_on = _most_trained(standing, environment.machine_id)
         write_report(
             [

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from benchmarks.records.record import Case
 from benchmarks.report.overview import Overview
-from benchmarks.report.tables import Condition
 
 __all__ = [
     "condition_in_words",
@@ -50,7 +50,7 @@ def enumerate_words(words: Sequence[str], *, most: int = 6, write: Callable[[str
     return " and ".join(filter(None, [", ".join(written[:-1]), *written[-1:]]))
 
 
-def condition_in_words(condition: Condition) -> str:
+def condition_in_words(condition: Case) -> str:
     """What a timed figure is: "inference, eager on cpu, 1 image a call, 2 threads, fp32"."""
     threads = f", {count_of(condition.num_threads, 'thread')}" if condition.num_threads else ""
     images = count_of(condition.batch_size, "image")

@@ -10,14 +10,14 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 
-import zoo
-from benchmarks.compare import Comparison, compare_times
 from benchmarks.measure.engine import execute
 from benchmarks.metrics import METRICS
 from benchmarks.plan.arguments import Request
+from benchmarks.plan.cases import plan
 from benchmarks.records.environment import observe
 from benchmarks.records.record import Case, Record
 from benchmarks.stats.intervals import round_medians
+from benchmarks.stats.verdicts import Comparison, compare_times
 
 __all__ = ["SLOWDOWN", "cases_of", "conclude", "self_test"]
 
@@ -39,17 +39,9 @@ def self_test(request: Request) -> int:
 
 def cases_of(model: str, request: Request) -> list[Case]:
     """The model, the model again, the model slowed down."""
-    options = request.options
-    settings = dict(options.settings)
-    base = Case(
-        metric="latency",
-        model=model,
-        num_threads=options.num_threads[0],
-        img_size=options.img_size or zoo.spec(model).input.size,
-        seed=options.seed,
-    )
+    base, *_ = plan(dataclasses.replace(request.options, models=(model,), metrics=("latency",), runtimes=("eager",)))
     extras: tuple[dict[str, int | float], ...] = ({}, {"repeat": 2}, {"repeat": 3, "slowdown": SLOWDOWN})
-    return [dataclasses.replace(base, settings=tuple(sorted((settings | extra).items()))) for extra in extras]
+    return [dataclasses.replace(base, settings=tuple(sorted(extra.items()))) for extra in extras]
 
 
 def conclude(records: Sequence[Record]) -> tuple[list[str], bool]:

@@ -1,55 +1,54 @@
-"""How many times as long one model takes as another: a ratio of times with its 95 % interval."""
+"""How many times as long one thing takes as another: a ratio of times with its 95 % interval."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from benchmarks.records.record import Measurement, Record
-from benchmarks.stats.intervals import Interval, ratio_interval, round_medians
+from benchmarks.stats.intervals import Interval, ratio_interval
 
-__all__ = ["paired_ratio", "shared_rounds", "time_ratio"]
+__all__ = ["Times", "shared_rounds", "time_ratio"]
 
 
-def time_ratio(above: Record, below: Record) -> Interval | None:
-    """Latency of `above` over that of `below`: paired within rounds, else by way of the model both ran beside.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """What a session found of one call.
+
+    Args:
+        seconds: by round.
+        session: equal where rounds of equal number were the same; None where none is known.
+        reference: what else was timed in every round; empty for nothing.
+        to_reference: ratio of the seconds to the reference's.
+    """
+
+    seconds: Mapping[int, float]
+    session: str | None = None
+    reference: str = ""
+    to_reference: Interval | None = None
+
+
+def time_ratio(above: Times, below: Times) -> Interval | None:
+    """Seconds of `above` over those of `below`: paired within rounds, else by way of the reference of both.
 
     The interval of the second combines those of two ratios as independent (MOVER, on logarithms). None if neither
-    rounds nor a model link the two records.
+    rounds nor a reference link the two.
     """
-    one, other = above.find("latency_s"), below.find("latency_s")
-    if one is None or other is None:
+    if shared_rounds(above, below):
+        return ratio_interval(above.seconds, below.seconds)
+    if not above.reference or above.reference != below.reference or not (above.to_reference and below.to_reference):
         return None
-    paired = paired_ratio(one, other)
-    if paired is not None:
-        return paired
-    upper, lower = above.find("latency_ratio"), below.find("latency_ratio")
-    beside = one.details.get("reference")
-    if upper is None or lower is None or beside is None or beside != other.details.get("reference"):
-        return None
-    up, down = _logarithms(upper), _logarithms(lower)
+    up, down = _logarithms(above.to_reference), _logarithms(below.to_reference)
     value = up.value - down.value
     low = value - math.hypot(up.value - up.low, down.high - down.value)
     high = value + math.hypot(up.high - up.value, down.value - down.low)
     return Interval(math.exp(value), math.exp(low), math.exp(high))
 
 
-def paired_ratio(above: Measurement, below: Measurement) -> Interval | None:
-    """The median over common rounds of the ratio of two times with its interval; None unless one run made both."""
-    if not shared_rounds(above, below):
-        return None
-    medians = (
-        round_medians(each.samples, each.rounds, each.details.get("apart_rounds", ())) for each in (above, below)
-    )
-    return ratio_interval(*medians)
+def shared_rounds(one: Times, other: Times) -> int:
+    """Rounds of one session in which both were timed."""
+    return 0 if one.session is None or one.session != other.session else len(one.seconds.keys() & other.seconds.keys())
 
 
-def shared_rounds(one: Measurement, other: Measurement) -> int:
-    """Rounds of one run in which both were timed."""
-    run = one.details.get("run")
-    return len(set(one.rounds) & set(other.rounds)) if run is not None and run == other.details.get("run") else 0
-
-
-def _logarithms(ratio: Measurement) -> Interval:
-    """A ratio and its interval as logarithms; one without an interval counts as exact."""
-    bounds = (ratio.value, ratio.low, ratio.high)
-    return Interval(*(math.log(ratio.value if bound is None else bound) for bound in bounds))
+def _logarithms(ratio: Interval) -> Interval:
+    return Interval(math.log(ratio.value), math.log(ratio.low), math.log(ratio.high))

@@ -1,8 +1,5 @@
 """The studies, one a file. A new one is its file and its line here."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 from benchmarks.studies import (
     alexnet_parameters,
     fc_vs_1x1,
@@ -18,13 +15,14 @@ from benchmarks.studies import (
     xception_block,
     xception_vs_inception,
 )
-from benchmarks.studies.study import Study
+from zoo.names import Registry
 
 __all__ = ["STUDIES"]
 
-STUDIES: Mapping[str, Study] = MappingProxyType(
-    {
-        module.STUDY.name: module.STUDY
+STUDIES = Registry(
+    "study",
+    (
+        (module.STUDY.name, module.STUDY)
         for module in (
             alexnet_parameters,
             fc_vs_1x1,
@@ -40,5 +38,5 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
             xception_vs_inception,
             xception_block,
         )
-    }
+    ),
 )

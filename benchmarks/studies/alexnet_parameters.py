@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 from benchmarks.studies import count
+from benchmarks.studies.arm import Arm
 from benchmarks.studies.claims import figures_agree, holds
 from benchmarks.studies.evidence import Evidence
-from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
+from benchmarks.studies.study import Claim, Picture, Published, Study
 
 __all__ = ["STUDY"]
 

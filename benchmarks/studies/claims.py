@@ -12,7 +12,8 @@ import statistics
 from collections.abc import Callable
 from dataclasses import replace
 
-from benchmarks.studies.evidence import Evidence, mean_of, quantile
+from benchmarks.stats.means import mean_of, quantile
+from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.study import Published, Verdict
 
 __all__ = [
@@ -71,7 +72,7 @@ def more_accurate(left: str, right: str, *, by: float = 0.0) -> Judge:
     """Top-1 of arm `left` exceeds that of arm `right` by more than `by`; a negative `by` allows it to fall short."""
 
     def judge(evidence: Evidence) -> Verdict:
-        arms = evidence.study.by_title
+        arms = evidence.by_title
         return judge_differences(evidence.differences(arms[left], arms[right]), by=by)
 
     return judge
@@ -109,7 +110,7 @@ def as_accurate(left: str, right: str, *, within: float) -> Judge:
     """Top-1 of the two arms differs by less than `within`, whichever is ahead."""
 
     def judge(evidence: Evidence) -> Verdict:
-        arms = evidence.study.by_title
+        arms = evidence.by_title
         differences = evidence.differences(arms[left], arms[right])
         above = judge_differences(differences, by=-within)
         below = judge_differences([-difference for difference in differences], by=-within)
@@ -155,7 +156,7 @@ def time_follows_work(left: str, right: str, *, within: float) -> Judge:
     """Arm `left` takes as many times as long as arm `right` as it takes multiply-adds, but for a part of it."""
 
     def judge(evidence: Evidence) -> Verdict:
-        arms = evidence.study.by_title
+        arms = evidence.by_title
         one, other = evidence.mult_adds(arms[left].model), evidence.mult_adds(arms[right].model)
         if one is None or other is None:
             return Verdict(status="open", words="not counted yet")
@@ -168,7 +169,7 @@ def time_follows_work(left: str, right: str, *, within: float) -> Judge:
 
 def _judge_times(evidence: Evidence, left: str, right: str, least: float, most: float) -> Verdict:
     """The verdict on "the ratio of two times lies in this range", by the interval of the ratio."""
-    arms = evidence.study.by_title
+    arms = evidence.by_title
     ratio = evidence.time_ratio(arms[left], arms[right])
     if ratio is None:
         return Verdict(status="open", words="not timed yet")

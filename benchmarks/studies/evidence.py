@@ -2,46 +2,38 @@
 
 from __future__ import annotations
 
-import statistics
+import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import zoo
+from benchmarks.metrics.latency import times_of
 from benchmarks.records.record import Case, Measurement, Record
 from benchmarks.stats.intervals import Interval, median_interval
+from benchmarks.stats.means import Mean, mean_of
 from benchmarks.stats.ratios import time_ratio
-from benchmarks.studies.study import Arm, Study
+from benchmarks.studies.arm import Arm
 
-__all__ = ["Evidence", "Mean", "mean_of", "quantile"]
+__all__ = ["Evidence"]
 
 ROW = "row:"  # before the name of a row in the measurements of `layers`
-Conditions = tuple[object, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Mean:
-    """The mean of some seeds and its 95 % interval; without a second seed there is none."""
-
-    value: float
-    low: float | None
-    high: float | None
-    count: int
+Conditions = Case  # of a training, without what is compared
 
 
 class Evidence:
     """The usable records of a study.
 
     Args:
-        study: the arms.
+        arms: the variants it compares.
         records: those that are not ok are passed over. Counts and times are of one machine; trainings may be of
             several.
     """
 
-    def __init__(self, study: Study, records: Iterable[Record]) -> None:
-        self.study = study
+    def __init__(self, arms: Sequence[Arm], records: Iterable[Record]) -> None:
+        self.arms = arms
+        self.by_title = {arm.title: arm for arm in arms}
         self.records = [record for record in records if record.status == "ok"]
 
     @cached_property
@@ -94,7 +86,7 @@ class Evidence:
 
     @cached_property
     def _trainings(self) -> Mapping[Arm, Mapping[Conditions, Mapping[int, Record]]]:
-        found = {arm: self._trained(arm) for arm in self.study.arms}
+        found = {arm: self._trained(arm) for arm in self.arms}
         arms: dict[tuple[Conditions, int], Counter[str]] = defaultdict(Counter)
         for trained in found.values():
             for key, records in trained.items():
@@ -114,28 +106,22 @@ class Evidence:
             case = record.case
             if case.metric != "accuracy" or case.weights or case.model != zoo.spec(arm.model).label:
                 continue
-            if arm.img_size not in (0, case.img_size) or not set(arm.settings) <= set(case.settings):
+            prescribed = {each.recipe for each in self.arms}
+            if arm.img_size not in (0, case.train_img_size) or (arm.recipe or case.recipe) != case.recipe:
                 continue
-            others = tuple(sorted(set(case.settings) - set(arm.settings)))
-            if {name for name, _ in others} & self._varied:
+            if not arm.recipe and case.recipe in prescribed:
                 continue  # the recipe of another arm
-            size = 0 if arm.img_size else case.img_size
-            conditions = (
-                case.dataset,
-                case.data_dir,
-                case.epochs,
-                case.train_images,
-                case.precision,
-                case.device,
-                size,
-                others,
-            )
-            found[conditions, case.seed][record.machine] = record
+            found[self._conditions(arm, case), case.seed][record.machine] = record
         return found
 
-    @cached_property
-    def _varied(self) -> set[str]:
-        return {name for arm in self.study.arms for name, _ in arm.settings}
+    def _conditions(self, arm: Arm, case: Case) -> Conditions:
+        """What arms must share to be compared: all but the network, the seed and what the arm itself prescribes.
+
+        The number of threads moves an accuracy by rounding only, as another seed does.
+        """
+        size = 0 if arm.img_size else case.train_img_size
+        recipe = case.recipe.partition(":")[0] if arm.recipe else case.recipe
+        return dataclasses.replace(case, model="", seed=0, train_threads=0, train_img_size=size, recipe=recipe)
 
     def accuracy(self, arm: Arm) -> Mean | None:
         """Top-1 over the seeds of the most thorough training; None if the arm was never trained."""
@@ -167,21 +153,18 @@ class Evidence:
 
     def _thoroughness(self, conditions: Conditions) -> tuple[int, int]:
         """Images seen in training, then the number of arms trained so."""
-        epochs, train_images = conditions[2], conditions[3]
-        seen = epochs * train_images if isinstance(epochs, int) and isinstance(train_images, int) else 0
-        return seen, sum(conditions in self.trainings(arm) for arm in self.study.arms)
+        return conditions.epochs * conditions.train_images, sum(conditions in self.trainings(arm) for arm in self.arms)
 
     @cached_property
     def _timed(self) -> Mapping[str, Record]:
         """The latency of each model under the one condition that most arms were timed under."""
-        labels = {zoo.spec(arm.model).label for arm in self.study.arms}
+        labels = {zoo.spec(arm.model).label for arm in self.arms}
         groups: dict[Conditions, dict[str, Record]] = defaultdict(dict)
         for record in self.records:
             case = record.case
             if case.metric == "latency" and case.model in labels and record.find("latency_s"):
                 size = 0 if case.img_size == zoo.spec(case.model).input.size else case.img_size
-                key = (case.runtime, case.device, case.precision, case.batch_size, case.num_threads, size)
-                groups[key][case.model] = record
+                groups[dataclasses.replace(case.question, model="", img_size=size)][case.model] = record
         return max(groups.values(), key=len, default={})
 
     def latency(self, model: str) -> Measurement | None:
@@ -192,7 +175,8 @@ class Evidence:
     def time_ratio(self, left: Arm, right: Arm) -> Interval | None:
         """Latency of `left` over that of `right`."""
         one, other = (self._timed.get(zoo.spec(arm.model).label) for arm in (left, right))
-        return None if one is None or other is None else time_ratio(one, other)
+        times = one and times_of(one), other and times_of(other)
+        return time_ratio(times[0], times[1]) if times[0] and times[1] else None
 
     def row_times(self, model: str) -> Mapping[str, Measurement] | None:
         """The time of each row of a model's table: in `samples` pass by pass, all rows of a pass after one another."""
@@ -219,12 +203,12 @@ class Evidence:
         """A case under the condition of the times; None where nothing was timed."""
         return next((record.case for record in self._timed.values()), None)
 
-    def next_seed(self) -> int:
-        """The first seed after the study's own that not every arm was trained with."""
+    def next_seed(self, seeds: Sequence[int]) -> int:
+        """The first seed after `seeds` that not every arm was trained with."""
         trained = [
-            {seed for seeds in self.trainings(arm).values() for seed in seeds} for arm in self.study.arms if arm.trained
+            {seed for seeds in self.trainings(arm).values() for seed in seeds} for arm in self.arms if arm.trained
         ]
-        seed = max(self.study.seeds) + 1
+        seed = max(seeds) + 1
         while trained and all(seed in seeds for seeds in trained):
             seed += 1
         return seed
@@ -232,27 +216,11 @@ class Evidence:
     def training_records(self) -> list[Record]:
         """Every training an arm's figure comes from."""
         found = []
-        for arm in self.study.arms:
+        for arm in self.arms:
             trainings = self.trainings(arm)
             if trainings:
                 found += list(trainings[max(trainings, key=self._thoroughness)].values())
         return found
-
-
-def mean_of(values: list[float]) -> Mean:
-    """The mean and its 95 % interval under Student's t."""
-    mean = statistics.fmean(values)
-    if len(values) < 2:
-        return Mean(mean, None, None, len(values))
-    half = quantile(len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5
-    return Mean(mean, mean - half, mean + half, len(values))
-
-
-def quantile(freedom: int) -> float:
-    """Student's t for a two-sided 95 % interval."""
-    from scipy.stats import t  # type: ignore[attr-defined]
-
-    return float(t.ppf(0.975, freedom))
 
 
 def _top1(record: Record) -> float:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.studies import count
+from benchmarks.studies.arm import Arm
 from benchmarks.studies.claims import figures_agree, holds, more_accurate, slower
 from benchmarks.studies.evidence import Evidence
-from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
+from benchmarks.studies.study import Claim, Picture, Published, Study
 from zoo.table import PRINTED
 
 __all__ = ["STUDY"]
@@ -15,7 +16,7 @@ __all__ = ["STUDY"]
 PAPER, NAIVE = "paper, reduced", "paper, naive modules"
 ALONE = "paper, no auxiliary loss"
 BN, BN_ALONE = "batch norm", "batch norm, no auxiliary loss"
-WITHOUT = (("auxiliary", False),)
+WITHOUT = "sample:auxiliary=false"
 COSTLY_SLIPS = ("conv1", "inception5a")  # the rows of Table 1 whose multiply-adds are slips, too
 
 
@@ -92,9 +93,9 @@ STUDY = Study(
     arms=(
         Arm(title=PAPER, model="googlenet_2014"),
         Arm(title=NAIVE, model="googlenet_2014:reduce=false"),
-        Arm(title=ALONE, model="googlenet_2014", settings=WITHOUT),
+        Arm(title=ALONE, model="googlenet_2014", recipe=WITHOUT),
         Arm(title=BN, model="googlenet"),
-        Arm(title=BN_ALONE, model="googlenet", settings=WITHOUT),
+        Arm(title=BN_ALONE, model="googlenet", recipe=WITHOUT),
     ),
     answer=in_words,
     published=FIGURES,

@@ -7,9 +7,10 @@ import statistics
 
 import zoo
 from benchmarks.studies import count
+from benchmarks.studies.arm import Arm
 from benchmarks.studies.claims import figures_agree, holds, time_follows_work
 from benchmarks.studies.evidence import Evidence
-from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
+from benchmarks.studies.study import Claim, Picture, Published, Study
 
 __all__ = ["RESOLUTIONS", "STUDY", "TRAINED_AT", "WIDTHS", "arm", "label"]
 
@@ -111,11 +112,11 @@ def log_linear(accuracies: list[tuple[int | None, float | None]]) -> tuple[bool,
 
 
 def published_log_linear(evidence: Evidence) -> tuple[bool, str] | None:
-    return log_linear([(evidence.mult_adds(each.model), each.printed_top1) for each in evidence.study.arms])
+    return log_linear([(evidence.mult_adds(each.model), each.printed_top1) for each in evidence.arms])
 
 
 def measured_log_linear(evidence: Evidence) -> tuple[bool, str] | None:
-    found = [(evidence.mult_adds(each.model), evidence.accuracy(each)) for each in evidence.study.arms]
+    found = [(evidence.mult_adds(each.model), evidence.accuracy(each)) for each in evidence.arms]
     return log_linear([(cost, None if mean is None else mean.value) for cost, mean in found])
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from benchmarks.studies import count
+from benchmarks.studies.arm import Arm
 from benchmarks.studies.claims import figures_agree, holds, more_accurate, time_follows_work
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.mobilenet_grid import TRAINED_AT
-from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
+from benchmarks.studies.study import Claim, Picture, Published, Study
 
 __all__ = ["STUDY"]
 

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from benchmarks.studies import count
+from benchmarks.studies.arm import Arm
 from benchmarks.studies.claims import figures_agree, holds, more_accurate, time_follows_work
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.mobilenet_grid import TRAINED_AT, WIDTHS, label
-from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
+from benchmarks.studies.study import Claim, Picture, Published, Study
 
 __all__ = ["STUDY"]
 

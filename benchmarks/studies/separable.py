@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.studies import count
+from benchmarks.studies.arm import Arm
 from benchmarks.studies.claims import figures_agree, holds, more_accurate, time_follows_work
 from benchmarks.studies.evidence import Evidence
-from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
+from benchmarks.studies.study import Claim, Picture, Published, Study
 
 __all__ = ["STUDY"]
 
@@ -141,7 +142,7 @@ def in_words(evidence: Evidence) -> str:
 
 def _in_time(evidence: Evidence) -> str:
     """How much of the saving arrives as time, and why not all of it."""
-    standard, separable = evidence.study.arms
+    standard, separable = evidence.arms
     ratio = evidence.time_ratio(standard, separable)
     rows = evidence.rows(separable.model) or {}
     depthwise = [name for name in rows if name.startswith("dw_")]

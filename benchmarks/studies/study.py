@@ -4,38 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from benchmarks.studies.evidence import Evidence
+from benchmarks.studies.arm import Arm
+from benchmarks.studies.evidence import Evidence
 
 __all__ = ["SEEDS", "Arm", "Claim", "Part", "Picture", "Published", "Study", "Verdict"]
 
 SEEDS = (0, 1, 2)
 UNITS = {"": 1.0, "K": 1024.0, "M": 1e6, "G": 1e9, "%": 0.01, "MiB": 2.0**20}  # K as GoogLeNet's table uses it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arm:
-    """One of the variants a study compares.
-
-    Args:
-        title: name on the page.
-        model: label of the variant.
-        trained: whether it is trained; False where counting answers the question.
-        img_size: side of the training images in pixels; 0 takes the recipe's.
-        settings: what training is told besides, as sorted pairs.
-        printed_top1: ImageNet accuracy somebody printed for it, a fraction, where the spec's references have none.
-        printed_source: who printed it.
-    """
-
-    title: str
-    model: str
-    trained: bool = True
-    img_size: int = 0
-    settings: tuple[tuple[str, str | int | float | bool], ...] = ()
-    printed_top1: float | None = None
-    printed_source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +22,7 @@ class Part:
     metrics: tuple[str, ...]
     seeds: tuple[int, ...] = (0,)
     img_size: int = 0
-    settings: tuple[tuple[str, str | int | float | bool], ...] = ()
+    recipe: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +154,7 @@ class Study:
                     metrics=("accuracy",),
                     seeds=self.seeds,
                     img_size=arm.img_size,
-                    settings=arm.settings,
+                    recipe=arm.recipe,
                 )
                 for arm in self.arms
                 if arm.trained

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from benchmarks.studies import count
+from benchmarks.studies.arm import Arm
 from benchmarks.studies.claims import as_accurate, figures_agree, holds, more_accurate
 from benchmarks.studies.evidence import Evidence
-from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
+from benchmarks.studies.study import Claim, Picture, Published, Study
 from zoo.models.xception import ENTRY_FLOW, EXIT_FLOW, EXIT_SEPARABLE, MIDDLE_FLOW, STEM
 
 __all__ = ["STUDY"]

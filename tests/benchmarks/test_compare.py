@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.compare import compare_times, main
+from benchmarks.stats.verdicts import compare_times, main
 from benchmarks.records.record import Case, Measurement, Record
 from benchmarks.records.store import RECORDS
 from benchmarks.selfcheck.selftest import SLOWDOWN, conclude

@@ -100,6 +100,8 @@ class Dataset:
         test_images: images accuracy is counted on; 0 where that depends on the folder.
         open: reads it from `data_dir` (empty: the embedded or default place); raises `DatasetError`. `preprocess` is
             the transform that belongs to the weights; a data set to train on has its own, to `img_size` pixels.
+        libraries: packages whose versions change what its images become.
+        fingerprint: hash that identifies its images, read from `data_dir` without PyTorch; empty where there are none.
         unavailable: why it cannot be opened from `data_dir`, for a person; None if nothing speaks against it.
     """
 
@@ -111,4 +113,6 @@ class Dataset:
     train_images: int
     test_images: int
     open: Opener
+    fingerprint: Callable[[str], str]
     unavailable: Callable[[str], str | None]
+    libraries: tuple[str, ...] = ()

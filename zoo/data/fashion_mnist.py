@@ -45,6 +45,8 @@ SEED = 2017  # of the draw; any number would do, this one is the year of the pap
 EMBEDDED_FILE = Path(__file__).with_name("fashion_mnist.npz")
 EMBEDDED_SHA256 = "29d5d013473ef361b87d55b70725a0a100f37850ec816c59fbb0a52333442b9c"
 
+OFFICIAL_SHA256 = "d309d5b4999c63a328ae3b93c00fa2a5f8e41117a4a31dd370a9e20890d69063"  # of the arrays of all four files
+
 # of the pixels of the 6,000 embedded training images, scaled to [0, 1]; a test recomputes them
 MEAN = 0.2844
 STD = 0.3524
@@ -172,14 +174,23 @@ def open_embedded(data_dir: str, *, img_size: int, preprocess: Preprocess | None
 
 def open_full(data_dir: str, *, img_size: int, preprocess: Preprocess | None = None) -> Opened:
     """See `Dataset.open`; reads the official files in `data_dir`, or has torchvision download them there."""
-    folder = _official_folder(data_dir)
-    if folder is None:
-        folder = _download(data_dir)
+    folder = _official_folder(data_dir) or _download(data_dir)
     arrays = read_official(folder)
-    digest = hashlib.sha256()
+    found = digest(arrays)
+    if found != OFFICIAL_SHA256:
+        raise DatasetError(
+            f"{folder} does not hold the official Fashion-MNIST: the SHA-256 of its arrays is {found}, it must be "
+            f"{OFFICIAL_SHA256}; fetch the four files again"
+        )
+    return _opened(arrays, img_size, found)
+
+
+def digest(arrays: Arrays) -> str:
+    """SHA-256 of all images and labels."""
+    found = hashlib.sha256()
     for name in sorted(arrays):
-        digest.update(arrays[name].tobytes())
-    return _opened(arrays, img_size, digest.hexdigest())
+        found.update(arrays[name].tobytes())
+    return found.hexdigest()
 
 
 def _opened(arrays: Arrays, img_size: int, fingerprint: str) -> Opened:
@@ -242,6 +253,7 @@ EMBEDDED = Dataset(
     train_images=PER_CLASS["train"] * len(CLASSES),
     test_images=PER_CLASS["test"] * len(CLASSES),
     open=open_embedded,
+    fingerprint=lambda data_dir: EMBEDDED_SHA256,
     unavailable=_never,
 )
 
@@ -254,6 +266,7 @@ FULL = Dataset(
     train_images=FULL_SIZES["train"],
     test_images=FULL_SIZES["test"],
     open=open_full,
+    fingerprint=lambda data_dir: OFFICIAL_SHA256,
     unavailable=_never,
 )
 

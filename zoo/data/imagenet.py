@@ -7,14 +7,15 @@ A photograph that cannot be decoded is named and counted, and does not end the r
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import zoo
 from zoo.data.dataset import Batch, Dataset, DatasetError, Opened, Preprocess
@@ -26,6 +27,7 @@ __all__ = ["IMAGENET", "Photographs", "class_numbers"]
 
 WNIDS_FILE = Path(zoo.__file__).with_name("weights") / "imagenet_wnids.txt"  # "n01440764<tab>tench", a line a class
 NUM_CLASSES = 1000
+FIRST_BYTES = 4096  # of each file, which its fingerprint is taken of
 SUFFIXES = frozenset((".jpeg", ".jpg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm"))
 
 
@@ -91,6 +93,26 @@ def class_numbers() -> dict[str, int]:
     return {wnid: number for number, wnid in enumerate(wnids)}
 
 
+class Listing(NamedTuple):
+    """What a folder holds: images in order, folders of no class of ImageNet, files that are no images."""
+
+    files: tuple[Path, ...]
+    unknown: list[str]
+    others: list[str]
+
+
+def _listing(data_dir: str) -> Listing:
+    root = Path(data_dir).expanduser()
+    numbers = class_numbers()
+    folders = sorted(folder for folder in root.iterdir() if folder.is_dir() and not folder.name.startswith("."))
+    found = [file for folder in folders if folder.name in numbers for file in sorted(folder.iterdir())]
+    return Listing(
+        files=tuple(file for file in found if file.suffix.lower() in SUFFIXES),
+        unknown=[folder.name for folder in folders if folder.name not in numbers],
+        others=[f"{file.parent.name}/{file.name}" for file in found if file.suffix.lower() not in SUFFIXES],
+    )
+
+
 def open_folder(data_dir: str, *, img_size: int, preprocess: Preprocess | None = None) -> Opened:
     """See `Dataset.open`; `preprocess` decides the size, `img_size` is not looked at."""
     import torch
@@ -100,27 +122,35 @@ def open_folder(data_dir: str, *, img_size: int, preprocess: Preprocess | None =
     reason = unavailable(data_dir)
     if reason is not None:
         raise DatasetError(reason)
-    root = Path(data_dir).expanduser()
-    numbers = class_numbers()
-    folders = sorted(folder for folder in root.iterdir() if folder.is_dir() and not folder.name.startswith("."))
-    known = [folder for folder in folders if folder.name in numbers]
-    found = [file for folder in known for file in sorted(folder.iterdir())]
-    files = tuple(file for file in found if file.suffix.lower() in SUFFIXES)
-    unknown = [folder.name for folder in folders if folder.name not in numbers]
-    others = [f"{file.parent.name}/{file.name}" for file in found if file.suffix.lower() not in SUFFIXES]
+    found = _listing(data_dir)
+    files = found.files
     if not files:
         raise DatasetError(
-            f"{root} holds no image of a class of ImageNet: its images stand in one folder a WordNet id (n01440764 ...)"
-            + (f"; found the folders {_some(unknown)}" if unknown else "")
+            f"{data_dir} holds no image of a class of ImageNet: its images stand in one folder a WordNet id "
+            "(n01440764 ...)" + (f"; found the folders {_some(found.unknown)}" if found.unknown else "")
         )
-    left_out = {"not among the 1000 classes: folders": unknown, "not images: files": others}
+    left_out = {"not among the 1000 classes: folders": found.unknown, "not images: files": found.others}
     notes = tuple(f"left out, {what} {_some(names)}" for what, names in left_out.items() if names)
+    numbers = class_numbers()
     labels = torch.tensor([numbers[file.parent.name] for file in files])
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(f"{file.parent.name}/{file.name} {file.stat().st_size}\n".encode())
     test = Photographs(files, labels, preprocess, num_threads=min(os.cpu_count() or 1, 16))
-    return Opened(test=test, fingerprint=digest.hexdigest(), notes=notes)
+    return Opened(test=test, fingerprint=_digest(files), notes=notes)
+
+
+def fingerprint(data_dir: str) -> str:
+    """See `Dataset.fingerprint`."""
+    return "" if unavailable(data_dir) else _digest(_listing(data_dir).files)
+
+
+def _digest(files: Iterable[Path]) -> str:
+    """Hash of every file's class, name, size and first bytes: the same wherever the folder lies."""
+    found = hashlib.sha256()
+    for file in files:
+        found.update(f"{file.parent.name}/{file.name}".encode(errors="surrogateescape"))
+        if file.is_file():  # a pipe or a dangling link is named among the images that could not be read
+            with contextlib.suppress(OSError), file.open("rb") as content:
+                found.update(str(file.stat().st_size).encode() + content.read(FIRST_BYTES))
+    return found.hexdigest()
 
 
 def unavailable(data_dir: str) -> str | None:
@@ -151,5 +181,7 @@ IMAGENET = Dataset(
     train_images=0,
     test_images=0,
     open=open_folder,
+    fingerprint=fingerprint,
+    libraries=("torchvision", "pillow"),
     unavailable=unavailable,
 )

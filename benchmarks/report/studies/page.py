@@ -16,11 +16,13 @@ from typing import Any
 from benchmarks.records.files import replace_file
 from benchmarks.records.record import Case, Environment, Measurement, Record
 from benchmarks.report.bars import provenance
+from benchmarks.report.joining import by_machine
 from benchmarks.report.studies.views import data_of, published_top1
-from benchmarks.report.tables import REFERENCE, by_machine, condition_of
 from benchmarks.report.words import condition_in_words, count_of, enumerate_words, machine_in_words, markdown, number
-from benchmarks.studies.evidence import Evidence, Mean
+from benchmarks.stats.means import Mean
+from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.study import Claim, Published, Study, Verdict
+from zoo.training.recipes import Recipe
 
 __all__ = ["answer", "begun", "verdicts", "write_page", "write_study"]
 
@@ -47,7 +49,7 @@ def write_page(
         machines: `Environment.machine` of the others that trained, by `Environment.machine_id`.
     """
     records = list(records)
-    evidence = Evidence(study, records)
+    evidence = Evidence(study.arms, records)
     page = folder / "studies" / f"{study.name}.md"
     pictures = _draw(study, evidence, page.parent / "figures")
     sections = [
@@ -75,7 +77,7 @@ def write_study(
     machines: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> None:
     """Writes the page of a study that these records have begun: see `write_page`."""
-    if begun(study, Evidence(study, records)):
+    if begun(study, Evidence(study.arms, records)):
         write_page(study, records, environment, folder, machines)
 
 
@@ -168,12 +170,12 @@ def _claims(study: Study, evidence: Evidence) -> str:
     if any(verdict.status == "open" for _, verdict in judged):
         text.append(f"Open claims are closed by `{command(study)}`, which goes on from the records there are.")
     if any(verdict.more_seeds for _, verdict in judged):
-        following = evidence.next_seed()
+        following = evidence.next_seed(study.seeds)
         text.append(f"`{command(study)} --seed {following}` adds the seeds from {following} on.")
     if "latency" in study.metrics:
         text.append(
             "A claim about time is judged by the 95 % interval of a ratio: over the rounds two networks shared, else "
-            f"of their ratios to {REFERENCE}, which runs in every round."
+            "of their ratios to the model that runs in every round."
         )
     if "accuracy" in study.metrics:
         text.append(
@@ -267,7 +269,7 @@ def _conditions(
     lines += [f"- {note}" for note in study.notes]
     lines.append("- Parameters and multiply-adds are counted on the network's shapes, at the size its paper counts at.")
     if "latency" in study.metrics and evidence.timed_case:
-        condition = condition_in_words(condition_of(evidence.timed_case))
+        condition = condition_in_words(evidence.timed_case)
         lines.append(f"- Times: {condition}, at each network's own size; median over rounds in which they took turns.")
     trainings = evidence.training_records()
     recipes = dict.fromkeys(_recipe(record) for record in trainings)
@@ -296,7 +298,7 @@ def _conditions(
 
 def _recipe(record: Record) -> str:
     top1 = record.find("top1")
-    return "" if top1 is None else str(top1.details.get("recipe_text", ""))
+    return Recipe(**top1.details["recipe"]).text if top1 is not None and "recipe" in top1.details else ""
 
 
 def _belongs(study: Study, case: Case) -> bool:

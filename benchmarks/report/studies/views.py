@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import zoo
-from benchmarks.studies.evidence import Evidence, mean_of
-from benchmarks.studies.study import Arm, Picture
+from benchmarks.stats.means import mean_of
+from benchmarks.studies.arm import Arm
+from benchmarks.studies.evidence import Evidence
+from benchmarks.studies.study import Picture
 
 __all__ = ["data_of", "published_top1"]
 
@@ -29,7 +31,7 @@ def published_top1(arm: Arm) -> tuple[float, str] | None:
     """ImageNet accuracy printed for exactly this variant, and by whom; a paper comes before a library."""
     if arm.printed_top1 is not None:
         return arm.printed_top1, arm.printed_source
-    if arm.settings:
+    if arm.recipe:
         return None  # nobody printed a figure for training it that way
     spec = zoo.spec(arm.model)
     printed = [entry for entry in spec.references if entry.options == spec.options and entry.top1 is not None]
@@ -40,7 +42,7 @@ def published_top1(arm: Arm) -> tuple[float, str] | None:
 def _stacked(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
     arms = []
     titles: dict[str, str] = {}
-    for arm in evidence.study.arms:
+    for arm in evidence.arms:
         titles.setdefault(arm.model, arm.title)  # the same network trained in two ways is one bar
     for model, title in titles.items():
         kinds = evidence.kinds(model)
@@ -67,12 +69,12 @@ def _kind(kind: str) -> str:
 def _scatter(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
     printed, measured = [], []
     sources = []
-    for arm in evidence.study.arms:
+    for arm in evidence.arms:
         cost = evidence.mult_adds(arm.model)
         if cost is None:
             return None
         settings = zoo.spec(arm.model).settings
-        both = len({zoo.spec(each.model).settings["resolution"] for each in evidence.study.arms}) > 1
+        both = len({zoo.spec(each.model).settings["resolution"] for each in evidence.arms}) > 1
         mark = f"{settings['resolution']} pixels" if both else f"width {settings['width']:g}"
         point = {"x": cost / 1e6, "group": f"width {settings['width']:g}" if both else "", "mark": mark}
         found = published_top1(arm)
@@ -93,7 +95,7 @@ def _scatter(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
 
 def _heatmaps(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
     arms = {}
-    for arm in evidence.study.arms:
+    for arm in evidence.arms:
         settings = zoo.spec(arm.model).settings
         arms[settings["width"], settings["resolution"]] = arm
     rows = list(dict.fromkeys(width for width, _ in arms))
@@ -151,7 +153,7 @@ def _scaled(value: float | None, factor: float) -> float | None:
 def _curves(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
     panels = []
     for title, names in picture.panels:
-        arms = [{"title": name, "curves": evidence.curves(evidence.study.by_title[name])} for name in names]
+        arms = [{"title": name, "curves": evidence.curves(evidence.by_title[name])} for name in names]
         panels.append({"title": title, "arms": [arm for arm in arms if arm["curves"]]})
     return {"panels": panels} if all(panel["arms"] for panel in panels) else None
 
@@ -159,7 +161,7 @@ def _curves(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
 def _rows(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
     panels = []
     for title, (name,) in picture.panels:
-        times = evidence.row_times(evidence.study.by_title[name].model)
+        times = evidence.row_times(evidence.by_title[name].model)
         if times is None:
             return None
         work = {row: float(found.details["mult_adds"]) for row, found in times.items()}
@@ -180,7 +182,7 @@ def _rows(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
 def _differences(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
     pairs = []
     for left, right in picture.pairs:
-        arms = evidence.study.by_title
+        arms = evidence.by_title
         found = evidence.differences(arms[left], arms[right])
         if found:
             mean = mean_of(found)

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from benchmarks.compare import compare_times
 from benchmarks.measure.engine import execute
 from benchmarks.measure.rounds import Spent
 from benchmarks.plan.arguments import parse
@@ -17,6 +16,7 @@ from benchmarks.records.environment import observe
 from benchmarks.records.record import Case, Record
 from benchmarks.selfcheck.selftest import SLOWDOWN
 from benchmarks.stats.intervals import round_medians
+from benchmarks.stats.verdicts import compare_times
 
 __all__ = ["BASE", "MODELS", "PAIRS", "REPEATS", "SAME", "SESSIONS", "SLOWED", "overhead", "repeat", "same", "slowdown"]
 

@@ -29,7 +29,8 @@ from benchmarks.studies.claims import (
     slower,
     time_follows_work,
 )
-from benchmarks.studies.evidence import Evidence, mean_of
+from benchmarks.studies.evidence import Evidence
+from benchmarks.stats.means import mean_of
 from benchmarks.studies.study import Arm, Claim, Picture, Published, Study
 
 OPTIONS = Options(models=(), metrics=("params", "latency", "accuracy"), num_threads=(2,), settings={"max_time": 1.0})

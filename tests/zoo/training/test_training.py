@@ -20,9 +20,11 @@ from zoo.classifier import Classifier
 from zoo.data import fashion_mnist
 from zoo.data.dataset import Batch, Opened
 from zoo.training import loop as training
-from zoo.training.loop import RECIPE, Recipe, TrainingFailed, evaluate, train
+from zoo.training.loop import TrainingFailed, evaluate, train
+from zoo.training.recipes import Recipe
 
-SHORT = dataclasses.replace(RECIPE, img_size=28, batch_size=20, epochs=1)
+SAMPLE = Recipe()
+SHORT = dataclasses.replace(SAMPLE, img_size=28, batch_size=20, epochs=1)
 
 
 def tiny(*, auxiliary: bool = False) -> Classifier:
@@ -160,7 +162,7 @@ def test_auxiliary_losses_count_with_the_papers_weight(clothes: Opened) -> None:
 
 def peaks(model: nn.Module) -> dict[str, float]:
     """The highest learning rate of each parameter by name."""
-    rates = {id(group["params"][0]): group["peak"] for group in training._optimizer(model, RECIPE).param_groups}
+    rates = {id(group["params"][0]): group["peak"] for group in training._optimizer(model, SAMPLE).param_groups}
     return {name: rates[id(parameter)] for name, parameter in model.named_parameters()}
 
 
@@ -172,16 +174,16 @@ def test_rates_are_relative_to_where_the_weights_start() -> None:
     after = peaks(model)
     assert after["head.fc.weight"] == pytest.approx(10 * before["head.fc.weight"])
     assert {name for name in after if after[name] != before[name]} == {"head.fc.weight"}
-    assert before["features.conv.conv.bias"] == RECIPE.bias_rate
+    assert before["features.conv.conv.bias"] == SAMPLE.bias_rate
     weight = model.features.conv.conv.weight.detach()
-    expected = RECIPE.normalized_step * weight.square().mean().sqrt().item()
+    expected = SAMPLE.normalized_step * weight.square().mean().sqrt().item()
     assert before["features.conv.conv.weight"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_without_norms_the_layers_share_the_step() -> None:
     model = zoo.create("nin", num_classes=2)
     weight = model.features.mlpconv1.conv.conv.weight.detach()
-    expected = RECIPE.plain_step / 12 * weight.square().mean().sqrt().item()
+    expected = SAMPLE.plain_step / 12 * weight.square().mean().sqrt().item()
     assert peaks(model)["features.mlpconv1.conv.conv.weight"] == pytest.approx(expected, rel=1e-5)
 
 
@@ -195,7 +197,7 @@ def test_depth_counts_the_layers_an_image_passes(name: str, layers: int) -> None
 
 @pytest.mark.parametrize("steps", [1, 3, 750])
 def test_learning_rate_rises_and_falls(steps: int) -> None:
-    rates = [RECIPE.schedule(step, steps) for step in range(steps)]
+    rates = [SAMPLE.schedule(step, steps) for step in range(steps)]
     top = rates.index(max(rates))
     assert rates[top] == pytest.approx(1.0)
     assert min(rates) > 0

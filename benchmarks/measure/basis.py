@@ -1,0 +1,35 @@
+"""What the answer to a case is computed by: where its code starts, the values it is given, the libraries it names."""
+
+from __future__ import annotations
+
+import functools
+
+import zoo
+from benchmarks.measure import rounds, worker
+from benchmarks.metrics import METRICS
+from benchmarks.records.record import Case
+from benchmarks.records.staleness import fingerprint
+from zoo.data import DATASETS
+from zoo.runtimes import RUNTIMES, auto
+
+__all__ = ["code_of"]
+
+
+@functools.cache
+def code_of(case: Case) -> str:
+    """Hash of code, values and library versions behind a case; raises LookupError for an unknown metric or model."""
+    metric, spec = METRICS[case.metric], zoo.spec(case.model)
+    timed = (worker.prepare, worker.turn, rounds.play, metric.prepare, metric.summarize)
+    parts: list[object] = list(timed) if metric.prepare else [worker.measure]
+    parts += metric.basis(case) if metric.basis else filter(None, [metric.measure])
+    parts += [spec.build, spec.input.channels, spec.settings]
+    libraries = list(metric.libraries)
+    if "runtime" in metric.depends_on:
+        racing = case.runtime == "auto"
+        parts += [auto.open_fastest] if racing else []
+        for runtime in RUNTIMES.values() if racing else (RUNTIMES[case.runtime],):
+            parts.append(runtime)
+            libraries += runtime.LIBRARIES
+    if case.dataset:
+        libraries += DATASETS[case.dataset].libraries
+    return fingerprint(parts, libraries)

@@ -1,0 +1,66 @@
+"""Things by name: the one mapping behind every list of the project (models, runtimes, metrics, data sets, studies)."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import TypeVar
+
+__all__ = ["Registry"]
+
+T = TypeVar("T")
+
+
+class Registry(Mapping[str, T]):
+    """Named things, in the order they are listed.
+
+    What is computed from one entry depends on that entry and not on its neighbours: `benchmarks.records.staleness`
+    follows no code through a registry.
+
+    Args:
+        kind: what one of them is called in messages ("model", "metric").
+        entries: pairs of a name and what it names.
+
+    Raises:
+        ValueError: two entries have one name.
+    """
+
+    def __init__(self, kind: str, entries: Iterable[tuple[str, T]]) -> None:
+        self.kind = kind
+        self._entries: dict[str, T] = {}
+        for name, entry in entries:
+            if name in self._entries:
+                raise ValueError(f"two entries are named {name!r} in the list of {kind}s")
+            self._entries[name] = entry
+
+    def __getitem__(self, name: str) -> T:
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def unknown(self, name: object) -> str:
+        """What to tell somebody who asked for a name that is not here: the near misses and all names."""
+        near = difflib.get_close_matches(str(name).lower(), self._entries, n=3)
+        meant = f"did you mean {', '.join(near)}? " if near else ""
+        return f"no {self.kind} is named {name!r}; {meant}allowed: {', '.join(self._entries) or 'none'}"
+
+    def select(self, text: str) -> tuple[str, ...]:
+        """Names in a comma list of names, shell patterns and `all`, each once.
+
+        Raises:
+            LookupError: an item of the list matches nothing, or there is no item.
+        """
+        found: dict[str, None] = {}
+        for item in filter(None, (part.strip() for part in text.split(","))):
+            matches = [name for name in self if item == "all" or fnmatchcase(name, item)]
+            if not matches:
+                raise LookupError(self.unknown(item))
+            found |= dict.fromkeys(matches)
+        if not found:
+            raise LookupError(f"a list of {self.kind} names is wanted; got {text!r}")
+        return tuple(found)
