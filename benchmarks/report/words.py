@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -25,16 +26,18 @@ LONGEST = 240  # characters of a reason on the page; results.csv has all of it
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A figure with this many significant digits, and never an exponent: 0.569, 20.1, 138, 1,234."""
-    if value == 0:
-        return "0"
+    """A figure without an exponent: 0.569, 20.1, 138, 1,234.
+
+    Args:
+        digits: significant digits; 0 or negative for that many decimals.
+    """
+    if digits <= 0:
+        return f"{round(value, -digits) + 0.0:,.{-digits}f}"  # adding 0 takes the sign off a zero
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
     rounded = float(f"{value:.{digits}g}")
-    decimals = max(digits - 1 - _exponent(rounded), 0)
-    return f"{rounded:,.{decimals}f}"
-
-
-def _exponent(value: float) -> int:
-    return int(f"{value:e}".partition("e")[2])
+    exponent = int(f"{rounded:e}".partition("e")[2])
+    return f"{rounded:,.{max(digits - 1 - exponent, 0)}f}"
 
 
 def count_of(count: int, noun: str) -> str:

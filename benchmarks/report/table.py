@@ -1,0 +1,86 @@
+"""Tables in Markdown: every column says once how it is headed, what of a row it shows and how that is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.report.words import number
+from benchmarks.stats.intervals import Interval
+
+__all__ = ["Cell", "TableColumn", "table"]
+
+Cell = str | float | Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumn:
+    """One column.
+
+    Args:
+        title: heading, with the unit.
+        cell: of a row, what it shows: a figure, one with its interval, finished Markdown, or None for nothing.
+        digits: of figures, as `benchmarks.report.words.number` takes them.
+        better: the end that is in bold, "low" or "high"; empty for none.
+        align: "l" or "r".
+        bounds: how an interval stands behind its value.
+    """
+
+    title: str
+    cell: Callable[[Any], Cell]
+    digits: int = 3
+    better: str = ""
+    align: str = "r"
+    bounds: str = "({} to {})"
+
+
+def table(columns: Sequence[TableColumn], rows: Iterable[Any], *, across: bool = False) -> str:
+    """The table, the best figures in bold; empty where there are no rows.
+
+    Args:
+        rows: whatever the columns take their cells from.
+        across: the best of each row is bold, among the columns where one end is better, not the best of each column.
+    """
+    cells = [[column.cell(row) for column in columns] for row in rows]
+    if not cells:
+        return ""
+    pairs = [list(zip(columns, row, strict=True)) for row in cells]
+    best = [_best(line) for line in (pairs if across else zip(*pairs, strict=True))]
+    lines = [[column.title for column in columns]]
+    lines.append(["---:" if column.align == "r" else ":---" for column in columns])
+    lines += [
+        [_written(column, cell, best[row if across else place]) for place, (column, cell) in enumerate(line)]
+        for row, line in enumerate(pairs)
+    ]
+    return "\n".join("| " + " | ".join(map(_safe, line)) + " |" for line in lines)
+
+
+def _best(line: Iterable[tuple[TableColumn, Cell]]) -> float | None:
+    found = [
+        (column.better, figure) for column, cell in line if column.better and (figure := _figure(cell)) is not None
+    ]
+    if not found:
+        return None
+    return (min if found[0][0] == "low" else max)(figure for _, figure in found)
+
+
+def _figure(cell: Cell) -> float | None:
+    return cell.value if isinstance(cell, Interval) else None if isinstance(cell, str) else cell
+
+
+def _written(column: TableColumn, cell: Cell, best: float | None) -> str:
+    figure = _figure(cell)
+    if figure is None:
+        return cell if isinstance(cell, str) else ""
+    text = number(figure, column.digits)
+    text = f"**{text}**" if column.better and figure == best else text
+    if not isinstance(cell, Interval):
+        return text
+    return f"{text} {column.bounds.format(number(cell.low, column.digits), number(cell.high, column.digits))}"
+
+
+def _safe(text: str) -> str:
+    """A cell that cannot end before its end."""
+    return re.sub(r"(?<!\\)\|", r"\\|", text.replace("\n", " "))
