@@ -1,28 +1,26 @@
-"""What can be concluded from a table of figures with intervals, and what cannot."""
+"""What can be concluded of a figure that many models have, and what cannot."""
 
 from __future__ import annotations
 
-import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy import stats
-
 from benchmarks.metrics.latency import times_of
 from benchmarks.records.predictions import NotPaired, mcnemar
-from benchmarks.records.record import Record
+from benchmarks.records.record import Measurement, Record
+from benchmarks.stats.intervals import Interval
+from benchmarks.stats.ranking import gap_and_margin
 from benchmarks.stats.ratios import shared_rounds, time_ratio
 
-__all__ = ["Correlation", "Estimate", "apart", "best", "pareto_front", "rank_correlation"]
+__all__ = ["Estimate", "apart", "best", "estimate"]
 
 ALPHA = 0.05
 FAR = 3  # times the margin of independent figures: beyond it nothing need be paired
 PAIRED_ROUNDS = 6  # fewer rounds cannot carry a 95 % interval of their median
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
+@dataclass(frozen=True, slots=True)
+class Estimate(Interval):
     """A model's figure with its 95 % interval; an exact figure is its own interval.
 
     Args:
@@ -30,10 +28,13 @@ class Estimate:
     """
 
     model: str
-    value: float
-    low: float
-    high: float
     record: Record | None = None
+
+
+def estimate(model: str, measurement: Measurement, record: Record | None = None) -> Estimate:
+    """A measurement as an estimate; without an interval it counts as exact."""
+    value, low, high = measurement.value, measurement.low, measurement.high
+    return Estimate(value, value if low is None else low, value if high is None else high, model, record)
 
 
 def best(estimates: Sequence[Estimate], *, more: bool) -> tuple[Estimate, list[Estimate]]:
@@ -46,11 +47,9 @@ def apart(one: Estimate, other: Estimate) -> bool:
     """Whether two figures differ with 95 % confidence.
 
     Times of one run are compared round by round and accuracies on the same images image by image (McNemar). Otherwise
-    the interval of the difference comes from the two intervals (MOVER; for Wilson intervals this is Newcombe's
-    method), which takes the two as independent.
+    the two count as independent.
     """
-    lower, upper = sorted((one, other), key=lambda estimate: estimate.value)
-    gap, margin = upper.value - lower.value, math.hypot(lower.high - lower.value, upper.value - upper.low)
+    gap, margin = gap_and_margin(one, other)
     if gap <= FAR * margin and one.record and other.record:
         paired = _paired(one.record, other.record)
         if paired is not None:
@@ -68,38 +67,3 @@ def _paired(one: Record, other: Record) -> bool | None:
         return mcnemar(one, other).p_value < ALPHA
     except NotPaired:
         return None
-
-
-def pareto_front(costs: Sequence[float], gains: Sequence[float]) -> list[int]:
-    """Positions of the points no other point beats in one without losing in the other, the cheapest first."""
-    front: list[int] = []
-    for place in sorted(range(len(costs)), key=lambda place: (costs[place], -gains[place])):
-        if not front or gains[place] > gains[front[-1]]:
-            front.append(place)
-    return front
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Correlation:
-    """Spearman's rank correlation with its 95 % interval."""
-
-    rho: float
-    low: float
-    high: float
-    count: int
-
-
-def rank_correlation(one: Sequence[float], other: Sequence[float]) -> Correlation | None:
-    """Spearman's rho; its interval from Fisher's transformation with the variance of Bonett and Wright (2000).
-
-    None for fewer than five models or where one side has no order.
-    """
-    count = len(one)
-    if count < 5 or len(set(one)) == 1 or len(set(other)) == 1:
-        return None
-    rho = min(max(float(stats.spearmanr(one, other).statistic), -1.0), 1.0)
-    if abs(rho) == 1:
-        return Correlation(rho=rho, low=rho, high=rho, count=count)
-    reach = statistics.NormalDist().inv_cdf(0.975) * math.sqrt((1 + rho**2 / 2) / (count - 3))
-    centre = math.atanh(rho)
-    return Correlation(rho=rho, low=math.tanh(centre - reach), high=math.tanh(centre + reach), count=count)

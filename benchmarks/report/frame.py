@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 
 import pandas as pd
@@ -18,7 +18,18 @@ from benchmarks.stats.ratios import time_ratio
 from zoo.registry import MODELS
 from zoo.spec import ModelSpec, Reference, Weights
 
-__all__ = ["comparison", "ordered", "relative_speed", "to_frame"]
+__all__ = ["BOUNDS", "comparison", "ordered", "prints_the_same", "relative_speed", "to_frame"]
+
+BOUNDS: Mapping[str, tuple[str, str]] = {
+    column.name: (low.name, high.name)
+    for column in SHOWN
+    for low in SHOWN
+    for high in SHOWN
+    if column.measurement
+    and column.measurement == low.measurement == high.measurement
+    and (column.part, low.part, high.part) == ("value", "low", "high")
+}
+"""The columns that hold the ends of a column's 95 % interval, where it has one."""
 
 
 def comparison(records: Iterable[Record], *, sort_key: str = "family") -> pd.DataFrame:
@@ -32,6 +43,11 @@ def comparison(records: Iterable[Record], *, sort_key: str = "family") -> pd.Dat
         ValueError: the records are of several machines (`by_machine` separates them), or no such sort key.
     """
     return ordered(to_frame(join(records)), sort_key).reset_index(drop=True)
+
+
+def prints_the_same(column: Column) -> bool:
+    """Whether what is printed for a column is the figure it measures, and not one on other images."""
+    return bool(column.published) and "{dataset}" not in column.title
 
 
 def to_frame(rows: Sequence[Row]) -> pd.DataFrame:

@@ -1,104 +1,80 @@
-"""The measured figures of a report as tables: the comparison, sweeps, and the details behind them."""
+"""The measured figures of a report as tables: the comparison, sweeps, and details for those who want more."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
-import pandas as pd
-
-from benchmarks.metrics.columns import BASE
-from benchmarks.records.record import Measurement
+from benchmarks.metrics.columns import SHOWN
+from benchmarks.metrics.metric import Column
+from benchmarks.records.record import Measurement, Record
+from benchmarks.report.frame import prints_the_same
 from benchmarks.report.overview import Overview
-from benchmarks.report.words import (
-    condition_in_words,
-    count_of,
-    dataset_title,
-    enumerate_words,
-    markdown,
-    markdown_table,
-    number,
-)
+from benchmarks.report.page import folded, section
+from benchmarks.report.table import MOST_ROWS, Cell, TableColumn, table
+from benchmarks.report.words import condition_in_words, count_of, dataset_title, enumerate_words, markdown, number
+from benchmarks.stats.intervals import Interval
 
 __all__ = ["comparison_table", "layers", "memory", "sweeps", "timing"]
 
-MOST_ROWS = 120  # of a table on the page; results.csv has them all
-NONE = ""  # an absent figure is an empty cell
-TIMES = "\N{MULTIPLICATION SIGN}"
 
-
-# the columns of the comparison: title, column of the frame, how a figure is written, which end is best
-def _plain(digits: int) -> Callable[[float], str]:
-    return lambda value: number(value, digits)
-
-
-def _fixed(decimals: int, factor: float = 1.0) -> Callable[[float], str]:
-    return lambda value: f"{value * factor:,.{decimals}f}"
-
-
-def _printed(measured: Callable[[float], str], factor: float = 1.0) -> Callable[[float], str]:
-    """As it was printed, but with no more digits than the measured figure beside it."""
-    return lambda value: min(f"{value * factor:.10g}", measured(value), key=len)
-
-
-Column = tuple[str, str, Callable[[float], str], str]
-COMPARISON: Sequence[Column] = (
-    ("Input, px", "img_size", _fixed(0), ""),
-    ("Parameters, M", "param_count", _fixed(2, 1e-6), "low"),
-    ("published, M", "published_params", _printed(_fixed(2, 1e-6), 1e-6), ""),
-    ("Multiply-adds, G", "gmacs", _plain(3), "low"),
-    ("published, G", "published_gmacs", _printed(_plain(3)), ""),
-    ("ImageNet top-1, % (published)", "published_top1", _fixed(1), ""),
-    ("{dataset} top-1 here, % [95 %]", "top1", _fixed(1), "high"),
-    ("Latency, ms [95 %]", "latency_ms_p50", _plain(3), "low"),
-    (f"Speed, {TIMES} {BASE}", "rel_speed", _plain(2), "high"),
-    ("GMAC/s", "gmacs_per_sec", _plain(3), "high"),
-    ("Peak memory, MB", "peak_rss_mb", _plain(3), "low"),
-)
+def _text(title: str, cell: Callable[[Any], str]) -> TableColumn:
+    return TableColumn(title, lambda row: markdown(cell(row), 80), align="l")
 
 
 def comparison_table(overview: Overview) -> str:
     """The one table: published beside measured, the best of a column in bold."""
-    table = overview.table
-    if table.empty:
-        return ""
-    beside = {"published_params": "param_count", "published_gmacs": "gmacs"}  # shown only beside what was measured
-    columns = [
-        column
-        for column in COMPARISON
-        if table[column[1]].notna().any() and table[beside.get(column[1], column[1])].notna().any()
-    ]
-    best = {
-        name: table[name].min() if better == "low" else table[name].max() for _, name, _, better in columns if better
-    }
-    troubled = bool((table["status"] != "ok").any())
-    header = ["Model", *(title.format(dataset=markdown(dataset_title(overview))) for title, *_ in columns)]
-    rows = []
-    for row in table.head(MOST_ROWS).to_dict("records"):
-        cells = [markdown(str(row["model"]), 80)]
-        for _, name, words, better in columns:
-            cells.append(
-                _cell(row, name, words, bold=bool(better) and row[name] is not pd.NA and row[name] == best[name])
-            )
-        rows.append(cells + ([markdown(str(row["status"])) if row["status"] != "ok" else NONE] if troubled else []))
-    body = markdown_table(header + (["Status"] if troubled else []), rows, "l" + "r" * len(columns) + "l" * troubled)
-    rest = len(table) - MOST_ROWS
-    more = f"\n\n{count_of(rest, 'further row')} in [results.csv](results.csv)." if rest > 0 else ""
-    return f"## The comparison\n\n{body}{more}\n\n{_caption(overview)}"
+    models = list(overview.table.index)
+    columns = [_text("Model", str), *_columns(overview)]
+    status = dict(overview.table["status"])
+    if any(found != "ok" for found in status.values()):
+        columns.append(_text("Status", lambda model: status[model].replace("ok", "")))
+    rest = len(models) - MOST_ROWS
+    more = f"{count_of(rest, 'further row')} in [results.csv](results.csv)." if rest > 0 else ""
+    return section("The comparison", "", table(columns, models), more, _caption(overview)) if models else ""
 
 
-def _cell(row: Mapping[str, Any], name: str, words: Callable[[float], str], *, bold: bool) -> str:
-    value = row[name]
-    if pd.isna(value):
-        return NONE
-    text = f"**{words(float(value))}**" if bold else words(float(value))
-    stem = name.removesuffix("_p50")
-    low, high = row.get(f"{stem}_ci95_lo"), row.get(f"{stem}_ci95_hi")
-    if low is not None and high is not None and not pd.isna(low) and not pd.isna(high):
-        text += f" [{words(float(low))}, {words(float(high))}]"
-    return text
+def _columns(overview: Overview) -> Iterator[TableColumn]:
+    """The columns that metrics name, of which there are figures.
+
+    A printed figure stands behind the measured one, and only where there is one. What was printed of another data set
+    stands in front, whether this one was measured or not.
+    """
+    known = {name for name in overview.table if overview.table[name].notna().any()}
+    if "img_size" in known:
+        yield TableColumn("Input, px", lambda model: overview.figure(model, "img_size"), digits=0)
+    for column in SHOWN:
+        printed = column.published_column in known
+        if printed and not prints_the_same(column):
+            yield _printed(overview, column, lambda measured, printed: measured)
+        if column.title and column.name in known:
+            title = column.title.format(dataset=markdown(dataset_title(overview)))
+            yield TableColumn(title, _measured(overview, column), column.digits, column.better, bounds="[{}, {}]")
+            if printed and prints_the_same(column):
+                yield _printed(overview, column, lambda measured, printed: min(printed, measured, key=len))
+
+
+def _measured(overview: Overview, column: Column) -> Callable[[str], Cell]:
+    def cell(model: str) -> Cell:
+        found = overview.cell(model, column.name)
+        if isinstance(found, Interval):
+            return found.scaled(column.shown)
+        return None if found is None else column.shown * found
+
+    return cell
+
+
+def _printed(overview: Overview, column: Column, choose: Callable[[str, str], str]) -> TableColumn:
+    """The published figure, of the two ways to write it the one chosen: with the measured one's digits, or with all."""
+
+    def cell(model: str) -> Cell:
+        found = overview.figure(model, column.published_column)
+        return found and choose(number(column.shown * found, column.digits), f"{column.shown * found:.10g}")
+
+    return TableColumn(column.published_title, cell)
 
 
 def _caption(overview: Overview) -> str:
@@ -134,10 +110,10 @@ class Sweep:
     Args:
         heading, what: of the section, and what its figures are.
         metric, name: the measurement.
-        axis: the field of `Condition` that varies.
+        axis: the field of `Case` that varies.
         column: how a value of it heads its column.
         factor: from the measurement's unit to the table's.
-        more: whether more is better.
+        better: the better end.
         at_least: columns that make it worth showing.
     """
 
@@ -148,18 +124,20 @@ class Sweep:
     axis: str
     column: str
     factor: float = 1.0
-    more: bool = False
+    better: str = "low"
     at_least: int = 2
 
 
+LATENCY: dict[str, Any] = {
+    "what": "Median latency in ms", "metric": "latency", "name": "latency_s", "factor": 1e3,
+}  # fmt: skip
 SWEEPS = (
-    Sweep(heading="Runtimes", what="Median latency in ms", metric="latency", name="latency_s", axis="runtime",
-          column="{}", factor=1e3),
-    Sweep(heading="Threads", what="Median latency in ms", metric="latency", name="latency_s", axis="num_threads",
-          column="{} threads", factor=1e3),
+    Sweep(heading="Runtimes", axis="runtime", column="{}", **LATENCY),
+    Sweep(heading="Threads", axis="num_threads", column="{} threads", **LATENCY),
     Sweep(heading="Throughput", what="Images per second", metric="throughput", name="samples_per_sec",
-          axis="batch_size", column="batch {}", more=True, at_least=1),
+          axis="batch_size", column="batch {}", better="high", at_least=1),
 )  # fmt: skip
+FIXED = ("runtime", "device", "batch_size", "precision", "num_threads")
 
 
 def sweeps(overview: Overview) -> list[str]:
@@ -169,117 +147,124 @@ def sweeps(overview: Overview) -> list[str]:
 
 def _sweep(overview: Overview, sweep: Sweep) -> str:
     base = overview.condition
-    cells: dict[str, dict[Any, float]] = defaultdict(dict)
+    found: dict[str, dict[Any, float]] = defaultdict(dict)
     for row in overview.rows:
-        measurement = row.find(sweep.metric, sweep.name)
-        fixed = [part for part in ("runtime", "device", "batch_size", "precision", "num_threads") if part != sweep.axis]
-        if measurement and base and all(getattr(row.case, part) == getattr(base, part) for part in fixed):
-            cells[row.model][getattr(row.case, sweep.axis)] = measurement.value * sweep.factor
-    values = sorted({value for found in cells.values() for value in found})
+        value = row.value(sweep.metric, sweep.name)
+        fixed = [part for part in FIXED if part != sweep.axis]
+        if value is not None and base and all(getattr(row.case, part) == getattr(base, part) for part in fixed):
+            found[row.model][getattr(row.case, sweep.axis)] = sweep.factor * value
+    values = sorted({value for figures in found.values() for value in figures})
     if len(values) < sweep.at_least:
         return ""
-    rows = []
-    for model in [model for model in overview.table.index if model in cells][:MOST_ROWS]:
-        found = cells[model]
-        best = max(found.values()) if sweep.more else min(found.values())
-        rows.append(
-            [markdown(model, 80)]
-            + [
-                NONE
-                if value not in found
-                else f"**{number(found[value])}**"
-                if found[value] == best
-                else number(found[value])
-                for value in values
-            ]
-        )
-    header = ["Model", *(markdown(sweep.column.format(value)) for value in values)]
-    return f"## {sweep.heading}\n\n{sweep.what}; the best of a row in **bold**.\n\n" + markdown_table(
-        header, rows, "l" + "r" * len(values)
+
+    def figure(value: object) -> Callable[[str], Cell]:
+        return lambda model: found[model].get(value)
+
+    titles = [markdown(sweep.column.format(value)) for value in values]
+    columns = [
+        TableColumn(title, figure(value), better=sweep.better) for title, value in zip(titles, values, strict=True)
+    ]
+    models = [model for model in overview.table.index if model in found]
+    return section(
+        sweep.heading,
+        f"{sweep.what}; the best of a row in **bold**.",
+        table([_text("Model", str), *columns], models, across=True),
     )
+
+
+class Timed(NamedTuple):
+    """What was timed of a model."""
+
+    model: str
+    record: Record
+    found: Measurement
+
+
+def _milliseconds(title: str, seconds: Callable[[Timed], object]) -> TableColumn:
+    """Times, and in their place why there is none."""
+
+    def cell(row: Timed) -> Cell:
+        found = seconds(row)
+        return 1e3 * found if isinstance(found, (int, float)) else markdown(str(found or ""))
+
+    return TableColumn(title, cell)
+
+
+def _detail(title: str, name: str) -> TableColumn:
+    return _milliseconds(title, lambda row: row.found.details.get(name))
+
+
+def _outliers(row: Timed) -> int | None:
+    counts = [row.found.details[name] for name in ("outliers_mild", "outliers_severe") if name in row.found.details]
+    return sum(map(int, counts)) if counts else None
+
+
+TIMING = (
+    _text("Model", lambda row: row.model),
+    _milliseconds("Median, ms", lambda row: row.found.value),
+    *(_detail(title, f"{title.lower()}_s") for title in ("Min", "IQR", "p90", "p95", "p99")),
+    _milliseconds("First call, ms", lambda row: row.record.value("first_call_s")),
+    _milliseconds("Load, ms", lambda row: row.record.value("load_s")),
+    TableColumn("Calls", lambda row: len(row.found.samples), digits=0),
+    TableColumn("Rounds", lambda row: len(set(row.found.rounds)), digits=0),
+    TableColumn("Outliers", _outliers, digits=0),
+    _text("Ended by", lambda row: str(row.found.details.get("stop", ""))),
+)
 
 
 def timing(overview: Overview) -> str:
     """Everything that is known of each model's times, for those who want more than the median."""
-    lines = []
-    for model, record in list(overview.records("latency").items())[:MOST_ROWS]:
-        found = record.find("latency_s")
-        if found is None:
-            continue
-        details = found.details
-        spans = [details.get(name) for name in ("min_s", "iqr_s", "p90_s", "p95_s", "p99_s")]
-        spans += [record.value(name) for name in ("first_call_s", "load_s")]
-        outliers = [int(details[name]) for name in ("outliers_mild", "outliers_severe") if name in details]
-        lines.append(
-            [
-                markdown(model, 80),
-                number(1e3 * found.value),
-                *(_span(value) for value in spans),
-                f"{len(found.samples):,}",
-                str(len(set(found.rounds))),
-                NONE if not outliers else f"{sum(outliers)}",
-                markdown(str(details.get("stop", NONE))),
-            ]
-        )
-    if not lines:
-        return ""
-    header = ["Model", "Median, ms", "Min", "IQR", "p90", "p95", "p99", "First call, ms", "Load, ms", "Calls", "Rounds"]
-    return (
-        "<details>\n<summary>Times in detail: spread, percentiles, first call, loading</summary>\n\n"
-        + markdown_table([*header, "Outliers", "Ended by"], lines, "l" + "r" * 11 + "l")
-        + "\n\nPercentiles need enough calls (64, 130 and 662). Outliers lie beyond Tukey's fences; they are counted "
-        "and kept.\n\n</details>"
+    records = overview.records("latency")
+    found = overview.measurements("latency", "latency_s")
+    return folded(
+        "Times in detail: spread, percentiles, first call, loading",
+        table(TIMING, [Timed(model, records[model], measurement) for model, measurement in found.items()]),
+        "Percentiles need enough calls (64, 130 and 662). Outliers lie beyond Tukey's fences; they are counted and "
+        "kept.",
     )
 
 
-def _span(seconds: object) -> str:
-    """A time in milliseconds, or why there is none."""
-    if isinstance(seconds, (int, float)):
-        return number(1e3 * seconds)
-    return markdown(str(seconds)) if seconds else NONE
+MEMORY = {
+    "weights_bytes": "Weights, MB",
+    "activations_peak_bytes": "Live activations at most, MB",
+    "peak_rss_bytes": "Resident peak above idle, MB",
+}
 
 
 def memory(overview: Overview) -> str:
     """The three numbers that are all called memory."""
-    names = ("weights_bytes", "activations_peak_bytes", "peak_rss_bytes")
-    lines = []
-    for model, record in list(overview.records("memory").items())[:MOST_ROWS]:
-        values = [record.value(name) for name in names]
-        if any(value is not None for value in values):
-            lines.append([markdown(model, 80), *(NONE if value is None else number(value * 1e-6) for value in values)])
-    if not lines:
-        return ""
-    header = ["Model", "Weights, MB", "Live activations at most, MB", "Resident peak above idle, MB"]
-    return (
-        "<details>\n<summary>Memory: weights, activations, resident peak</summary>\n\n"
-        + markdown_table(header, lines, "lrrr")
-        + "\n\nThe first two are arithmetic, the third is measured in a fresh process; 1 MB is 10^6 bytes."
-        "\n\n</details>"
+    found = {model: record for model, record in overview.records("memory").items() if any(map(record.find, MEMORY))}
+
+    def megabytes(name: str) -> Callable[[str], Cell]:
+        return lambda model: None if (value := found[model].value(name)) is None else value * 1e-6
+
+    columns = [TableColumn(title, megabytes(name)) for name, title in MEMORY.items()]
+    return folded(
+        "Memory: weights, activations, resident peak",
+        table([_text("Model", str), *columns], found),
+        "The first two are arithmetic, the third is measured in a fresh process; 1 MB is 10^6 bytes.",
     )
 
 
 def layers(overview: Overview) -> str:
     """The rows of each network that take longest, beside their share of the multiply-adds."""
     lines = []
-    for model, record in list(overview.records("layers").items())[:MOST_ROWS]:
+    for model, record in overview.records("layers").items():
         rows = [measurement for measurement in record.measurements if measurement.name.startswith("row:")]
-        total = sum(row.value for row in rows)
-        work = sum(_counted(row) for row in rows)
-        gap = record.value("rows_gap")
-        if not rows or total <= 0 or work <= 0:
-            continue
-        longest = sorted(rows, key=lambda row: -row.value)[:3]
-        parts = [
-            f"{markdown(row.name.removeprefix('row:'), 40)} {row.value / total:.0%} ({_counted(row) / work:.0%})"
-            for row in longest
-        ]
-        lines.append([markdown(model, 80), *parts, *[NONE] * (3 - len(parts)), NONE if gap is None else f"{gap:+.1%}"])
-    if not lines:
-        return ""
-    return (
-        "## Where the time goes\n\nThe three rows of each network that take longest: share of the time, in parentheses "
-        "share of the multiply-adds. The last column is what the rows leave unexplained of the whole.\n\n"
-        + markdown_table(["Model", "Longest", "second", "third", "gap"], lines, "llllr")
+        time, work = sum(row.value for row in rows), sum(map(_counted, rows))
+        if time > 0 and work > 0:
+            longest = [
+                f"{row.name.removeprefix('row:')} {row.value / time:.0%} ({_counted(row) / work:.0%})"
+                for row in sorted(rows, key=lambda row: -row.value)[:3]
+            ]
+            gap = record.value("rows_gap")
+            lines.append([model, *longest, *[""] * (3 - len(longest)), "" if gap is None else f"{gap:+.1%}"])
+    columns = [_text(title, itemgetter(place)) for place, title in enumerate(("Model", "Longest", "second", "third"))]
+    return section(
+        "Where the time goes",
+        "The three rows of each network that take longest: share of the time, in parentheses share of the "
+        "multiply-adds. The last column is what the rows leave unexplained of the whole.",
+        table([*columns, TableColumn("gap", itemgetter(-1))], lines),
     )
 
 

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
+from benchmarks.metrics.columns import SHOWN
 from benchmarks.records.record import Measurement
 from benchmarks.report.answers import indistinguishable_neighbours
+from benchmarks.report.frame import prints_the_same
 from benchmarks.report.joining import model_spec
 from benchmarks.report.overview import Overview
-from benchmarks.report.words import (
-    count_of,
-    dataset_title,
-    enumerate_words,
-    markdown,
-    markdown_table,
-    number,
-    shorten,
-)
+from benchmarks.report.page import code, folded, listed, section
+from benchmarks.report.table import TableColumn, table
+from benchmarks.report.words import count_of, dataset_title, enumerate_words, markdown, number, shorten
 from benchmarks.stats.intervals import round_medians
 from zoo.training.recipes import Recipe
 
@@ -33,73 +27,67 @@ MOST_PAIRS = 40
 def deviations(overview: Overview) -> str:
     """Figures that differ from the printed ones, and why papers and implementations part."""
     lines, compared = [], 0
-    for row in overview.table.to_dict("records"):
-        for what, measured, published, factor, unit in (
-            ("parameters", row["param_count"], row["published_params"], 1e-6, "M"),
-            ("multiply-adds", row["gmacs"], row["published_gmacs"], 1.0, "G"),
-        ):
-            if pd.isna(measured) or pd.isna(published):
-                continue
-            compared += 1
+    for column in SHOWN:
+        if not prints_the_same(column):
+            continue
+        found = overview.table[["model", column.name, column.published_column, "published_source"]].dropna()
+        compared += len(found)
+        what, _, unit = column.title.lower().partition(", ")
+        for model, measured, published, source in found.itertuples(index=False):
             if not _rounds_to(float(measured), float(published)):
-                counted, printed = f"{float(measured) * factor:.5g}", f"{float(published) * factor:.5g}"
+                counted, printed = (f"{float(figure) * column.shown:.5g}" for figure in (measured, published))
                 lines.append(
-                    f"- **{markdown(str(row['model']))}**: {counted} {unit} {what} counted, {printed} {unit} published "
-                    f"({markdown(str(row['published_source']))})"
+                    f"**{markdown(model)}**: {counted} {unit.upper()} {what} counted, {printed} {unit.upper()} "
+                    f"published ({markdown(source)})"
                 )
     notes: dict[str, list[str]] = defaultdict(list)
     for model in overview.table.index:
         entry = model_spec(model)
         for deviation in entry.deviations if entry else ():
             notes[deviation].append(model)
-    reasons = [
-        f"- {enumerate_words(models, most=12, write=markdown)}: {markdown(deviation, 400)}"
-        for deviation, models in notes.items()
-    ]
-    if not lines and not reasons:
-        return ""
+    reasons = listed(f"{_models(models)}: {markdown(deviation, 400)}" for deviation, models in notes.items())
     agreed = f"{compared - len(lines)} of {count_of(compared, 'count')} round to the figure published for that network."
-    found = "\n".join([agreed, "", *lines] if lines else [agreed] if compared else ["Nothing has been counted yet."])
-    return (
-        f"## Where papers and implementations part\n\n{found}\n\n"
-        "<details>\n<summary>Why: the known deviations</summary>\n\n" + "\n".join(reasons) + "\n\n</details>"
+    return section(
+        "Where papers and implementations part",
+        agreed if compared else "Nothing has been counted yet.",
+        listed(lines),
+        folded("Why: the known deviations", reasons),
     )
 
 
-def _rounds_to(measured: float, published: float) -> bool:
-    """Whether a count, rounded to the digits that were printed, is the printed figure."""
-    digits = len(f"{published:.12e}".partition("e")[0].replace(".", "").rstrip("0"))
-    return float(f"{measured:.{max(digits, 1) - 1}e}") == float(f"{published:.{max(digits, 1) - 1}e}")
-
-
 def how_to_read(overview: Overview) -> str:
-    lines = [
-        "- **Multiply-adds** (GMAC) are those of convolutions and linear layers, as the papers count them. "
+    """What the figures are and how far they can be trusted."""
+    return section("How to read the numbers", "", listed(_remarks(overview)))
+
+
+def _remarks(overview: Overview) -> Iterator[str]:
+    yield (
+        "**Multiply-adds** (GMAC) are those of convolutions and linear layers, as the papers count them. "
         "FLOPs = 2 x multiply-adds; a number that is called FLOPs elsewhere is often one of the two."
         + _other_counters(overview)
-    ]
+    )
     neighbours = indistinguishable_neighbours(overview)
     if neighbours:
         pairs = [f"{markdown(one)} and {markdown(other)}" for one, other in neighbours[:MOST_PAIRS]]
-        lines.append(f"- **Neighbours in the latency ranking that cannot be told apart:** {'; '.join(pairs)}.")
-    lines += _noise(overview)
-    if overview.measurements("latency", "latency_s"):
-        lines.append(
-            "- **Intervals** of times are bootstrapped over rounds, since calls of one round share their noise; two "
+        yield f"**Neighbours in the latency ranking that cannot be told apart:** {'; '.join(pairs)}."
+    timed = overview.measurements("latency", "latency_s")
+    yield from _noise(timed)
+    if timed:
+        yield (
+            "**Intervals** of times are bootstrapped over rounds, since calls of one round share their noise; two "
             "models of one run are compared round by round. No sample is dropped. Timed processes keep the memory they "
             "free: left to itself glibc hands it back to the kernel and asks again in every call of one process and in "
             "none of the next, which alone moves times by up to a half."
         )
     if overview.measurements("accuracy", "top1"):
-        lines.append(
-            "- **Intervals** of accuracy are Wilson's. Two models on the same images are compared image by image "
+        yield (
+            "**Intervals** of accuracy are Wilson's. Two models on the same images are compared image by image "
             "(McNemar) where the answers were kept, else by their intervals. They say how far the test images vouch "
             "for a network, not how much another training run would differ."
         )
     memory = next(iter(overview.measurements("memory", "peak_rss_bytes").values()), None)
     if memory:
-        lines.append(f"- **Peak memory:** {markdown(memory.method) or 'peak resident memory of inference'}.")
-    return "## How to read the numbers\n\n" + "\n".join(lines)
+        yield f"**Peak memory:** {markdown(memory.method) or 'peak resident memory of inference'}."
 
 
 def _other_counters(overview: Overview) -> str:
@@ -126,57 +114,44 @@ def _other_counters(overview: Overview) -> str:
     return ""
 
 
-def _noise(overview: Overview) -> list[str]:
+def _noise(timed: Mapping[str, Measurement]) -> Iterator[str]:
     """Which figures not to lean on."""
-    timed = overview.measurements("latency", "latency_s")
-    noisy = [model for model, found in timed.items() if found.details.get("noisy")]
-    unsteady = [
-        markdown(model)
-        for model, found in timed.items()
-        if found.details.get("spread") in ("fluctuating", "unreliable")
-    ]
-    wide = [
-        model
-        for model, found in timed.items()
-        if found.low is not None and found.high is not None and found.high - found.low > 0.1 * found.value
-    ]
-    lines = []
-    for models, words in (
+    for words, doubtful in (
         (
-            noisy,
             "**Do not lean on the times of** {}: other work kept the processors busy while they were taken. Ratios "
             "suffer less than times, since it hit all models of a round alike.",
+            lambda found: found.details.get("noisy"),
         ),
-        (unsteady, "**Single calls vary widely** (quartiles over 10 % apart): {}."),
-        (wide, "**Intervals wider than 10 %:** {}."),
+        (
+            "**Single calls vary widely** (quartiles over 10 % apart): {}.",
+            lambda found: found.details.get("spread") in ("fluctuating", "unreliable"),
+        ),
+        ("**Intervals wider than 10 %:** {}.", lambda found: (found.high or 0) - (found.low or 0) > 0.1 * found.value),
     ):
+        models = [model for model, found in timed.items() if doubtful(found)]
         if models:
-            lines.append("- " + words.format(enumerate_words(models, most=12, write=markdown)))
-    lines += _apart(timed)
+            yield words.format(_models(models))
+    yield from _apart(timed)
     drifts = [
-        float(drift["last_third_over_first"])
+        (float(drift["last_third_over_first"]), str(found.details.get("reference", "")))
         for found in timed.values()
         if isinstance(drift := found.details.get("drift"), Mapping) and "last_third_over_first" in drift
     ]
     if drifts:
-        furthest = max(drifts, key=lambda value: abs(value - 1))
-        reference = next(
-            str(found.details.get("reference", "")) for found in timed.values() if found.details.get("drift")
-        )
-        lines.append(
-            f"- **Drift:** {markdown(reference)}, timed in every round, became {abs(furthest - 1):.1%} "
+        furthest, reference = max(drifts, key=lambda drift: abs(drift[0] - 1))
+        yield (
+            f"**Drift:** {markdown(reference)}, timed in every round, became {abs(furthest - 1):.1%} "
             f"{'slower' if furthest >= 1 else 'faster'} from the first to the last third of a session at most."
         )
-    return lines
 
 
-def _apart(timed: Mapping[str, Measurement]) -> list[str]:
+def _apart(timed: Mapping[str, Measurement]) -> Iterator[str]:
     """In how many rounds the processors were far from one another, and whom that slows down most."""
     whole = sum(int(found.details.get("n_rounds", 0)) for found in timed.values())
     away = {model: set(found.details.get("apart_rounds", ())) for model, found in timed.items()}
     count = sum(map(len, away.values()))
     if not count:
-        return []
+        return
     costs = {}
     for model, found in timed.items():
         medians = round_medians(found.samples, found.rounds)
@@ -186,12 +161,12 @@ def _apart(timed: Mapping[str, Measurement]) -> list[str]:
             costs[model] = statistics.median(slower) / statistics.median(others)
     most = max(costs, key=costs.__getitem__, default="")
     example = f"; {markdown(most)} then takes {number(costs[most], 3)} times as long" if most else ""
-    return [
-        f"- **Processors apart:** in {count} of {count_of(whole, 'turn')} handing work from thread to thread took "
+    yield (
+        f"**Processors apart:** in {count} of {count_of(whole, 'turn')} handing work from thread to thread took "
         "clearly longer than in the best, as when a hypervisor has moved the processors away from one another"
         f"{example}. Those rounds are kept in the records and, where enough others remain, left out of medians and "
         "ratios."
-    ]
+    )
 
 
 def recipe(overview: Overview) -> str:
@@ -205,56 +180,43 @@ def recipe(overview: Overview) -> str:
             group = ", ".join(f"{name} {value}" for name, value in settings.items() if name != "img_size")
             groups[group][size].append(model)
             texts[group, size] = text
-    if not groups:
-        return ""
     cases = [record.case for record in overview.records("accuracy").values() if record.case.epochs]
     images = enumerate_words([f"{count:,}" for count in sorted({case.train_images for case in cases})])
-    parts = [f"## The recipe\n\nTrained on {images} images of {markdown(dataset_title(overview))}."]
+    parts = []
     for group, sizes in groups.items():
         most = max(sizes, key=lambda size: len(sizes[size]))
-        who = "" if len(groups) == 1 else f"For {enumerate_words(sizes[most], most=8, write=markdown)}: "
+        who = "" if len(groups) == 1 else f"For {_models(sizes[most], 8)}: "
         parts.append(f"{who}{markdown(texts[group, most], 2000)}")
-        others = [
-            f"{enumerate_words(models, most=8, write=markdown)} at {size}"
-            for size, models in sizes.items()
-            if size != most
-        ]
+        others = [f"{_models(models, 8)} at {size}" for size, models in sizes.items() if size != most]
         if others:
             parts.append(f"Their smallest size, in pixels: {enumerate_words(others)}.")
-        if group:
-            parts.append(f"`{_code(group)}`")
-    return "\n\n".join(parts)
+        parts.append(code(group) if group else "")
+    return section("The recipe", f"Trained on {images} images of {markdown(dataset_title(overview))}.", *parts)
 
 
 def sources(overview: Overview) -> str:
     """Where each published figure was printed."""
     by_source: dict[str, list[str]] = defaultdict(list)
-    for row in overview.table.to_dict("records"):
-        if not pd.isna(row["published_source"]) and row["published_source"]:
-            by_source[str(row["published_source"])].append(str(row["model"]))
-    if not by_source:
-        return ""
-    lines = [
-        f"- {enumerate_words(models, most=12, write=markdown)}: {markdown(source)}"
-        for source, models in by_source.items()
-    ]
-    return "<details>\n<summary>Sources of the published figures</summary>\n\n" + "\n".join(lines) + "\n\n</details>"
+    for model, source in overview.table["published_source"].dropna().items():
+        by_source[str(source)].append(str(model))
+    lines = [f"{_models(models)}: {markdown(source)}" for source, models in by_source.items() if source]
+    return folded("Sources of the published figures", listed(lines))
 
 
 def colophon(overview: Overview, command: str) -> str:
     """Machine, versions, commit and command."""
-    lines = []
+    facts = []
     if overview.environment:
-        for title, facts in (("Machine", overview.environment.machine), ("Software", overview.environment.software)):
-            for name, value in facts.items():
-                text = _fact(value)
-                if text:
-                    lines.append([title, markdown(str(name).replace("_", " ")), markdown(text, 600)])
-                    title = ""
-    body = "## Machine, versions, command\n\n"
-    if command:
-        body += f"```sh\n{shorten(command, 2000).replace('```', '')}\n```\n\n"
-    return body + (markdown_table(["", "", ""], lines, "lll") if lines else "No environment was recorded.")
+        for title, group in (("Machine", overview.environment.machine), ("Software", overview.environment.software)):
+            named = [(name, text) for name, value in group.items() if (text := _fact(value))]
+            facts += [(title if not place else "", *fact) for place, fact in enumerate(named)]
+    columns = (
+        TableColumn("", lambda fact: fact[0], align="l"),
+        TableColumn("", lambda fact: markdown(str(fact[1]).replace("_", " ")), align="l"),
+        TableColumn("", lambda fact: markdown(fact[2], 600), align="l"),
+    )
+    typed = f"```sh\n{shorten(command, 2000).replace('```', '')}\n```" if command else ""
+    return section("Machine, versions, command", typed, table(columns, facts) or "No environment was recorded.")
 
 
 def _fact(value: Any) -> str:
@@ -267,5 +229,11 @@ def _fact(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _code(text: str) -> str:
-    return shorten(text, 2000).replace("`", "'")
+def _models(models: Sequence[str], most: int = 12) -> str:
+    return enumerate_words(models, most=most, write=markdown)
+
+
+def _rounds_to(measured: float, published: float) -> bool:
+    """Whether a count, rounded to the digits that were printed, is the printed figure."""
+    digits = len(f"{published:.12e}".partition("e")[0].replace(".", "").rstrip("0"))
+    return float(f"{measured:.{max(digits, 1) - 1}e}") == float(f"{published:.{max(digits, 1) - 1}e}")

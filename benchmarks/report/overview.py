@@ -12,9 +12,10 @@ import pandas as pd
 
 from benchmarks.metrics import METRICS
 from benchmarks.records.record import Case, Environment, Measurement, Record
-from benchmarks.report.findings import Estimate
-from benchmarks.report.frame import ordered, to_frame
+from benchmarks.report.findings import Estimate, estimate
+from benchmarks.report.frame import BOUNDS, ordered, to_frame
 from benchmarks.report.joining import PACE, Row, join, protocol_of
+from benchmarks.stats.intervals import Interval
 from benchmarks.stats.means import mean_of
 
 __all__ = ["Overview", "survey"]
@@ -46,17 +47,21 @@ class Overview:
 
     def estimates(self, metric: str, name: str) -> list[Estimate]:
         """A measurement of every model that has it, in the table's order."""
-        found = []
-        for model, record in self.records(metric).items():
-            measurement = record.find(name)
-            if measurement is not None:
-                found.append(estimate(model, measurement, record))
-        return found
+        found = ((model, record, record.find(name)) for model, record in self.records(metric).items())
+        return [estimate(model, measurement, record) for model, record, measurement in found if measurement]
 
     def figure(self, model: str, column: str) -> float | None:
         """A cell of the table, or None where it is empty."""
         value = self.table.at[model, column]
         return None if pd.isna(value) else float(value)
+
+    def cell(self, model: str, column: str) -> float | Interval | None:
+        """The same with its 95 % interval, where the column has one and the cell too."""
+        value = self.figure(model, column)
+        low, high = (self.figure(model, name) for name in BOUNDS.get(column, (column, column)))
+        if value is None or low is None or high is None or column not in BOUNDS:
+            return value
+        return Interval(value, low, high)
 
     def measurements(self, metric: str, name: str) -> dict[str, Measurement]:
         """The same as whole measurements, by model."""
@@ -70,14 +75,6 @@ class Overview:
             for model in self.table.index
             if metric in self.models[model].records
         }
-
-
-def estimate(model: str, measurement: Measurement, record: Record) -> Estimate:
-    """A measurement as an estimate; without an interval it counts as exact."""
-    value = measurement.value
-    low = value if measurement.low is None else measurement.low
-    high = value if measurement.high is None else measurement.high
-    return Estimate(model=model, value=value, low=low, high=high, record=record)
 
 
 def survey(

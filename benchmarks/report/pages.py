@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
-
-import matplotlib
 
 from benchmarks.records.files import replace_file
 from benchmarks.records.naming import names_of
 from benchmarks.records.record import Case, Environment, Record
 from benchmarks.records.standing import counting
-from benchmarks.report import figures, labels, measured, notes
+from benchmarks.report import measured, notes
 from benchmarks.report.answers import answers
+from benchmarks.report.drawing import draw
 from benchmarks.report.frame import comparison, ordered
 from benchmarks.report.joining import by_machine
 from benchmarks.report.overview import Overview, survey
-from benchmarks.report.pictures import PICTURES, Picture
+from benchmarks.report.page import image, listed, section, write_page
+from benchmarks.report.pictures import PICTURES
 from benchmarks.report.words import count_of, enumerate_words, markdown
 
 __all__ = ["write_report"]
@@ -60,7 +58,6 @@ def write_report(
         OSError: the disk is full or the folder read-only; earlier files are untouched.
     """
     folder = Path(output_dir)
-    folder.mkdir(parents=True, exist_ok=True)
     records = counting(records)
     borrowed = [record for record in records if trained_on and record.case.metric == "accuracy"]
     machines = by_machine(record for record in records if not trained_on or record.case.metric != "accuracy")
@@ -68,51 +65,15 @@ def write_report(
     mine = machines.pop(own, []) + borrowed
     overview = survey(mine, environment, open_cases=open_cases, sort_key=sort_key, asked=asked)
     pictures = [picture for make in PICTURES.values() if (picture := make(overview))]
-    _write_pictures(pictures, folder / "figures")
-    command = command or (environment.command if environment else "")
-    page = _page(overview, pictures, machines, folder, command, trained_on)
-    replace_file(folder / "README.md", page)
-    replace_file(folder / "results.csv", ordered(overview.frame, sort_key).to_csv(index=False))
-    for machine, others in machines.items():
-        replace_file(
-            folder / f"results-{_slug(machine)}.csv", comparison(others, sort_key=sort_key).to_csv(index=False)
-        )
-    return folder / "README.md"
-
-
-def _write_pictures(pictures: Sequence[Picture], folder: Path) -> None:
-    """Draws what is not there yet or shows other data; removes pictures of this report that have no data any more."""
-    folder.mkdir(parents=True, exist_ok=True)
-    code = b"".join(Path(module.__file__ or "").read_bytes() for module in (figures, labels))
-    for picture in pictures:
-        content = json.dumps([picture.name, picture.data, matplotlib.__version__], sort_keys=True).encode()
-        mark = hashlib.sha256(code + content).hexdigest()[:24]
-        svg, png = folder / f"{picture.name}.svg", folder / f"{picture.name}.png"
-        if png.exists() and svg.exists() and mark.encode() in svg.read_bytes()[:4096]:
-            continue
-        vector, pixels = figures.render(picture.draw, picture.data, mark)
-        replace_file(png, pixels)
-        replace_file(svg, vector)
-    for name in PICTURES.keys() - {picture.name for picture in pictures}:
-        for ending in ("svg", "png"):
-            (folder / f"{name}.{ending}").unlink(missing_ok=True)
-
-
-def _page(
-    overview: Overview,
-    pictures: Sequence[Picture],
-    others: Mapping[str, Sequence[Record]],
-    folder: Path,
-    command: str,
-    trained_on: str,
-) -> str:
+    drawn = draw(pictures, folder / "figures", PICTURES)
     sections = [
-        _head(overview, others, trained_on),
-        _answer(overview),
+        _head(overview, machines, trained_on),
+        listed(answers(overview)) or "Nothing has been measured yet.",
         _unfinished(overview),
         measured.comparison_table(overview),
         _did_not_work(overview),
-        *(_picture(picture) for picture in pictures),
+        _had_to_say(overview),
+        *(section(picture.heading, "", image(picture)) for picture in drawn),
         _more_pages(folder),
         *measured.sweeps(overview),
         measured.layers(overview),
@@ -122,10 +83,14 @@ def _page(
         notes.how_to_read(overview),
         notes.recipe(overview),
         notes.sources(overview),
-        *(_other_machine(machine, records) for machine, records in others.items()),
-        notes.colophon(overview, command),
+        *(_other_machine(machine, others) for machine, others in machines.items()),
+        notes.colophon(overview, command or (environment.command if environment else "")),
     ]
-    return "\n\n".join(section for section in sections if section) + "\n"
+    write_page(folder / "README.md", sections)
+    replace_file(folder / "results.csv", ordered(overview.frame, sort_key).to_csv(index=False))
+    for machine, others in machines.items():
+        replace_file(folder / _csv(machine), comparison(others, sort_key=sort_key).to_csv(index=False))
+    return folder / "README.md"
 
 
 def _head(overview: Overview, others: Mapping[str, Sequence[Record]], trained_on: str) -> str:
@@ -151,39 +116,61 @@ def _head(overview: Overview, others: Mapping[str, Sequence[Record]], trained_on
     return "\n\n".join(lines)
 
 
-def _answer(overview: Overview) -> str:
-    sentences = answers(overview)
-    if not sentences:
-        return "Nothing has been measured yet."
-    return "\n".join(f"- {sentence}" for sentence in sentences)
-
-
 def _unfinished(overview: Overview) -> str:
-    if not overview.open_cases:
-        return ""
     by_metric: dict[str, list[str]] = defaultdict(list)
     for case, name in names_of(overview.open_cases).items():
         by_metric[case.metric].append(name.removeprefix(f"{case.metric} "))
-    parts = [
-        f"{markdown(metric)} of {enumerate_words(list(dict.fromkeys(names)), most=8, write=markdown)}"
-        for metric, names in by_metric.items()
-    ]
-    return (
-        f"> **Still open:** {count_of(len(overview.open_cases), 'case')} of this run: {'; '.join(parts)}. "
-        "The same command goes on from here."
-    )
+    parts = [f"{markdown(metric)} of {_distinct(names)}" for metric, names in by_metric.items()]
+    opened = f"> **Still open:** {count_of(len(overview.open_cases), 'case')} of this run: {'; '.join(parts)}."
+    return f"{opened} The same command goes on from here." if parts else ""
+
+
+def _did_not_work(overview: Overview) -> str:
+    """Every record that is not ok, with its reason; equal reasons are told once."""
+
+    def outcome(record: Record) -> list[str]:
+        status = f"**{markdown(record.status)}**{': ' + markdown(record.reason) if record.reason else ''}"
+        return [] if record.status == "ok" else [f"{markdown(record.case.metric)} {status}"]
+
+    return section("What was skipped or failed", "", _gathered(overview, outcome))
+
+
+def _had_to_say(overview: Overview) -> str:
+    """What whoever uses the figures must know, in the measurements' own sentences."""
+
+    def said(record: Record) -> list[str]:
+        shown = record.case.model in overview.table.index
+        return [f"{markdown(record.case.metric)}: {markdown(note)}" for note in record.notes if shown]
+
+    return section("What the measurements had to say", "", _gathered(overview, said))
+
+
+def _gathered(overview: Overview, sentences: Callable[[Record], list[str]]) -> str:
+    """What records have to say as a list; of equal sentences one, with all that it is about."""
+    records = {record.case: record for row in overview.rows for record in row.records.values()}
+    about: dict[str, list[str]] = defaultdict(list)
+    for case, name in names_of(records).items():
+        for sentence in sentences(records[case]):
+            about[sentence].append(name.removeprefix(f"{case.metric} "))
+    lines = [f"{_distinct(names)}: {sentence}" for sentence, names in sorted(about.items())]
+    rest = len(lines) - MOST_REASONS
+    more = [f"{count_of(rest, 'further reason')} in [results.csv](results.csv)"] if rest > 0 else []
+    return listed([*lines[:MOST_REASONS], *more])
+
+
+def _distinct(names: Sequence[str]) -> str:
+    return enumerate_words(list(dict.fromkeys(names)), most=8, write=markdown)
 
 
 def _more_pages(folder: Path) -> str:
     """The other pages of this folder, each with its own first line."""
     pages = [path for path in sorted(folder.glob("*.md")) if path.name != "README.md"]
-    pages += sorted((folder / "studies").glob("*.md"))
     lines = []
-    for path in pages:
+    for path in (*pages, *sorted((folder / "studies").glob("*.md"))):
         title, answer = _first_lines(path)
         if title:
-            lines.append(f"- [{title}]({path.relative_to(folder).as_posix()}){': ' + answer if answer else ''}")
-    return "## More pages\n\n" + "\n".join(lines) if lines else ""
+            lines.append(f"[{title}]({path.relative_to(folder).as_posix()}){': ' + answer if answer else ''}")
+    return section("More pages", "", listed(lines))
 
 
 def _first_lines(path: Path) -> tuple[str, str]:
@@ -198,40 +185,12 @@ def _first_lines(path: Path) -> tuple[str, str]:
     return markdown(title, 120), markdown(answer.replace("**", "").lstrip("->* "), 600)
 
 
-def _did_not_work(overview: Overview) -> str:
-    """Every record that is not ok, with its reason; equal reasons are told once."""
-    reasons: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    records = {record.case: record for row in overview.rows for record in row.records.values()}
-    for case, name in names_of(records).items():
-        if records[case].status != "ok":
-            reasons[records[case].status, case.metric, records[case].reason].append(
-                name.removeprefix(f"{case.metric} ")
-            )
-    lines = [
-        f"- {enumerate_words(list(dict.fromkeys(names)), most=8, write=markdown)}: {markdown(metric)} "
-        f"**{markdown(status)}**{': ' + markdown(reason) if reason else ''}"
-        for (status, metric, reason), names in sorted(reasons.items())[:MOST_REASONS]
-    ]
-    if len(reasons) > MOST_REASONS:
-        lines.append(f"- {count_of(len(reasons) - MOST_REASONS, 'further reason')} in [results.csv](results.csv)")
-    return "## What was skipped or failed\n\n" + "\n".join(lines) if lines else ""
-
-
-def _picture(picture: Picture) -> str:
-    alt = markdown(picture.alt, 400)
-    return (
-        f"## {picture.heading}\n\n![{alt}](figures/{picture.name}.svg)\n\n{markdown(picture.caption, 1000)} "
-        f"([PNG](figures/{picture.name}.png))"
-    )
-
-
 def _other_machine(machine: str, records: Sequence[Record]) -> str:
     """The comparison of another machine, by itself."""
-    overview = survey(records, None)
-    body = measured.comparison_table(overview).replace("## The comparison\n\n", "", 1)
+    body = measured.comparison_table(survey(records, None)).partition("\n\n")[2]
     name = markdown(machine) or "without a name"
-    return f"## Machine {name}\n\n" + body.replace("(results.csv)", f"(results-{_slug(machine)}.csv)")
+    return section(f"Machine {name}", "", body.replace("(results.csv)", f"({_csv(machine)})"))
 
 
-def _slug(machine: str) -> str:
-    return re.sub(r"[^A-Za-z0-9]+", "-", machine)[:40] or "unnamed"
+def _csv(machine: str) -> str:
+    return f"results-{re.sub(r'[^A-Za-z0-9]+', '-', machine)[:40] or 'unnamed'}.csv"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
@@ -36,7 +37,8 @@ def publish(
 
     What a training reaches does not depend on the machine but for rounding. So where this run asks for no accuracy, a
     column of accuracies is taken whole from the machine that has most of them, a study takes those of each
-    seed from one machine, and the page says so.
+    seed from one machine, and the page says so. A study whose page cannot be made costs no other page; one line on
+    standard error names it.
 
     Args:
         records: of one machine, none of them stale.
@@ -54,7 +56,12 @@ def publish(
         write_environment(environment, folder)
         machines = read_machines(folder)
         for study in STUDIES.values():
-            write_study(study, found, environment, folder, machines)
+            try:
+                write_study(study, found, environment, folder, machines)
+            except OSError:
+                raise
+            except Exception as error:  # whatever a study's own code throws: its page stays as it is, the others come
+                print(f"study {study.name}: no page: {type(error).__name__}: {error}", file=sys.stderr)
         standing = counting(found, cases)
         trained_on = _most_trained(standing, environment.machine_id)
         write_report(

@@ -20,6 +20,7 @@ __all__ = [
     "GREY",
     "INK",
     "MARKERS",
+    "OTHER",
     "PALETTE",
     "SOFT",
     "STYLE",
@@ -119,15 +120,15 @@ def log_ticks(*axes: Axis) -> None:
 
 
 def heat_map(
-    axes: Axes, shades: Sequence[Sequence[float]], *, rows: Sequence[str], columns: Sequence[str], title: str
+    axes: Axes, shades: Sequence[Sequence[float]], *, rows: Sequence[str] | None, columns: Sequence[str], title: str
 ) -> None:
-    """Cells that are the darker the larger their shade; NaN stays white."""
+    """Cells that are the darker the larger their shade; NaN stays white. Without names rows have no ticks."""
     known = [shade for line in shades for shade in line if not math.isnan(shade)]
     span = max(max(known) - min(known), 1e-9)
     axes.imshow(shades, cmap="Blues", vmin=min(known) - 0.1 * span, vmax=max(known) + 0.8 * span, aspect="auto")
     axes.set_xticks(range(len(columns)), columns)
-    axes.set_yticks(range(len(rows)), rows)
-    axes.set_title(title)
+    axes.set_yticks(range(len(rows or ())), rows or ())
+    axes.set_title(title, fontsize=10.5)
     axes.grid(visible=False)
     axes.tick_params(length=0)
     for spine in axes.spines.values():

@@ -10,8 +10,9 @@ from typing import Any
 from benchmarks.report.words import number
 from benchmarks.stats.intervals import Interval
 
-__all__ = ["Cell", "TableColumn", "table"]
+__all__ = ["MOST_ROWS", "Cell", "TableColumn", "table"]
 
+MOST_ROWS = 120  # of a table on a page; the files beside it have them all
 Cell = str | float | Interval | None
 
 
@@ -37,7 +38,7 @@ class TableColumn:
 
 
 def table(columns: Sequence[TableColumn], rows: Iterable[Any], *, across: bool = False) -> str:
-    """The table, the best figures in bold; empty where there are no rows.
+    """The table, the best figures in bold, and of more than `MOST_ROWS` rows the first; empty where there are none.
 
     Args:
         rows: whatever the columns take their cells from.
@@ -52,7 +53,7 @@ def table(columns: Sequence[TableColumn], rows: Iterable[Any], *, across: bool =
     lines.append(["---:" if column.align == "r" else ":---" for column in columns])
     lines += [
         [_written(column, cell, best[row if across else place]) for place, (column, cell) in enumerate(line)]
-        for row, line in enumerate(pairs)
+        for row, line in enumerate(pairs[:MOST_ROWS])
     ]
     return "\n".join("| " + " | ".join(map(_safe, line)) + " |" for line in lines)
 

@@ -44,6 +44,10 @@ class Interval:
         """Half of the interval's width, relative to the value."""
         return (self.high - self.low) / 2 / self.value if self.value else float("inf")
 
+    def scaled(self, factor: float) -> Interval:
+        """The same in another unit."""
+        return Interval(factor * self.value, factor * self.low, factor * self.high)
+
 
 @dataclass(frozen=True, slots=True)
 class Outliers:

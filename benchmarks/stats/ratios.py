@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from benchmarks.stats.intervals import Interval, ratio_interval
 
-__all__ = ["Times", "shared_rounds", "time_ratio"]
+__all__ = ["Times", "log_quotient", "shared_rounds", "time_ratio"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,17 +38,21 @@ def time_ratio(above: Times, below: Times) -> Interval | None:
         return ratio_interval(above.seconds, below.seconds)
     if not above.reference or above.reference != below.reference or not (above.to_reference and below.to_reference):
         return None
-    up, down = _logarithms(above.to_reference), _logarithms(below.to_reference)
+    found = log_quotient(above.to_reference, below.to_reference)
+    return Interval(*map(math.exp, (found.value, found.low, found.high)))
+
+
+def log_quotient(above: Interval, below: Interval) -> Interval:
+    """The logarithm of a quotient of two independent figures, both above 0 with their intervals (MOVER)."""
+    up, down = (Interval(*map(math.log, (each.value, each.low, each.high))) for each in (above, below))
     value = up.value - down.value
-    low = value - math.hypot(up.value - up.low, down.high - down.value)
-    high = value + math.hypot(up.high - up.value, down.value - down.low)
-    return Interval(math.exp(value), math.exp(low), math.exp(high))
+    return Interval(
+        value,
+        value - math.hypot(up.value - up.low, down.high - down.value),
+        value + math.hypot(up.high - up.value, down.value - down.low),
+    )
 
 
 def shared_rounds(one: Times, other: Times) -> int:
     """Rounds of one session in which both were timed."""
     return 0 if one.session is None or one.session != other.session else len(one.seconds.keys() & other.seconds.keys())
-
-
-def _logarithms(ratio: Interval) -> Interval:
-    return Interval(math.log(ratio.value), math.log(ratio.low), math.log(ratio.high))

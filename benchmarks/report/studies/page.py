@@ -2,83 +2,75 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import importlib.util
-import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import version
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from benchmarks.records.files import replace_file
-from benchmarks.records.record import Case, Environment, Measurement, Record
-from benchmarks.report.bars import provenance
+from benchmarks.records.record import Case, Environment, Record
+from benchmarks.report.drawing import Drawing, draw
+from benchmarks.report.findings import estimate
 from benchmarks.report.joining import by_machine
+from benchmarks.report.page import image, listed, provenance, section, write_page
+from benchmarks.report.studies.pictures import DRAW
 from benchmarks.report.studies.views import data_of, published_top1
+from benchmarks.report.table import Cell, TableColumn, table
 from benchmarks.report.words import condition_in_words, count_of, enumerate_words, machine_in_words, markdown, number
-from benchmarks.stats.means import Mean
+from benchmarks.studies.arm import Arm
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.study import Claim, Published, Study, Verdict
 from zoo.training.recipes import Recipe
 
-__all__ = ["answer", "begun", "verdicts", "write_page", "write_study"]
+__all__ = ["answer", "begun", "verdicts", "write_study"]
 
 HOW_TO_READ = (
     "Right of zero the first is better. A bar is the 95 % interval of the mean, a small dot a seed; the mean is filled "
     "where the interval excludes zero."
 )
 STATUSES = ("supported", "contradicted", "too noisy", "open")
+UNITS = {"": "", "%": " %", "MiB": " MiB"}
+AGREEMENT = {"equal": "agrees", "cut": "agrees (digits cut, not rounded)"}
 
 
-def write_page(
+def write_study(
     study: Study,
     records: Iterable[Record],
     environment: Environment,
     folder: Path,
     machines: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
-) -> Path:
-    """Writes `studies/NAME.md` and its pictures under the report's folder; returns the page's path.
+) -> Path | None:
+    """Writes `studies/NAME.md` and its pictures under the report's folder, once every variant is counted.
 
     Args:
         records: what the study does not ask for is passed over; trainings may be of several machines.
         environment: of the run that writes the page, on the machine that made the other records.
         folder: the report's folder.
         machines: `Environment.machine` of the others that trained, by `Environment.machine_id`.
+
+    Returns:
+        The path of the page; None where there is none to write.
     """
     records = list(records)
     evidence = Evidence(study.arms, records)
+    if not begun(study, evidence):
+        return None
     page = folder / "studies" / f"{study.name}.md"
-    pictures = _draw(study, evidence, page.parent / "figures")
+    pictures = [image(picture) for picture in draw(_drawings(study, evidence), page.parent / "figures", _names(study))]
     sections = [
         f"# {study.question}",
         answer(study, evidence),
         f"Source: {study.source}. Run it with `{command(study)}`.",
         *pictures[:1],
-        _table(study, evidence),
+        _variants(study, evidence),
         _claims(study, evidence),
         _figures(study, evidence),
         *pictures[1:],
-        _conditions(study, evidence, records, environment, machines),
+        section("How it was measured", "", listed(_conditions(study, evidence, records, environment, machines))),
         provenance(environment.machine, environment.software, environment.command),
     ]
-    page.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(page, "\n\n".join(filter(None, sections)) + "\n")
+    write_page(page, sections)
     return page
-
-
-def write_study(
-    study: Study,
-    records: Sequence[Record],
-    environment: Environment,
-    folder: Path,
-    machines: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
-) -> None:
-    """Writes the page of a study that these records have begun: see `write_page`."""
-    if begun(study, Evidence(study.arms, records)):
-        write_page(study, records, environment, folder, machines)
 
 
 def command(study: Study) -> str:
@@ -97,16 +89,13 @@ def answer(study: Study, evidence: Evidence) -> str:
     counts = Counter(verdict.status for _, verdict in judged)
     by_status = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
     tally = f"({count_of(len(judged), 'claim')}: {by_status}.)"
-    lead = study.answer(evidence) or "Not counted yet."
+    lead = study.answer(evidence)
     key = [(claim.short, verdict.status) for claim, verdict in judged if claim.short]
     words = "; ".join(f"{short}: {status}" for short, status in key)
     if any(status != "open" for _, status in key):
-        return f"**{words[0].upper()}{words[1:]}.** {lead} {tally}"
-    return f"**{lead}** {f'Not trained here yet: {_names(key)}. ' if key else ''}{tally}"
-
-
-def _names(key: Iterable[tuple[str, str]]) -> str:
-    return "; ".join(short for short, _ in key)
+        return " ".join(filter(None, [f"**{words[0].upper()}{words[1:]}.**", lead, tally]))
+    missing = f"Not trained here yet: {'; '.join(short for short, _ in key)}." if key else ""
+    return " ".join(filter(None, [f"**{lead}**" if lead else "", missing, tally]))
 
 
 def begun(study: Study, evidence: Evidence) -> bool:
@@ -114,40 +103,43 @@ def begun(study: Study, evidence: Evidence) -> bool:
     return all(evidence.rows(arm.model) is not None for arm in study.arms)
 
 
-def _table(study: Study, evidence: Evidence) -> str:
+def _text(title: str, cell: Callable[[Any], str]) -> TableColumn:
+    return TableColumn(title, cell, align="l")
+
+
+def _variants(study: Study, evidence: Evidence) -> str:
     """The arms: counted, measured and published side by side."""
-    header = ["variant", "model", "parameters, M", "multiply-adds, G"]
-    header += (
-        ["top-1 measured, % (95 %)"] if any(arm.trained for arm in study.arms) and "accuracy" in study.metrics else []
-    )
-    header += ["latency, ms (95 %)"] if "latency" in study.metrics else []
-    header += ["top-1 printed, ImageNet, %"]
-    notes: dict[str, int] = {}
-    lines = []
-    for arm in study.arms:
-        params, mult_adds = evidence.params(arm.model), evidence.mult_adds(arm.model)
-        line = [
-            arm.title,
-            f"`{arm.model}`",
-            "open" if params is None else f"{params / 1e6:,.2f}",
-            "open" if mult_adds is None else f"{mult_adds / 1e9:,.3f}",
-        ]
-        if "top-1 measured, % (95 %)" in header:
-            line.append(_measured(evidence.accuracy(arm)) if arm.trained else "not trained")
-        if "latency" in study.metrics:
-            line.append(_milliseconds(evidence.latency(arm.model)))
-        printed = published_top1(arm)
-        if printed is None:
-            line.append("")
-        else:
-            number = notes.setdefault(printed[1], len(notes) + 1)
-            line.append(f"{100 * printed[0]:.1f} [{number}]")
-        lines.append(line)
-    sources = "\n".join(f"[{number}] {source}  " for source, number in notes.items())
-    return "\n\n".join(filter(None, ["## The variants", _markdown(header, lines), sources]))
+    sources: dict[str, int] = {}
+
+    def counted(count: Callable[[str], int | None], scale: float) -> Callable[[Arm], Cell]:
+        return lambda arm: "open" if (found := count(arm.model)) is None else found / scale
+
+    def latency(arm: Arm) -> Cell:
+        found = evidence.latency(arm.model)
+        return "open" if found is None else estimate(arm.model, found).scaled(1e3)
+
+    def printed(arm: Arm) -> str:
+        figure, source = published_top1(arm) or (None, "")
+        return "" if figure is None else f"{100 * figure:.1f} [{sources.setdefault(source, len(sources) + 1)}]"
+
+    trained = "accuracy" in study.metrics and any(arm.trained for arm in study.arms)
+    columns = [
+        _text("variant", lambda arm: arm.title),
+        _text("model", lambda arm: f"`{arm.model}`"),
+        TableColumn("parameters, M", counted(evidence.params, 1e6), -2),
+        TableColumn("multiply-adds, G", counted(evidence.mult_adds, 1e9), -3),
+        *([TableColumn("top-1 measured, % (95 %)", lambda arm: _accuracy(arm, evidence))] if trained else []),
+        *([TableColumn("latency, ms (95 %)", latency)] if "latency" in study.metrics else []),
+        TableColumn("top-1 printed, ImageNet, %", printed),
+    ]
+    body = table(columns, study.arms)
+    return section("The variants", "", body, "\n".join(f"[{place}] {source}  " for source, place in sources.items()))
 
 
-def _measured(mean: Mean | None) -> str:
+def _accuracy(arm: Arm, evidence: Evidence) -> str:
+    if not arm.trained:
+        return "not trained"
+    mean = evidence.accuracy(arm)
     if mean is None:
         return "open"
     if mean.low is None or mean.high is None:
@@ -155,106 +147,84 @@ def _measured(mean: Mean | None) -> str:
     return f"{100 * mean.value:.1f} ({100 * mean.low:.1f} to {100 * mean.high:.1f}, {mean.count} seeds)"
 
 
-def _milliseconds(latency: Measurement | None) -> str:
-    if latency is None:
-        return "open"
-    bounds = (latency.value, latency.low, latency.high)
-    value, low, high = (number(1e3 * (latency.value if bound is None else bound)) for bound in bounds)
-    return f"{value} ({low} to {high})"
-
-
 def _claims(study: Study, evidence: Evidence) -> str:
     judged = verdicts(study, evidence)
-    lines = [[claim.text, claim.source, f"**{verdict.status}**", verdict.words] for claim, verdict in judged]
-    text = ["## The claims", _markdown(["claim", "source", "verdict", "evidence"], lines)]
-    if any(verdict.status == "open" for _, verdict in judged):
-        text.append(f"Open claims are closed by `{command(study)}`, which goes on from the records there are.")
-    if any(verdict.more_seeds for _, verdict in judged):
+    columns = [
+        _text("claim", lambda row: row[0].text),
+        _text("source", lambda row: row[0].source),
+        _text("verdict", lambda row: f"**{row[1].status}**"),
+        _text("evidence", lambda row: row[1].words),
+    ]
+    return section("The claims", "", table(columns, judged), *_how_judged(study, evidence, [row[1] for row in judged]))
+
+
+def _how_judged(study: Study, evidence: Evidence, found: Sequence[Verdict]) -> Iterator[str]:
+    if any(verdict.status == "open" for verdict in found):
+        yield f"Open claims are closed by `{command(study)}`, which goes on from the records there are."
+    if any(verdict.more_seeds for verdict in found):
         following = evidence.next_seed(study.seeds)
-        text.append(f"`{command(study)} --seed {following}` adds the seeds from {following} on.")
+        yield f"`{command(study)} --seed {following}` adds the seeds from {following} on."
     if "latency" in study.metrics:
-        text.append(
+        latencies = (evidence.latency(arm.model) for arm in study.arms)
+        names = sorted(
+            {str(found.details["reference"]) for found in latencies if found and "reference" in found.details}
+        )
+        reference = f"{enumerate_words(names)}, which runs" if names else "the model that runs"
+        yield (
             "A claim about time is judged by the 95 % interval of a ratio: over the rounds two networks shared, else "
-            "of their ratios to the model that runs in every round."
+            f"of their ratios to {reference} in every round."
         )
     if "accuracy" in study.metrics:
-        text.append(
+        yield (
             "A claim about accuracy is judged by the mean difference over seeds, paired by seed: it is supported or "
             "contradicted only if the 95 % interval (Student's t) clears the claim, and too noisy otherwise. Each "
             "verdict stands by itself; the intervals are not widened for the number of claims."
         )
     if any(record.case.seed > max(study.seeds) for record in evidence.training_records()):
-        text.append(
+        yield (
             f"The study asks for {len(study.seeds)} seeds. Further ones were trained after those had been looked at, "
             "which makes an interval a little too narrow: lean less on one that clears its claim by a hair."
         )
-    return "\n\n".join(text)
 
 
 def _figures(study: Study, evidence: Evidence) -> str:
-    if not study.published:
-        return ""
-    lines = [_figure_line(figure, evidence) for figure in study.published]
-    table = _markdown(["quantity", "printed in", "printed", "counted", ""], lines)
-    return f"## Printed figures, counted again\n\n{table}"
+    columns = [
+        _text("quantity", lambda figure: figure.what),
+        _text("printed in", lambda figure: figure.where),
+        TableColumn("printed", lambda figure: f"{figure.printed}{UNITS.get(figure.unit, f' {figure.unit}')}"),
+        TableColumn("counted", lambda figure: _counted(figure, figure.counted(evidence))),
+        _text("", lambda figure: _agreement(figure, figure.counted(evidence))),
+    ]
+    return section("Printed figures, counted again", "", table(columns, study.published))
 
 
-def _figure_line(figure: Published, evidence: Evidence) -> list[str]:
-    counted = figure.counted(evidence)
-    unit = {"": "", "%": " %", "MiB": " MiB"}.get(figure.unit, f" {figure.unit}")
+def _counted(figure: Published, counted: float | None) -> str:
     if counted is None:
-        return [figure.what, figure.where, f"{figure.printed}{unit}", "open", ""]
-    exact = f"{100 * counted:.2f} %" if figure.unit == "%" else f"{counted:,.2f}".removesuffix(".00")
-    agreement = figure.agreement(counted)
-    words = {"equal": "agrees", "cut": "agrees (digits cut, not rounded)", "differs": figure.slip or "differs"}[
-        agreement
-    ]
-    note = f"slip: {words}" if agreement == "differs" and figure.slip else words
-    return [figure.what, figure.where, f"{figure.printed}{unit}", exact, note]
+        return "open"
+    return f"{100 * counted:.2f} %" if figure.unit == "%" else number(counted, -2).removesuffix(".00")
 
 
-def _draw(study: Study, evidence: Evidence, folder: Path) -> list[str]:
-    """Draws what there are records for, unless it is there already; the Markdown of each picture."""
-    blocks = []
-    for picture in study.pictures:
-        name = f"{study.name}_{picture.kind}"
-        svg, png = folder / f"{name}.svg", folder / f"{name}.png"
+def _agreement(figure: Published, counted: float | None) -> str:
+    if counted is None:
+        return ""
+    slip = f"slip: {figure.slip}" if figure.slip else "differs"
+    return AGREEMENT.get(figure.agreement(counted), slip)
+
+
+def _names(study: Study) -> list[str]:
+    """File names of the study's pictures; from the second of a kind on with a number."""
+    kinds = [picture.kind for picture in study.pictures]
+    counts = [kinds[: place + 1].count(kind) for place, kind in enumerate(kinds)]
+    return [f"{study.name}_{kind}{count if count > 1 else ''}" for kind, count in zip(kinds, counts, strict=True)]
+
+
+def _drawings(study: Study, evidence: Evidence) -> Iterator[Drawing]:
+    """The pictures there are records for."""
+    for name, picture in zip(_names(study), study.pictures, strict=True):
         data = data_of(picture, evidence)
-        if data is None:
-            svg.unlink(missing_ok=True)
-            png.unlink(missing_ok=True)
-            continue
-        mark = _mark(picture.kind, data)
-        if not (png.exists() and svg.exists() and mark.encode() in svg.read_bytes()[:4096]):
-            _render(picture.kind, data, mark, svg, png)
-        caption = picture.caption + (f" {HOW_TO_READ}" if picture.kind == "differences" else "")
-        blocks.append(f"![{picture.caption}](figures/{name}.svg)\n\n{caption}")
-    return blocks
-
-
-def _mark(kind: str, data: Mapping[str, Any]) -> str:
-    """Changes with the data and with the code that draws them."""
-    code = _drawing_code()
-    return hashlib.sha256(code + json.dumps([kind, data], sort_keys=True).encode()).hexdigest()[:24]
-
-
-@functools.cache
-def _drawing_code() -> bytes:
-    found = [
-        importlib.util.find_spec(name) for name in ("benchmarks.report.studies.pictures", "benchmarks.report.figures")
-    ]
-    sources = [Path(spec.origin).read_bytes() for spec in found if spec is not None and spec.origin is not None]
-    return b"".join([*sources, version("matplotlib").encode()])
-
-
-def _render(kind: str, data: Mapping[str, Any], mark: str, svg: Path, png: Path) -> None:
-    from benchmarks.report.figures import render
-    from benchmarks.report.studies.pictures import DRAW
-
-    vector, pixels = render(DRAW[kind], data, mark)
-    svg.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(png, pixels)
-    replace_file(svg, vector)
+        if data is not None:
+            caption = picture.caption + (f" {HOW_TO_READ}" if picture.kind == "differences" else "")
+            yield Drawing(name=name, draw=DRAW[picture.kind], data=data, alt=picture.caption, caption=caption)
 
 
 def _conditions(
@@ -263,37 +233,39 @@ def _conditions(
     records: Sequence[Record],
     environment: Environment,
     machines: Mapping[str, Mapping[str, Any]],
-) -> str:
-    """How it was measured, what failed, and where it was trained, if not where the page was made."""
-    lines = ["## How it was measured"]
-    lines += [f"- {note}" for note in study.notes]
-    lines.append("- Parameters and multiply-adds are counted on the network's shapes, at the size its paper counts at.")
+) -> Iterator[str]:
+    """How it was measured, what failed or had something to say, and where it was trained, if not on this machine."""
+    yield from study.notes
+    yield "Parameters and multiply-adds are counted on the network's shapes, at the size its paper counts at."
     if "latency" in study.metrics and evidence.timed_case:
         condition = condition_in_words(evidence.timed_case)
-        lines.append(f"- Times: {condition}, at each network's own size; median over rounds in which they took turns.")
+        yield f"Times: {condition}, at each network's own size; median over rounds in which they took turns."
     trainings = evidence.training_records()
-    recipes = dict.fromkeys(_recipe(record) for record in trainings)
-    lines += [f"- Trained: {recipe}" for recipe in recipes if recipe]
-    sets = dict.fromkeys(
-        f"{record.case.dataset}, {record.case.train_images:,} training images, {record.case.epochs} epochs"
-        for record in trainings
+    yield from dict.fromkeys(f"Trained: {recipe}" for record in trainings if (recipe := _recipe(record)))
+    yield from dict.fromkeys(
+        f"Data set: {case.dataset}, {case.train_images:,} training images, {count_of(case.epochs, 'epoch')}."
+        for case in (record.case for record in trainings)
     )
-    lines += [f"- Data set: {line}." for line in sets]
-    failed = [record for record in records if record.status not in ("ok", "skipped") and _belongs(study, record.case)]
-    lines += [
-        f"- {record.status}: {record.case.metric} of `{record.case.model}`, seed {record.case.seed}: {record.reason}"
-        for record in failed
-    ]
+    asked = [record for record in records if _belongs(study, record.case)]
+    for record in asked:
+        if record.status not in ("ok", "skipped"):
+            case = record.case
+            reason = markdown(record.reason)
+            yield f"{record.status}: {case.metric} of `{case.model}`, seed {case.seed}: {reason}"
+    said: dict[str, dict[str, None]] = {}
+    for record in asked:
+        for note in record.notes:
+            said.setdefault(f"{record.case.metric}: {markdown(note)}", {})[f"`{record.case.model}`"] = None
+    yield from (f"{enumerate_words(list(models))}: {note}" for note, models in said.items())
     for machine, group in by_machine(trainings).items():
         if machine != environment.machine_id:
             seeds = [str(seed) for seed in sorted({record.case.seed for record in group})]
             place = markdown(machine_in_words(machines.get(machine, {})))
-            trained = f"{'Seeds' if len(seeds) > 1 else 'Seed'} {enumerate_words(seeds, most=len(seeds))}"
-            lines.append(
-                f"- {trained}: trained on another machine than the one below, {place}, with the same code, and each "
-                "with all that it is compared with. What a training reaches depends on the machine only by rounding."
+            yield (
+                f"{'Seeds' if len(seeds) > 1 else 'Seed'} {enumerate_words(seeds, most=len(seeds))}: trained on "
+                f"another machine than the one below, {place}, with the same code, and each with all that it is "
+                "compared with. What a training reaches depends on the machine only by rounding."
             )
-    return "\n".join([lines[0], "", *lines[1:]])
 
 
 def _recipe(record: Record) -> str:
@@ -303,10 +275,3 @@ def _recipe(record: Record) -> str:
 
 def _belongs(study: Study, case: Case) -> bool:
     return case.metric in ("rows", *study.metrics) and any(case.model == arm.model for arm in study.arms)
-
-
-def _markdown(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    rows = [header, ["---"] * len(header), *lines]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rows
-    )

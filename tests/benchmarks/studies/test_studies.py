@@ -15,7 +15,7 @@ from benchmarks.metrics.rows import METRIC
 from benchmarks.metrics.subject import Subject
 from benchmarks.plan.cases import Options, plan_study
 from benchmarks.records.record import Case, Environment, Measurement, Record
-from benchmarks.report.studies.page import answer, verdicts, write_page, write_study
+from benchmarks.report.studies.page import answer, verdicts, write_study
 from benchmarks.report.studies.pictures import DRAW
 from benchmarks.report.studies.views import data_of
 from benchmarks.stats.intervals import Interval
@@ -414,7 +414,7 @@ def test_resolution_is_trained_in_proportion() -> None:
 def test_a_page_without_trainings_leaves_claims_open_and_says_how_to_close_them(
     counted: list[Record], tmp_path: Path
 ) -> None:
-    page = write_page(STUDIES["residual"], counted, HERE, tmp_path)
+    page = write_study(STUDIES["residual"], counted, HERE, tmp_path)
     title, _, first, *rest = page.read_text().splitlines()
     assert title == "# Do residual shortcuts let a deeper network be the better one?"
     assert "21,623,848 parameters" in first and "Not trained here yet: plain-34 behind plain-18" in first
@@ -431,7 +431,7 @@ def test_a_page_with_trainings(counted: list[Record], tmp_path: Path) -> None:
         *counted,
         *(trained(arm.model, seed, level[arm.model] + 0.01 * seed) for arm in study.arms for seed in range(3)),
     ]
-    text = write_page(study, records, HERE, tmp_path).read_text()
+    text = write_study(study, records, HERE, tmp_path).read_text()
     first = text.splitlines()[2]
     assert first.startswith("**Plain-34 behind plain-18: contradicted; ResNet-34 ahead of ResNet-18: supported.**")
     assert "| plain-18 | `resnet18:shortcut=none` | 11.52 | 1.795 | 61.0 (58.5 to 63.5, 3 seeds)" in text
@@ -449,7 +449,7 @@ def test_a_page_says_where_it_was_made_and_where_its_networks_were_trained(
             for arm in STUDY.arms[:2]
         ]
         known = {THERE.machine_id: THERE.machine}
-        return write_page(STUDY, [*counted, *records], HERE, tmp_path, known).read_text()
+        return write_study(STUDY, [*counted, *records], HERE, tmp_path, known).read_text()
 
     text = page(HERE, HERE)
     assert text.endswith("commit aaaaaaaaaaaa.\n\n`python -m benchmarks.run`\n")
@@ -461,20 +461,20 @@ def test_a_page_says_where_it_was_made_and_where_its_networks_were_trained(
 
 def test_a_picture_is_drawn_again_only_for_other_data(counted: list[Record], tmp_path: Path) -> None:
     study = STUDIES["mobilenet_shallow"]
-    write_page(study, counted, HERE, tmp_path)
+    write_study(study, counted, HERE, tmp_path)
     picture = tmp_path / "studies/figures/mobilenet_shallow_stacked.svg"
     drawn = picture.stat().st_mtime_ns
-    write_page(study, counted, HERE, tmp_path)
+    write_study(study, counted, HERE, tmp_path)
     assert picture.stat().st_mtime_ns == drawn
     changed = re.sub(rb"<dc:identifier>\w+", b"<dc:identifier>of other data", picture.read_bytes())
     assert changed != picture.read_bytes()
     picture.write_bytes(changed)
-    write_page(study, counted, HERE, tmp_path)
+    write_study(study, counted, HERE, tmp_path)
     assert picture.read_bytes() != changed
 
 
 def test_slips_are_named_on_the_page(counted: list[Record], tmp_path: Path) -> None:
-    text = write_page(STUDIES["separable"], counted, HERE, tmp_path).read_text()
+    text = write_study(STUDIES["separable"], counted, HERE, tmp_path).read_text()
     assert "slip: 1.91 % follow from the architecture" in text
     assert "| 1.19 % | 1.91 % |" in text
 
@@ -512,7 +512,7 @@ assert "torch" not in sys.modules
 
 
 def test_a_new_study_needs_nothing_but_itself(counted: list[Record], tmp_path: Path) -> None:
-    text = write_page(STUDY, counted, HERE, tmp_path).read_text()
+    text = write_study(STUDY, counted, HERE, tmp_path).read_text()
     assert "Not trained here yet: one ahead." in text.splitlines()[2]
     assert answer(STUDY, Evidence(STUDY, counted)) in text
 
@@ -525,5 +525,5 @@ def test_the_study_in_the_readme_works(counted: list[Record], tmp_path: Path) ->
     study = names["STUDY"]
     cases = plan_study(study, OPTIONS)
     assert sum(case.metric == "accuracy" for case in cases) == 2 * 3
-    page = write_page(study, counted, HERE, tmp_path)
+    page = write_study(study, counted, HERE, tmp_path)
     assert "the wider one wins" in page.read_text()
