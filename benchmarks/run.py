@@ -9,7 +9,6 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -22,13 +21,15 @@ from benchmarks.plan.arguments import CHOICES, DEFAULT_METRICS, Request, parse
 from benchmarks.plan.cases import plan, plan_study, skip_reason
 from benchmarks.plan.cost import by_cost
 from benchmarks.records.environment import observe, read_environment
+from benchmarks.records.naming import conditions_of, names_of
 from benchmarks.records.record import Case, Environment, Record
-from benchmarks.records.standing import stale_reason
-from benchmarks.records.store import Store, StoreError
+from benchmarks.records.store import Store, StoreError, open_store
 from benchmarks.studies import STUDIES
 from zoo.data import DATASETS
 
 __all__ = ["main"]
+
+ACCURACY = "accuracy"  # the figure that does not depend on the machine but for rounding
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from benchmarks.selfcheck.selftest import self_test
 
             return self_test(request)
-        with Store(request.output_dir, fresh=request.fresh) as store:
+        with open_store(request.output_dir, fresh=request.fresh) as store:
             _say(store.notices)
             return _report(request, store) if request.action == "report-only" else _run(request, store)
     except StoreError as error:
@@ -72,9 +73,9 @@ def _run(request: Request, store: Store) -> int:
 
     cases = _cases(request)
     environment = observe(request.command)
-    records = _usable(store, environment)
-    answered = {record.case for record in records if record.status == "ok"}
-    todo = [case for case in cases if case not in answered]
+    records, stale = store.standing(environment.machine_id, code_of)
+    _say(f"{count} records are stale and not used: {reason}" for reason, count in stale.items())
+    todo = store.resume(cases, records)
     if len(todo) < len(cases):
         _say([f"{len(cases) - len(todo)} of {len(cases)} cases are done already; --fresh measures them again"])
     if todo:
@@ -93,7 +94,7 @@ def _run(request: Request, store: Store) -> int:
             request.output_dir,
             cases=cases,
             open_cases=left,
-            elsewhere=_elsewhere(store, environment),
+            elsewhere=store.elsewhere(ACCURACY, environment.machine_id, code_of),
             sort_key=request.sort_key,
             asked=request.options.models,
         )
@@ -123,25 +124,6 @@ def _run(request: Request, store: Store) -> int:
     return _conclude(request, cases, records)
 
 
-def _usable(store: Store, environment: Environment) -> list[Record]:
-    """The records that answer their cases here and now; says how many do not, and why."""
-    reasons = [stale_reason(record, environment.machine_id, code_of) for record in store.records]
-    counts = Counter(reason for reason in reasons if reason)
-    _say(f"{count} records are stale and not used: {reason}" for reason, count in counts.items())
-    return [record for record, reason in zip(store.records, reasons, strict=True) if not reason]
-
-
-def _elsewhere(store: Store, environment: Environment) -> list[Record]:
-    """Accuracies that other machines reached with the same code."""
-    return [
-        record
-        for record in store.records
-        if record.case.metric == "accuracy"
-        and record.machine != environment.machine_id
-        and stale_reason(record, record.machine, code_of) is None
-    ]
-
-
 def _with_torch(request: Request, environment: Environment) -> Environment:
     """The environment with what PyTorch says of itself, asked in another process."""
     from benchmarks.measure.worker import WorkerError, describe_torch, start_server
@@ -159,16 +141,15 @@ def _report(request: Request, store: Store) -> int:
     from benchmarks.report.publish import publish
 
     environment = read_environment(request.output_dir) or observe(request.command)
-    records = [record for record in store.records if record.machine == environment.machine_id]
+    records = [record for record in store.records() if record.machine == environment.machine_id]
     if not records:
         _say([f"there are no records of this machine in {request.output_dir}; run without --report-only first"])
         return 1
-    elsewhere = _elsewhere(store, environment)
     publish(
         records,
         environment,
         request.output_dir,
-        elsewhere=elsewhere,
+        elsewhere=store.elsewhere(ACCURACY, environment.machine_id, code_of),
         sort_key=request.sort_key,
         asked=request.options.models,
     )
@@ -178,10 +159,9 @@ def _report(request: Request, store: Store) -> int:
 def _conclude(request: Request, cases: Iterable[Case], records: Iterable[Record]) -> int:
     """Says what did not work; the exit status."""
     last = {record.case: record for record in records}
-    failed = [
-        last[case] for case in dict.fromkeys(cases) if case in last and last[case].status not in ("ok", "skipped")
-    ]
-    _say(f"{record.status}: {record.case.metric} of {record.case.model}: {record.reason}" for record in failed)
+    failed = [case for case in dict.fromkeys(cases) if case in last and last[case].status not in ("ok", "skipped")]
+    names = names_of(cases)
+    _say(f"{last[case].status}: {names[case]}: {last[case].reason}" for case in failed)
     print(f"report: {request.output_dir / 'README.md'}")
     return 1 if failed else 0
 
@@ -190,11 +170,8 @@ def _show(cases: Sequence[Case]) -> int:
     """Prints the plan, each skip with its reason."""
     for case in cases:
         reason = skip_reason(case)
-        conditions = [f"batch {case.batch_size}"] if METRICS[case.metric].prepare else []
-        conditions += [f"{case.img_size} px"] if case.img_size else []
-        conditions += [f"{case.num_threads} threads"] if case.num_threads else []
-        conditions += [case.runtime] if "runtime" in METRICS[case.metric].depends_on else []
-        print(f"{case.metric:12} {case.model:40} {', '.join(conditions)}{f'  skipped: {reason}' if reason else ''}")
+        conditions = ", ".join(conditions_of(case, METRICS[case.metric].depends_on))
+        print(f"{case.metric:12} {case.model:40} {conditions}{f'  skipped: {reason}' if reason else ''}")
     print(f"{len(cases)} cases")
     return 0
 

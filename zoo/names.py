@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
-from typing import TypeVar
+from importlib import import_module
+from typing import Any, TypeVar
 
-__all__ = ["Registry"]
+__all__ = ["Registry", "modules"]
 
 T = TypeVar("T")
 
@@ -64,3 +65,9 @@ class Registry(Mapping[str, T]):
         if not found:
             raise LookupError(f"a list of {self.kind} names is wanted; got {text!r}")
         return tuple(found)
+
+
+def modules(package: str, *names: str) -> Iterator[Any]:
+    """The named files of a package, imported in this order; a list of entries is made of them, a line a file."""
+    for name in names:
+        yield import_module(f"{package}.{name}")

@@ -22,7 +22,7 @@ def code_of(case: Case) -> str:
     timed = (worker.prepare, worker.turn, rounds.play, metric.prepare, metric.summarize)
     parts: list[object] = list(timed) if metric.prepare else [worker.measure]
     parts += metric.basis(case) if metric.basis else filter(None, [metric.measure])
-    parts += [spec.build, spec.input.channels, spec.settings]
+    parts += [spec.build, spec.input.channels, spec.settings, type(spec), *map(type, spec.declared)]
     libraries = list(metric.libraries)
     if "runtime" in metric.depends_on:
         racing = case.runtime == "auto"

@@ -1,24 +1,25 @@
 """The metrics, one a file, in the order of their columns. A new one is its file and its line here."""
 
-from benchmarks.metrics import accuracy, activations, latency, layers, memory, mult_adds, params, rows, throughput
-from zoo.names import Registry
+from benchmarks.metrics.metric import Metric
+from zoo.names import Registry, modules
 
 __all__ = ["METRICS"]
 
-METRICS = Registry(
+METRICS: Registry[Metric] = Registry(
     "metric",
     (
-        (module.METRIC.name, module.METRIC)
-        for module in (
-            params,
-            mult_adds,
-            activations,
-            rows,
-            latency,
-            throughput,
-            memory,
-            layers,
-            accuracy,
+        (file.METRIC.name, file.METRIC)
+        for file in modules(
+            __name__,
+            "params",
+            "mult_adds",
+            "activations",
+            "rows",
+            "latency",
+            "throughput",
+            "memory",
+            "layers",
+            "accuracy",
         )
     ),
 )

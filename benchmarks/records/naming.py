@@ -30,7 +30,7 @@ WORDS: Mapping[str, Callable[[Case, Any], str]] = MappingProxyType(
         "num_threads": _counted("thread"),
         "weights": lambda case, name: f"weights {case.weights_path or name}",
         "dataset": lambda case, name: name,
-        "data": lambda case, fingerprint: case.data_dir or f"data {fingerprint}",
+        "data": lambda case, fingerprint: case.data_dir,
         "recipe": lambda case, name: f"recipe {name}",
         "epochs": _counted("epoch"),
         "train_images": _counted("training image"),
@@ -46,7 +46,8 @@ WORDS: Mapping[str, Callable[[Case, Any], str]] = MappingProxyType(
 def conditions_of(case: Case, fields: Iterable[str] = tuple(WORDS)) -> list[str]:
     """The conditions of a case among `fields` in words, those left out that are not stated (0 or empty)."""
     stated = ((name, getattr(case, name)) for name in WORDS if name in fields)
-    return [WORDS[name](case, value) for name, value in stated if value or name == "seed"]
+    words = (WORDS[name](case, value) for name, value in stated if value or name == "seed")
+    return list(filter(None, words))
 
 
 def names_of(cases: Iterable[Case]) -> dict[Case, str]:

@@ -24,6 +24,7 @@ from typing import NamedTuple
 __all__ = ["Definition", "fingerprint", "reach"]
 
 PACKAGES = ("zoo", "benchmarks")
+CALLED_BY_LIBRARIES = ("forward", "transform")  # methods that torch.nn.Module and torchvision's transforms call
 NOTHING = ("annotation", "returns", "type_comment", "kind", "ctx", "simple")  # parts of a tree that do nothing
 PROSE = ("title", "method", "meaning", "help", "description")  # keywords whose values are only read by people
 
@@ -71,12 +72,9 @@ def _sorted_out(parts: Iterable[object]) -> tuple[list[Definition], list[str]]:
         elif isinstance(part, types.ModuleType):
             inner = (part.open,)
         elif isinstance(part, (types.FunctionType, type)):
-            name, _, member = part.__qualname__.partition(".")
-            if "<" in part.__qualname__:
-                raise TypeError(f"{part.__module__}: {part.__qualname__} has no name of its own and cannot be followed")
-            functions.append(Definition(part.__module__, name, member))
+            functions.append(_definition(part))
         elif dataclasses.is_dataclass(part):
-            inner = [getattr(part, each.name) for each in dataclasses.fields(part)]
+            inner = [type(part), *(getattr(part, each.name) for each in dataclasses.fields(part))]
         elif isinstance(part, Mapping):
             inner = tuple(part.items())
         elif isinstance(part, (tuple, list)):
@@ -87,6 +85,21 @@ def _sorted_out(parts: Iterable[object]) -> tuple[list[Definition], list[str]]:
         functions += more
         values += texts
     return functions, values
+
+
+def _definition(part: types.FunctionType | type) -> Definition:
+    """Where a function or class is defined; of one without a name of its own, what it is a part of."""
+    name, _, member = part.__qualname__.partition(".<locals>")[0].partition(".")
+    module = _parsed(part.__module__)
+    if name == "<lambda>" and module is not None and isinstance(part, types.FunctionType):
+        line = part.__code__.co_firstlineno
+        within = (
+            each
+            for each, statements in module.definitions.items()
+            if any(statement.lineno <= line <= (statement.end_lineno or line) for statement in statements)
+        )
+        name = next(within, name)
+    return Definition(part.__module__, name, member)
 
 
 @functools.cache
@@ -239,7 +252,7 @@ class _Reach:
 
     def __init__(self, starts: Iterable[Definition]) -> None:
         self.found: set[Definition] = set()
-        self._attributes: set[str] = {"forward"}  # which torch.nn.Module calls
+        self._attributes: set[str] = set(CALLED_BY_LIBRARIES)
         self._waiting: dict[str, set[Definition]] = {}  # methods of reached classes by name, not called so far
         self._open = [definition for definition in starts]
         for start in self._open:

@@ -1,18 +1,25 @@
-"""The records of an output folder: appended one by one, read back whatever happened, never two writers at once."""
+"""The records of an output folder: appended one by one, read back whatever happened, never two writers at once.
+
+`Store` is what the harness knows; `open_store` gives the kind a folder has. So far that is one, lines of JSON.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from benchmarks.records.record import Record, RecordError
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
-__all__ = ["RECORDS", "Read", "Store", "StoreError", "read_records"]
+from benchmarks.records.record import Case, Record, RecordError
+from benchmarks.records.standing import stale_reason
+
+__all__ = ["RECORDS", "Read", "Store", "StoreError", "open_store", "read_records"]
 
 RECORDS = "results.jsonl"
 
@@ -21,74 +28,54 @@ class StoreError(RuntimeError):
     """The output folder cannot be read or written; the message is one line for a person."""
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """What a file of records held.
-
-    Args:
-        records: in the order they were written.
-        notices: what a person should know, such as a torn last line.
-        size: bytes up to the end of the last whole line.
-    """
-
-    records: tuple[Record, ...]
-    notices: tuple[str, ...]
-    size: int
-
-
-class Store:
+class Store(ABC):
     """The records of one folder, open for appending; a context manager.
 
     Args:
-        folder: made if it does not exist.
-        fresh: begin anew; the earlier records are kept beside as `results.jsonl.old`.
-
-    Raises:
-        StoreError: another run holds the folder, or it cannot be read or written.
+        notices: what a person should know of what was found on opening.
     """
 
-    def __init__(self, folder: Path, *, fresh: bool = False) -> None:
-        self._path = folder / RECORDS
-        with _in_words(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (folder / ".lock").open("a")
-        try:
-            self._take(folder)
-            if self._path.exists() and not self._path.is_file():
-                raise StoreError(f"cannot use output folder {folder}: {RECORDS} is not a regular file")
-            with _in_words(folder):
-                if fresh and self._path.exists():
-                    self._path.replace(self._path.with_name(RECORDS + ".old"))
-                found = read_records(self._path)
-                self._file = self._path.open("ab")
-                self._file.truncate(found.size)
-        except StoreError:
-            self._lock.close()
-            raise
-        self.notices = found.notices
-        self.records = list(found.records)
-        self._size = found.size
+    notices: tuple[str, ...] = ()
 
+    @abstractmethod
+    def records(self) -> Sequence[Record]:
+        """All records, in the order they were written."""
+
+    @abstractmethod
     def append(self, record: Record) -> None:
-        """Writes one record so that it outlives this process; raises `StoreError` and leaves the file whole."""
-        line = record.to_json().encode() + b"\n"
-        try:
-            self._file.write(line)
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            self._drop_unwritten()
-            raise StoreError(
-                f"cannot write {self._path}: {error.strerror}; the {len(self.records)} earlier records are whole"
-            ) from None
-        self._size += len(line)
-        self.records.append(record)
+        """Writes one record so that it outlives this process; raises `StoreError` and leaves the others whole."""
 
+    @abstractmethod
     def close(self) -> None:
         """Lets the next run have the folder."""
-        with contextlib.suppress(OSError):  # what could not be written has been reported
-            self._file.close()
-        self._lock.close()
+
+    def standing(self, machine: str, code: Callable[[Case], str]) -> tuple[list[Record], Counter[str]]:
+        """The records that answer their case on a machine, and how many do not, by reason: see `stale_reason`."""
+        records: list[Record] = []
+        reasons: Counter[str] = Counter()
+        for record in self.records():
+            reason = stale_reason(record, machine, code)
+            if reason is None:
+                records.append(record)
+            else:
+                reasons[reason] += 1
+        return records, reasons
+
+    def elsewhere(self, metric: str, machine: str, code: Callable[[Case], str]) -> list[Record]:
+        """What other machines found of a metric with the same code."""
+        return [
+            record
+            for record in self.records()
+            if record.case.metric == metric
+            and record.machine != machine
+            and stale_reason(record, record.machine, code) is None
+        ]
+
+    @staticmethod
+    def resume(cases: Iterable[Case], standing: Iterable[Record]) -> list[Case]:
+        """The cases that have no answer yet, each once."""
+        answered = {record.case for record in standing if record.status == "ok"}
+        return [case for case in dict.fromkeys(cases) if case not in answered]
 
     def __enter__(self) -> Store:
         return self
@@ -98,13 +85,66 @@ class Store:
     ) -> None:
         self.close()
 
-    def _take(self, folder: Path) -> None:
+
+def open_store(folder: Path, *, fresh: bool = False) -> Store:
+    """The store of a folder, which is made if it does not exist.
+
+    Args:
+        fresh: begin again; the earlier records are kept beside as `results.jsonl.old`.
+
+    Raises:
+        StoreError: another run holds the folder, or it cannot be read or written.
+    """
+    return _JsonLines(folder, fresh=fresh)
+
+
+class _JsonLines(Store):
+    """A record a line, in one file."""
+
+    def __init__(self, folder: Path, *, fresh: bool) -> None:
+        self._path = folder / RECORDS
+        with _in_one_line(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(folder)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            if self._path.exists() and not self._path.is_file():
+                raise StoreError(f"cannot use output folder {folder}: {RECORDS} is not a regular file")
+            with _in_one_line(folder):
+                if fresh and self._path.exists():
+                    self._path.replace(self._path.with_name(RECORDS + ".old"))
+                found = read_records(self._path)
+                self._file = self._path.open("ab")
+                self._file.truncate(found.size)
+                if found.unfinished:
+                    self._file.write(b"\n")
+        except StoreError:
+            self._lock.release()
+            raise
+        self.notices = found.notices
+        self._records = list(found.records)
+        self._size = found.size + found.unfinished
+
+    def records(self) -> Sequence[Record]:
+        return self._records
+
+    def append(self, record: Record) -> None:
+        line = record.to_json().encode() + b"\n"
+        try:
+            self._file.write(line)
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            self._drop_unwritten()
             raise StoreError(
-                f"another run is writing to {folder}; wait for it, or choose another --output-dir"
+                f"cannot write {self._path}: {error.strerror}; the {len(self._records)} earlier records are whole"
             ) from None
+        self._size += len(line)
+        self._records.append(record)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # what could not be written has been reported
+            self._file.close()
+        self._lock.release()
 
     def _drop_unwritten(self) -> None:
         """Cuts off the part of a line that may have reached the file, and the part that still waits in the buffer."""
@@ -116,6 +156,23 @@ class Store:
             self._file = self._path.open("ab")
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a file of records held.
+
+    Args:
+        records: in the order they were written.
+        notices: what a person should know, such as a torn last line.
+        size: bytes up to the end of the last record.
+        unfinished: whether that record lacks the end of its line.
+    """
+
+    records: tuple[Record, ...]
+    notices: tuple[str, ...]
+    size: int
+    unfinished: bool = False
+
+
 def read_records(path: Path) -> Read:
     """The records of a file. A torn last line is dropped, a line that is no record left out; both are said.
 
@@ -125,25 +182,47 @@ def read_records(path: Path) -> Read:
     if not path.exists():
         return Read((), (), 0)
     data = path.read_bytes()
-    whole, newline, torn = data.rpartition(b"\n")
+    *lines, last = data.split(b"\n")
     records, notices, bad = [], [], []
-    for number, line in enumerate(whole.split(b"\n") if newline else (), start=1):
+    for number, line in enumerate(lines, start=1):
         try:
             records.append(Record.from_json(line.decode()))
         except (RecordError, UnicodeDecodeError) as error:
             bad.append((number, error))
+    torn = len(last)
+    if last:
+        with contextlib.suppress(RecordError, UnicodeDecodeError):
+            records.append(Record.from_json(last.decode()))
+            torn = 0
     if torn:
-        notices.append(f"{path}: the last line is torn ({len(torn)} bytes) and was dropped; its case is open again")
+        notices.append(f"{path}: the last line is torn ({torn} bytes) and was dropped; its case is open again")
     if bad:
         first, reason = bad[0]
         notices.append(f"{path}: {len(bad)} lines are not records and were left out; line {first}: {reason}")
-    return Read(tuple(records), tuple(notices), len(data) - len(torn))
+    return Read(tuple(records), tuple(notices), len(data) - torn, unfinished=bool(last) and not torn)
+
+
+def _locked(folder: Path) -> BaseFileLock:
+    """The lock of a folder, taken; raises `StoreError` where another run holds it."""
+    lock: BaseFileLock = FileLock(folder / ".lock", timeout=0)
+    try:
+        with _in_one_line(folder):
+            try:
+                lock.acquire()
+            except NotImplementedError:  # a file system without locks: a file that is there stands for one
+                lock = SoftFileLock(folder / ".lock.held", timeout=0)
+                lock.acquire()
+    except Timeout:
+        raise StoreError(f"another run is writing to {folder}; wait for it, or choose another --output-dir") from None
+    return lock
 
 
 @contextlib.contextmanager
-def _in_words(folder: Path) -> Iterator[None]:
+def _in_one_line(folder: Path) -> Iterator[None]:
     """Turns what the operating system says of a folder into one line."""
     try:
         yield
+    except Timeout:
+        raise
     except OSError as error:
         raise StoreError(f"cannot use output folder {folder}: {error.strerror or error}") from None

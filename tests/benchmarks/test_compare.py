@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.stats.verdicts import compare_times, main
+from benchmarks.compare import main
 from benchmarks.records.record import Case, Measurement, Record
 from benchmarks.records.store import RECORDS
 from benchmarks.selfcheck.selftest import SLOWDOWN, conclude
+from benchmarks.stats.verdicts import compare_times
 
 
 def rounds(draws: random.Random, scale: float = 1.0, count: int = 30, spread: float = 0.02) -> dict[int, float]:
@@ -52,11 +53,13 @@ def test_wild_times_leave_no_verdict() -> None:
     assert found.verdict == "too noisy"
 
 
-def record(scale: float, *, machine: str = "here", seed: int = 0, **settings: float) -> Record:
+def record(scale: float, *, machine: str = "here", seed: int = 0, **pairs: float) -> Record:
     times = rounds(random.Random(seed), scale)
     measured = Measurement(name="latency_s", value=scale, unit="s", samples=tuple(times.values()),
                            rounds=tuple(times), details={"run": str(seed)})  # fmt: skip
-    case = Case(metric="latency", model="resnet18", settings=tuple(sorted(settings.items())))
+    effort = {name: value for name, value in pairs.items() if name in ("max_time", "rounds", "target_ci")}
+    settings = {name: value for name, value in pairs.items() if name not in effort}
+    case = Case(metric="latency", model="resnet18", settings=tuple(settings.items()), effort=tuple(effort.items()))
     return Record(case=case, status="ok", machine=machine, measurements=(measured,))
 
 
@@ -97,3 +100,12 @@ def test_runs_of_different_length_compare(tmp_path: Path) -> None:
     assert main([short, long]) == 1
     slowed = folder(tmp_path / "slowed", record(1.1, seed=2, max_time=4.0, slowdown=0.1))
     assert main([short, slowed]) == 2  # that is another case
+
+
+def test_what_tells_two_lines_apart_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, other = record(1.0, seed=1), record(1.0, seed=2)
+    small = dataclasses.replace(other, case=dataclasses.replace(other.case, img_size=160, precision="bf16"))
+    run = folder(tmp_path / "run", one, small)
+    assert main([run, run]) == 0
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert "fp32" in lines[0] and "bf16 160 px" in lines[1]

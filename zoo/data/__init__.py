@@ -1,18 +1,19 @@
-"""The data sets, one a file. A new one is its file and its line here."""
+"""The data sets, one source a file. A new one is its file and its line here."""
 
-from zoo.data import fashion_mnist, imagenet
-from zoo.names import Registry
+from zoo.data.dataset import Dataset
+from zoo.names import Registry, modules
 
 __all__ = ["DATASETS"]
 
-DATASETS = Registry(
+DATASETS: Registry[Dataset] = Registry(
     "data set",
     (
         (dataset.name, dataset)
-        for dataset in (
-            fashion_mnist.EMBEDDED,
-            fashion_mnist.FULL,
-            imagenet.IMAGENET,
+        for file in modules(
+            __name__,
+            "fashion_mnist",
+            "imagenet",
         )
+        for dataset in file.SETS
     ),
 )

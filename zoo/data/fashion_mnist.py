@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Arrays = Mapping[str, NDArray[np.generic]]
 
-__all__ = ["CLASSES", "EMBEDDED", "FULL", "MEAN", "STD", "build", "read_embedded", "read_official"]
+__all__ = ["CLASSES", "EMBEDDED", "FULL", "MEAN", "SETS", "STD", "build", "read_embedded", "read_official"]
 
 CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
@@ -269,6 +269,9 @@ FULL = Dataset(
     fingerprint=lambda data_dir: OFFICIAL_SHA256,
     unavailable=_never,
 )
+
+
+SETS = (EMBEDDED, FULL)
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from zoo.data.dataset import Batch, Dataset, DatasetError, Opened, Preprocess
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["IMAGENET", "Photographs", "class_numbers"]
+__all__ = ["IMAGENET", "SETS", "Photographs", "class_numbers"]
 
 WNIDS_FILE = Path(zoo.__file__).with_name("weights") / "imagenet_wnids.txt"  # "n01440764<tab>tench", a line a class
 NUM_CLASSES = 1000
@@ -185,3 +185,5 @@ IMAGENET = Dataset(
     libraries=("torchvision", "pillow"),
     unavailable=unavailable,
 )
+
+SETS = (IMAGENET,)

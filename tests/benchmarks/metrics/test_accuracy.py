@@ -19,9 +19,11 @@ from benchmarks.metrics.subject import Subject
 from benchmarks.records.predictions import NotPaired, mcnemar, pack, unpack
 from benchmarks.records.record import Case, Measurement, Record
 from zoo.data import DATASETS
-from zoo.training.loop import RECIPE, Predictions
+from zoo.training.loop import Predictions
+from zoo.training.recipes import recipe
 
-DATA = Path(os.environ.get("ZOO_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
+DATA = Path(os.environ.get("ZOO_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
+RECIPE = recipe("sample")
 WEIGHTS, SAMPLE = DATA / "mobilenet_2_5_128_tf.h5", DATA / "imagenet_sample"
 SMALL = "mobilenet_v1:width=0.25"
 
@@ -56,15 +58,15 @@ def record(answers: Sequence[int], labels: Sequence[int], fingerprint: str = "sa
 
 def test_defaults_are_the_recipes() -> None:
     found = complete(case())
-    assert (found.dataset, found.epochs, found.img_size) == ("fashion_mnist", RECIPE.epochs, RECIPE.img_size)
+    assert (found.dataset, found.epochs, found.train_img_size) == ("fashion_mnist", RECIPE.epochs, RECIPE.img_size)
     assert found.train_images == 6000
     assert complete(found) == found
     assert complete(case(epochs=7, train_images=50, img_size=80)).epochs == 7
-    assert complete(case("inception_v3")).img_size == max(RECIPE.img_size, zoo.spec("inception_v3").input.min_size)
+    assert complete(case("inception_v3")).train_img_size == max(RECIPE.img_size, zoo.spec("inception_v3").input.min_size)
 
 
 def test_weights_are_evaluated_at_their_size_and_not_trained() -> None:
-    found = complete(case("mobilenet_v1:resolution=160", weights="imagenet", epochs=3, train_images=5, seed=4))
+    found = complete(case("mobilenet_v1:resolution=160", weights_path="imagenet", epochs=3, train_images=5, seed=4))
     assert (found.dataset, found.img_size) == ("imagenet", 160)
     assert (found.epochs, found.train_images, found.seed) == (0, 0, 0)
 
@@ -73,8 +75,10 @@ def test_weights_are_evaluated_at_their_size_and_not_trained() -> None:
     ("conditions", "reason"),
     [
         ({"dataset": "imagenet"}, "give the weights"),
-        ({"weights": "imagenet"}, "--data-dir"),
-        ({"weights": "imagenet:keras", "dataset": "fashion_mnist"}, "use --dataset imagenet"),
+        ({"weights_path": "imagenet"}, "--data-dir"),
+        ({"weights_path": "imagenet:keras", "dataset": "fashion_mnist"}, "use --dataset imagenet"),
+        ({"weights_path": "nofile.pth", "dataset": "fashion_mnist"}, "no file 'nofile.pth'"),
+        ({"weights_path": "imagenet:elsewhere", "dataset": "imagenet"}, "no checkpoint 'imagenet:elsewhere'"),
         ({"train_images": 6001}, "has 6,000 training images; 6,001 were asked for"),
         ({"precision": "fp16"}, "fp32 or bf16, not fp16"),
     ],
@@ -88,8 +92,12 @@ def test_the_default_can_be_measured() -> None:
 
 
 def test_a_study_may_vary_the_recipe() -> None:
-    assert {"auxiliary", "plain_step", "mirror"} <= set(accuracy.METRIC.depends_on)
-    assert "batch_size" not in accuracy.METRIC.depends_on  # the recipe's, not the case's
+    found = [complete(case(recipe=name)) for name in ("", "sample", "sample:mirror=true")]
+    assert found[0] == found[1] != found[2]
+    with pytest.raises(zoo.UnknownOption, match="no field 'miror'"):
+        complete(case(recipe="sample:miror=true"))
+    with pytest.raises(LookupError, match="no recipe is named 'simple'; did you mean sample"):
+        complete(case(recipe="simple"))
 
 
 # --- training and counting --------------------------------------------------------------------------------------------
@@ -98,7 +106,7 @@ def test_a_study_may_vary_the_recipe() -> None:
 @pytest.fixture(scope="module")
 def trained() -> Record:
     """A network trained for a moment, through JSON and back."""
-    asked = complete(case(epochs=2, train_images=40, img_size=32, settings=(("plain_step", 0.2),)))
+    asked = complete(case(epochs=2, train_images=40, img_size=32, recipe="sample:plain_step=0.2"))
     return Record.from_json(Record(case=asked, status="ok", measurements=measure(Subject(asked))).to_json())
 
 
@@ -119,9 +127,7 @@ def test_what_is_returned_can_be_counted_again(trained: Record) -> None:
 def test_how_it_was_trained_is_kept(trained: Record) -> None:
     top1 = trained.find("top1")
     assert top1 is not None
-    recipe = dataclasses.replace(RECIPE, epochs=2, img_size=32, plain_step=0.2)
-    assert top1.details["recipe"] == dataclasses.asdict(recipe)
-    assert top1.details["recipe_text"] == recipe.text
+    assert top1.details["recipe"] == dataclasses.asdict(recipe("sample", epochs=2, img_size=32, plain_step=0.2))
     assert [point["epoch"] for point in top1.details["curve"]] == [1, 2]
     assert top1.details["curve"][-1]["top1"] == top1.value
     seconds, rate = trained.value("train_seconds"), trained.value("train_samples_per_sec")
@@ -137,9 +143,9 @@ def test_auxiliary_classifiers_are_trained_unless_a_study_says_no(monkeypatch: p
         raise InterruptedError
 
     monkeypatch.setattr(accuracy, "train", stop)
-    for settings in ((), (("auxiliary", False),)):
+    for name in ("sample", "sample:auxiliary=false"):
         with pytest.raises(InterruptedError):
-            measure(Subject(complete(case("googlenet", settings=settings))))
+            measure(Subject(complete(case("googlenet", recipe=name))))
     assert heads == [2, 0]
 
 
@@ -156,13 +162,14 @@ def test_a_network_of_the_zoo_learns() -> None:
 def test_published_weights_reach_their_accuracy_on_the_sample() -> None:
     pytest.importorskip("h5py")
     asked = complete(
-        case("mobilenet_v1:width=0.25,resolution=128", weights=str(WEIGHTS), dataset="imagenet", data_dir=str(SAMPLE))
+        case("mobilenet_v1:width=0.25,resolution=128", weights_path=str(WEIGHTS), dataset="imagenet", data_dir=str(SAMPLE))
     )
-    found = {each.name: each for each in measure(Subject(asked))}
+    subject = Subject(asked)
+    found = {each.name: each for each in measure(subject)}
     assert found["test_images"].value == 250
     assert abs(found["top1"].value * 250 - 114) <= 3
     assert found["top5"].value * 250 >= 181 - 3
-    assert found["top1"].details["notes"] == []
+    assert subject.notes == []
 
 
 def test_weights_are_evaluated_on_a_folder_with_a_broken_image(tmp_path: Path) -> None:
@@ -171,8 +178,10 @@ def test_weights_are_evaluated_on_a_folder_with_a_broken_image(tmp_path: Path) -
         Image.new("RGB", (50, 70), (number * 90, 40, 200)).save(tmp_path / "n01440764" / f"{number}.png")
     (tmp_path / "n01440764" / "1.png").write_bytes(b"no image")
     torch.save(zoo.create(SMALL).state_dict(), weights := tmp_path / "weights.pth")
-    asked = complete(case(f"{SMALL},resolution=64", weights=str(weights), dataset="imagenet", data_dir=str(tmp_path)))
-    found = {each.name: each for each in measure(Subject(asked))}
+    asked = complete(case(f"{SMALL},resolution=64", weights_path=str(weights), dataset="imagenet", data_dir=str(tmp_path)))
+    subject = Subject(asked)
+    found = {each.name: each for each in measure(subject)}
+    assert any("1 image that could not be read: 'n01440764/1.png'" in note for note in subject.notes)
     assert found["test_images"].value == 2
     assert list(found["top1"].details["unreadable"]) == ["n01440764/1.png"]
     assert unpack(found["top1"].details["answers"])[1].tolist() == [-1] * 5
@@ -182,15 +191,16 @@ def test_weights_are_evaluated_on_a_folder_with_a_broken_image(tmp_path: Path) -
 def test_weights_of_other_classes_are_refused(tmp_path: Path) -> None:
     torch.save(zoo.create(SMALL).state_dict(), weights := tmp_path / "weights.pth")
     with pytest.raises(ValueError, match="cannot tell the 10 classes of fashion_mnist"):
-        measure(Subject(complete(case(weights=str(weights), dataset="fashion_mnist"))))
+        measure(Subject(complete(case(weights_path=str(weights), dataset="fashion_mnist"))))
 
 
 def test_weights_of_the_same_classes_are_evaluated_on_any_data_set(tmp_path: Path) -> None:
     torch.save(zoo.create(SMALL, num_classes=10).state_dict(), weights := tmp_path / "weights.pth")
-    asked = complete(case(weights=str(weights), dataset="fashion_mnist", img_size=32))
-    found = {each.name: each for each in measure(Subject(asked))}
+    asked = complete(case(weights_path=str(weights), dataset="fashion_mnist", img_size=32))
+    subject = Subject(asked)
+    found = {each.name: each for each in measure(subject)}
     assert found["test_images"].value == 2000
-    assert "does not say whose padding" in found["top1"].details["notes"][0]
+    assert "does not say whose padding" in subject.notes[0]
 
 
 # --- statistics -------------------------------------------------------------------------------------------------------
@@ -250,5 +260,5 @@ def test_moved_class_numbers_are_noticed(moved: int, warned: bool) -> None:
 
 def test_every_data_set_has_a_recipe_or_weights() -> None:
     for name, dataset in DATASETS.items():
-        asked = complete(case(dataset=name, weights="" if dataset.train_images else "imagenet"))
+        asked = complete(case(dataset=name, weights_path="" if dataset.train_images else "imagenet"))
         assert (asked.epochs > 0) == (dataset.train_images > 0)

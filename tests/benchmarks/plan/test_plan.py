@@ -49,6 +49,7 @@ def test_globs_take_options_and_repeat_nothing() -> None:
         (["--num-threads", "two"], "whole number"),
         (["--max-time", "nan"], "seconds above 0"),
         (["--target-ci", "2"], "between 0 and 1"),
+        (["--data-dir", "photos"], "--dataset"),
         (["--quick", "--rigorous"], "not allowed with"),
         (["--model", "alexnet", "--exclude", "alexnet"], "leaves no model"),
         (["--wrong-flag"], "--wrong-flag"),
@@ -88,12 +89,12 @@ def test_quick_is_the_six() -> None:
 
 def test_equal_questions_are_one_case() -> None:
     options = Options(models=("resnet18",), metrics=("params", "latency"), batch_sizes=(1, 8), num_threads=(1, 2),
-                      seed=3, settings=TIMING)  # fmt: skip
+                      seed=3, effort=TIMING)  # fmt: skip
     cases = plan(options)
     assert [case.metric for case in cases] == ["params", *["latency"] * 4]
     assert cases[0] == plan(Options(models=("resnet18",), metrics=("params",)))[0]
     assert {(case.batch_size, case.num_threads) for case in cases[1:]} == {(1, 1), (1, 2), (8, 1), (8, 2)}
-    assert all(dict(case.settings) == TIMING for case in cases[1:])
+    assert all(dict(case.effort) == TIMING for case in cases[1:])
 
 
 def test_size_is_each_models_own_unless_given() -> None:
@@ -113,7 +114,7 @@ def test_every_metric_is_timed_or_measured() -> None:
 
 
 def test_the_six_come_first_then_the_cheap() -> None:
-    cases = [Case(metric="accuracy", model=name) for name in ("vgg19", "resnet18", "vgg11", "xception")]
+    cases = [Case(metric="accuracy", model=name, train_img_size=40) for name in ("vgg19", "resnet18", "vgg11", "xception")]
     records = [
         Record(case=Case(metric="mult_adds", model=name), status="ok",
                measurements=(Measurement(name="mult_adds", value=value, unit="count"),))
@@ -123,7 +124,7 @@ def test_the_six_come_first_then_the_cheap() -> None:
 
 
 def test_a_model_without_published_figures_comes_where_its_counts_put_it() -> None:
-    cases = [Case(metric="accuracy", model=name, img_size=40) for name in ("vgg19", "resnet152", "nin", "resnet18")]
+    cases = [Case(metric="accuracy", model=name, train_img_size=40) for name in ("vgg19", "resnet152", "nin", "resnet18")]
     counts = {"mult_adds": 1.1e9, "params": 7.6e6, "latency": 0.009}  # the order in which a run leaves them
     records = [
         Record(case=Case(metric=name, model="nin"), status="ok",
@@ -136,7 +137,7 @@ def test_a_model_without_published_figures_comes_where_its_counts_put_it() -> No
 def test_ten_thousand_cases_are_planned_in_a_second() -> None:
     options = Options(
         models=tuple(zoo.list_models()), metrics=("latency",), batch_sizes=tuple(range(1, 101)),
-        num_threads=tuple(range(1, 6)), settings=TIMING,
+        num_threads=tuple(range(1, 6)), effort=TIMING,
     )  # fmt: skip
     started = time.process_time()
     cases = plan(options)

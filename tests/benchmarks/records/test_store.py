@@ -13,12 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import benchmarks.records.staleness
 from benchmarks.records.environment import effective_cpus, observe, read_environment, write_environment
 from benchmarks.records.files import replace_file
 from benchmarks.records.record import STATUSES, Case, Measurement, Record, RecordError
-from benchmarks.records.staleness import case_code, weights_checksum
-from benchmarks.records.store import RECORDS, Store, StoreError, current, read_records, stale_reason
+from benchmarks.records.store import RECORDS, StoreError, open_store, read_records
 
 
 def record(model: str = "resnet18", metric: str = "params", status: str = "ok", **case: object) -> Record:
@@ -29,27 +27,39 @@ def record(model: str = "resnet18", metric: str = "params", status: str = "ok", 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     written = [record("resnet18"), record("vgg16", status="failed")]
-    with Store(tmp_path) as store:
+    with open_store(tmp_path) as store:
         for each in written:
             store.append(each)
-    with Store(tmp_path) as store:
-        assert store.records == written
+    with open_store(tmp_path) as store:
+        assert list(store.records()) == written
         assert store.notices == ()
 
 
-@pytest.mark.parametrize("cut", [1, 5, 40])
+def test_a_last_line_that_only_lacks_its_end_is_kept(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        store.append(record("resnet18"))
+    path = tmp_path / RECORDS
+    path.write_bytes(path.read_bytes()[:-1])
+    assert len(read_records(path).records) == 1
+    with open_store(tmp_path) as store:
+        assert store.notices == ()
+        store.append(record("alexnet"))
+    assert [each.case.model for each in read_records(path).records] == ["resnet18", "alexnet"]
+
+
+@pytest.mark.parametrize("cut", [2, 5, 40])
 def test_a_torn_last_line_is_dropped_and_said(tmp_path: Path, cut: int) -> None:
-    with Store(tmp_path) as store:
+    with open_store(tmp_path) as store:
         store.append(record("resnet18"))
         store.append(record("vgg16"))
     path = tmp_path / RECORDS
     path.write_bytes(path.read_bytes()[:-cut])
-    with Store(tmp_path) as store:
-        assert [each.case.model for each in store.records] == ["resnet18"]
+    with open_store(tmp_path) as store:
+        assert [each.case.model for each in store.records()] == ["resnet18"]
         assert "torn" in store.notices[0]
         store.append(record("alexnet"))
-    with Store(tmp_path) as store:
-        assert [each.case.model for each in store.records] == ["resnet18", "alexnet"]
+    with open_store(tmp_path) as store:
+        assert [each.case.model for each in store.records()] == ["resnet18", "alexnet"]
         assert store.notices == ()
 
 
@@ -63,15 +73,45 @@ def test_lines_that_are_no_records_cost_nothing_else(tmp_path: Path) -> None:
 
 
 def test_a_second_run_on_the_same_folder_is_refused(tmp_path: Path) -> None:
-    with Store(tmp_path), pytest.raises(StoreError, match="another run"):
-        Store(tmp_path)
-    Store(tmp_path).close()
+    with open_store(tmp_path), pytest.raises(StoreError, match="another run"):
+        open_store(tmp_path)
+    open_store(tmp_path).close()
+
+
+def test_a_file_system_without_locks_still_holds_two_runs_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(self: object, **_: object) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr("benchmarks.records.store.FileLock.acquire", none)
+    with open_store(tmp_path) as store:
+        store.append(record())
+        with pytest.raises(StoreError, match="another run"):
+            open_store(tmp_path)
+    open_store(tmp_path).close()
+
+
+def test_what_stands_and_what_is_left(tmp_path: Path) -> None:
+    mine, failed = record("resnet18"), record("vgg16", status="failed")
+    theirs = dataclasses.replace(record("alexnet", metric="accuracy"), machine="there")
+    stale = dataclasses.replace(record("nin"), code="before")
+    with open_store(tmp_path) as store:
+        for each in (mine, failed, theirs, stale):
+            store.append(each)
+        standing, reasons = store.standing("here", lambda case: "now")
+        assert standing == [mine, failed]
+        assert sorted(reasons.values()) == [1, 1]
+        assert store.elsewhere("accuracy", "here", lambda case: "now") == [theirs]
+        assert store.elsewhere("params", "here", lambda case: "now") == []
+        asked = [each.case for each in (mine, failed, stale, stale)]
+        assert store.resume(asked, standing) == [failed.case, stale.case]
 
 
 def test_a_full_disk_ends_with_one_line_and_leaves_the_records_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Store(tmp_path) as store:
+    with open_store(tmp_path) as store:
         store.append(record("resnet18"))
         with monkeypatch.context() as patch, pytest.raises(StoreError, match=r"No space left.*1 earlier records"):
             patch.setattr(os, "fsync", lambda descriptor: _full())
@@ -87,15 +127,15 @@ def _full() -> None:
 def test_a_folder_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot use output folder") as raised:
-        Store(tmp_path / "file" / "reports")
+        open_store(tmp_path / "file" / "reports")
     assert "\n" not in str(raised.value)
 
 
 def test_fresh_keeps_the_old_records_beside(tmp_path: Path) -> None:
-    with Store(tmp_path) as store:
+    with open_store(tmp_path) as store:
         store.append(record())
-    with Store(tmp_path, fresh=True) as store:
-        assert store.records == []
+    with open_store(tmp_path, fresh=True) as store:
+        assert list(store.records()) == []
     assert len(read_records(tmp_path / f"{RECORDS}.old").records) == 1
 
 
@@ -107,28 +147,6 @@ def test_replacing_a_file_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: py
         replace_file(path, "new")
     assert path.read_text() == "old"
     assert [each.name for each in tmp_path.iterdir()] == ["page.md"]
-
-
-def test_records_of_another_machine_code_or_model_are_stale() -> None:
-    fresh = record()
-    assert stale_reason(fresh, "here", lambda case: "now") is None
-    assert "machine" in (stale_reason(fresh, "there", lambda case: "now") or "")
-    assert "code" in (stale_reason(fresh, "here", lambda case: "later") or "")
-    assert "know" in (stale_reason(record("resnet17"), "here", case_code) or "")
-
-
-def test_code_differs_between_families_and_not_between_variants() -> None:
-    codes = {name: case_code(Case(metric="params", model=name)) for name in ("resnet18", "resnet50", "vgg16")}
-    assert codes["resnet18"] == codes["resnet50"] != codes["vgg16"]
-    assert case_code(Case(metric="latency", model="resnet18")) != codes["resnet18"]
-
-
-def test_of_one_question_the_asked_settings_stand_else_the_newest() -> None:
-    short, long = (record(metric="latency", settings=(("max_time", seconds),)) for seconds in (1.0, 9.0))
-    assert list(current([short, long])) == [long.case]
-    assert list(current([short, long], [short.case])) == [short.case]
-    again = dataclasses.replace(short, status="failed")
-    assert list(current([short, again]).values()) == [again]
 
 
 def test_the_environment_is_read_back_and_identifies_the_machine(tmp_path: Path) -> None:
@@ -143,6 +161,7 @@ def test_the_environment_is_read_back_and_identifies_the_machine(tmp_path: Path)
 
 TEXT = st.text(max_size=20)
 NUMBER = st.floats(allow_nan=False, allow_infinity=False)
+PAIRS = st.lists(st.tuples(TEXT, TEXT | st.booleans() | NUMBER | st.integers()), max_size=3).map(tuple)
 
 
 @settings(max_examples=100, deadline=None)
@@ -154,10 +173,13 @@ NUMBER = st.floats(allow_nan=False, allow_infinity=False)
             metric=TEXT,
             model=TEXT,
             batch_size=st.integers(),
-            settings=st.lists(st.tuples(TEXT, TEXT | st.booleans() | NUMBER | st.integers()), max_size=3).map(tuple),
+            settings=PAIRS,
+            effort=PAIRS,
+            data_dir=TEXT,
         ),
         status=st.sampled_from(STATUSES),
         reason=TEXT,
+        notes=st.lists(TEXT, max_size=2).map(tuple),
         measurements=st.lists(
             st.builds(Measurement, name=TEXT, value=NUMBER, unit=TEXT, samples=st.lists(NUMBER, max_size=3).map(tuple)),
             max_size=2,
@@ -168,7 +190,9 @@ NUMBER = st.floats(allow_nan=False, allow_infinity=False)
 def test_every_record_goes_to_one_line_and_back(each: Record) -> None:
     line = each.to_json()
     assert "\n" not in line
-    assert Record.from_json(line) == each
+    back = Record.from_json(line)
+    assert back == each
+    assert back.case.data_dir == each.case.data_dir
 
 
 @settings(max_examples=200, deadline=None)
@@ -178,19 +202,3 @@ def test_every_record_goes_to_one_line_and_back(each: Record) -> None:
 def test_any_other_line_is_refused_in_words(line: str) -> None:
     with pytest.raises(RecordError):
         Record.from_json(line)
-
-
-def test_other_weights_or_images_under_the_same_name_are_another_question(tmp_path: Path) -> None:
-    weights, images = tmp_path / "weights.h5", tmp_path / "images"
-    images.mkdir()
-    weights.write_bytes(b"one")
-    case = Case(metric="accuracy", model="resnet18", weights=str(weights), dataset="imagenet", data_dir=str(images))
-    codes = [case_code(case)]
-    assert case_code(case) == codes[0]
-    weights.write_bytes(b"two!")
-    codes.append(case_code(case))
-    (images / "one.jpg").write_bytes(b"pixels")
-    benchmarks.records.staleness._listing.cache_clear()  # within one run a folder is looked at once
-    codes.append(case_code(case))
-    assert len(set(codes)) == 3
-    assert weights_checksum(case) == hashlib.sha256(b"two!").hexdigest()

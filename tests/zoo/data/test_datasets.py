@@ -17,7 +17,7 @@ from zoo.data.dataset import DatasetError, Opened
 from zoo.data.fashion_mnist import read_embedded, read_official
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # the package dataset-fashion-mnist
-SAMPLE = Path(os.environ.get("ZOO_TEST_DATA", Path(__file__).parents[3] / "shared" / "data")) / "imagenet_sample"
+SAMPLE = Path(os.environ.get("ZOO_TEST_DATA", Path(__file__).parents[4] / "shared" / "data")) / "imagenet_sample"
 WNIDS = ("n01440764", "n02123045", "n15075141")  # classes 0, 281 and 999
 
 

@@ -215,7 +215,7 @@ def test_text_holds_the_figures() -> None:
 
 def test_the_recipe_is_read_without_pytorch() -> None:
     script = "import sys, zoo.training.loop; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", script], check=False, cwd=Path(__file__).parents[2]).returncode == 0
+    assert subprocess.run([sys.executable, "-c", script], check=False, cwd=Path(__file__).parents[3]).returncode == 0
 
 
 # --- counting ---------------------------------------------------------------------------------------------------------
@@ -275,4 +275,4 @@ def test_freed_memory_is_kept_where_glibc_is() -> None:
         "import platform; from zoo.training.loop import keep_freed_memory; "
         "import sys; sys.exit(keep_freed_memory() != (platform.libc_ver()[0] == 'glibc'))"
     )
-    assert subprocess.run([sys.executable, "-c", script], check=False, cwd=Path(__file__).parents[2]).returncode == 0
+    assert subprocess.run([sys.executable, "-c", script], check=False, cwd=Path(__file__).parents[3]).returncode == 0
