@@ -31,7 +31,7 @@ Activation = Callable[[], nn.Module]
 
 
 def relu() -> nn.Module:
-    """ReLU that overwrites its input: right behind a convolution or a norm nobody else reads that tensor."""
+    """ReLU that overwrites its input: right after a convolution or a norm nothing else reads that tensor."""
     return nn.ReLU(inplace=True)
 
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from zoo.errors import InputSizeError, InvalidOption
-
-if TYPE_CHECKING:
-    from zoo.spec import ModelSpec
+from zoo.spec import ModelSpec
 
 __all__ = ["Classifier"]
 

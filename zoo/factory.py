@@ -10,7 +10,7 @@ from zoo.registry import spec as find_spec
 from zoo.spec import ModelSpec
 from zoo.weights.loading import load_weights
 
-__all__ = ["build", "create"]
+__all__ = ["allocate", "build", "create", "fresh"]
 
 
 def create(
@@ -45,13 +45,31 @@ def create(
     spec = spec.with_options(options)
     classifier.check_count("num_classes", num_classes)
     classifier.check_count("in_channels", in_channels)
+    if weights is None:
+        return fresh(spec, num_classes=num_classes, in_channels=in_channels, device=device, dtype=dtype)
+    target = _device(device)
+    if target.type == "meta":
+        raise WeightsError(f"device 'meta' holds no weights; got weights={os.fspath(weights)!r}")
     model = build(spec, num_classes=num_classes, in_channels=in_channels, dtype=dtype)
-    target = torch.device(torch.get_default_device() if device is None else device)
-    if weights is not None:
-        if target.type == "meta":
-            raise WeightsError(f"device 'meta' holds no weights; got weights={os.fspath(weights)!r}")
-        load_weights(model, weights)
-        return model.to(target)
+    load_weights(model, weights)
+    return model.to(target)
+
+
+def fresh(
+    spec: ModelSpec,
+    *,
+    num_classes: int,
+    in_channels: int,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+) -> classifier.Classifier:
+    """The network of a spec with weights that start as its paper says, in training mode.
+
+    Args:
+        device: where the parameters live, PyTorch's default if None; on "meta" nothing is allocated or initialised.
+    """
+    model = build(spec, num_classes=num_classes, in_channels=in_channels, dtype=dtype)
+    target = _device(device)
     if target.type != "meta":
         allocate(model, target)
         with torch.no_grad():
@@ -65,7 +83,7 @@ def build(
     """The network of a spec on the meta device: every shape, no storage, in milliseconds."""
     settings = {option.name: spec.settings[option.name] for option in spec.declared if option.network}
     with torch.device("meta"):
-        model = spec.build(num_classes=num_classes, in_channels=in_channels, **settings)
+        model: classifier.Classifier = spec.build(num_classes=num_classes, in_channels=in_channels, **settings)
         model.to(dtype=dtype)
     model.bind(spec, spec.initialize)
     return model
@@ -77,3 +95,7 @@ def allocate(model: nn.Module, device: torch.device) -> None:
     for layer in model.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.reset_running_stats()
+
+
+def _device(device: torch.device | str | None) -> torch.device:
+    return torch.device(torch.get_default_device() if device is None else device)

@@ -12,9 +12,7 @@ from zoo.errors import InvalidOption, UnknownOption
 if TYPE_CHECKING:
     from torch import nn
 
-    from zoo.classifier import Classifier
-
-__all__ = ["Input", "ModelSpec", "Option", "OptionValue", "Paper", "Reference", "Weights"]
+__all__ = ["Input", "ModelSpec", "Option", "OptionValue", "Paper", "Printed", "Reference", "Weights"]
 
 OptionValue = bool | int | float | str | None
 Options = tuple[tuple[str, OptionValue], ...]
@@ -83,6 +81,31 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Printed:
+    """What a paper prints for a row of its table, in its own words.
+
+    Args:
+        row: the row, as the network's child is called.
+        source: table, figure or section.
+        variants: the variants it belongs to, each as sorted (name, value) pairs that differ from the model's defaults.
+        output: size of the output.
+        params: parameters.
+        mult_adds: multiply-adds.
+        slip: why the printed figure is not the counted one; empty where they agree.
+        covers: the rows the figures belong to, where they are more than this one.
+    """
+
+    row: str
+    source: str
+    variants: tuple[Options, ...] = ((),)
+    output: str = ""
+    params: str = ""
+    mult_adds: str = ""
+    slip: str = ""
+    covers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
     """A published ImageNet checkpoint: where it is, how to know it is whole, what it is worth.
 
@@ -141,7 +164,7 @@ class Option:
 
     @property
     def allowed(self) -> str:
-        """The allowed values in words."""
+        """The allowed values, as a message or a table shows them."""
         if self.choices:
             return ", ".join(_text(choice) for choice in self.choices)
         bounds = [
@@ -195,13 +218,15 @@ class ModelSpec:
         name: registry name, without options.
         title: name for people.
         family: the model file it comes from.
-        build: function of `num_classes`, `in_channels` and the declared options that returns the bare network.
+        build: function of `num_classes`, `in_channels` and the declared options that returns the bare network, a
+            `zoo.Classifier`.
         initialize: fills the weights of a network or of a new layer as the paper or its reference implementation does.
         input: the images it expects.
         paper: where it was published.
         declared: the options it offers.
         options: the values of this variant that differ from the defaults, as sorted pairs.
         references: published figures of the model and its variants.
+        printed: sizes and costs that the paper prints row by row, of the model and its variants.
         weights: published ImageNet checkpoints.
         deviations: where paper and implementation part, or where the paper contradicts itself.
         auxiliary_weight: weight of each auxiliary classifier's loss in training.
@@ -210,13 +235,14 @@ class ModelSpec:
     name: str
     title: str
     family: str
-    build: Callable[..., Classifier]
+    build: Callable[..., Any]  # its class is in `zoo.classifier`, which reads specs and imports PyTorch
     initialize: Callable[[nn.Module], None]
     input: Input
     paper: Paper
     declared: tuple[Option, ...] = ()
     options: Options = ()
     references: tuple[Reference, ...] = ()
+    printed: tuple[Printed, ...] = ()
     weights: tuple[Weights, ...] = ()
     deviations: tuple[str, ...] = ()
     auxiliary_weight: float = 0.3

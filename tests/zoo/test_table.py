@@ -8,8 +8,15 @@ import pytest
 
 import zoo
 from zoo.__main__ import main
-from zoo.spec import ModelSpec
-from zoo.table import PRINTED, Printed, Row, layers, render, rows
+from zoo.spec import ModelSpec, Printed
+from zoo.table import Row, layers, printed_for, render, rows
+
+PRINTED = {
+    spec.label: printed_for(spec)
+    for model in map(zoo.spec, zoo.list_models())
+    for variant in dict.fromkeys(options for printed in model.printed for options in printed.variants)
+    for spec in [model.vary(**dict(variant))]
+}
 
 
 @pytest.mark.parametrize("name", zoo.list_models())
@@ -35,6 +42,23 @@ def agrees(printed: str, counted: float) -> bool:
 
 def covered(table: dict[str, Row], name: str, printed: Printed) -> list[Row]:
     return [table[row] for row in printed.covers or (name,)]
+
+
+def test_the_variants_whose_rows_are_printed() -> None:
+    shortcuts = ("", ":shortcut=pad", ":shortcut=none")
+    resnets = {f"resnet{depth}{options}" for depth in (18, 34, 50, 101, 152) for options in shortcuts}
+    resnets |= {f"resnet{depth}:stride_in=1x1" for depth in (50, 101, 152)}
+    assert set(PRINTED) == {"alexnet_2012", "googlenet_2014", "mobilenet_v1", "xception"} | resnets
+    assert all(PRINTED.values())
+    for label in ("mobilenet_v1:width=0.5", "resnet50:shortcut=project_all", "googlenet_2014:reduce=false", "vgg16"):
+        assert not printed_for(zoo.spec(label))
+        assert all(row.printed is None for row in rows(label))
+
+
+def test_no_row_is_printed_twice() -> None:
+    for model in map(zoo.spec, zoo.list_models()):
+        pairs = [(printed.row, options) for printed in model.printed for options in printed.variants]
+        assert len(pairs) == len(set(pairs))
 
 
 @pytest.mark.parametrize("label", PRINTED)

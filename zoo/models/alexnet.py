@@ -6,14 +6,14 @@ normalization, overlapping pooling, dropout. 94 % of the parameters sit in the t
 
 `alexnet_2012` is the paper's network (its two GPUs are two channel groups). `alexnet` is torchvision's: the single-GPU
 form of "One weird trick" (arXiv:1404.5997), without groups and normalization. `alexnet_bn` is the form Keras users
-write: ungrouped, batch normalization behind each pool.
+write: ungrouped, batch normalization after each pool.
 """
 
 from __future__ import annotations
 
 from zoo.initialization import gaussian, glorot_uniform, pytorch_default
 from zoo.lazy import blocks, classifier, nn
-from zoo.spec import Input, ModelSpec, Option, Paper, Reference
+from zoo.spec import Input, ModelSpec, Option, Paper, Printed, Reference
 
 __all__ = ["SPECS"]
 
@@ -22,6 +22,17 @@ TABLE_2012 = ((96, 11), (256, 5), (384, 3), (384, 3), (256, 3))
 TABLE_2014 = ((64, 11), (192, 5), (384, 3), (256, 3), (256, 3))  # arXiv:1404.5997, as torchvision builds it
 POOLED = (1, 2, 5)
 HIDDEN = 4096
+
+# the neurons of each layer (paper, Sec. 3.5 and Figure 2)
+NEURONS = {
+    "conv1": 253_440, "conv2": 186_624, "conv3": 64_896, "conv4": 64_896, "conv5": 43_264,
+    "fc6": 4096, "fc7": 4096, "fc8": 1000,
+}  # fmt: skip
+SLIPS = {"conv1": "253,440 neurons are printed; 96 maps of 55x55 have 290,400"}
+PRINTED = tuple(
+    Printed(row=row, source="Figure 2", output=f"{neurons:,} neurons", slip=SLIPS.get(row, ""))
+    for row, neurons in NEURONS.items()
+)
 
 
 def alexnet(*, num_classes: int, in_channels: int) -> classifier.Classifier:
@@ -58,7 +69,7 @@ def alexnet_2012(*, num_classes: int, in_channels: int, groups: int) -> classifi
 
 
 def alexnet_bn(*, num_classes: int, in_channels: int) -> classifier.Classifier:
-    """TABLE_2012 without groups, a batch norm behind each pool instead of local response normalization."""
+    """TABLE_2012 without groups, a batch norm after each pool instead of local response normalization."""
     features = nn.Sequential()
     for row, (out_channels, kernel_size) in enumerate(TABLE_2012, start=1):
         features.add_module(f"conv{row}", _conv(row, in_channels, out_channels, kernel_size))
@@ -98,7 +109,7 @@ PAPER = Paper(
     year=2012,
     url="https://papers.nips.cc/paper/4824",
 )
-# 55 columns leave 27, 13 and 6 behind the pools; fewer than 63 pixels leave none
+# 55 columns leave 27, 13 and 6 after the pools; fewer than 63 pixels leave none
 INPUT = Input(min_size=63)
 _GEOMETRY = (
     "the paper's 224 with an unpadded 11x11/4 gives 54.25 columns; padding 2 gives the printed 55 (Caffe crops 227)"
@@ -155,6 +166,7 @@ SPECS = (
                 protocol="ILSVRC-2012 validation, mean of 10 crops",
             ),
         ),
+        printed=PRINTED,
         deviations=(
             _GEOMETRY,
             "Sec. 3.5 prints 253,440 neurons for conv1; 96 maps of 55x55 have 290,400",

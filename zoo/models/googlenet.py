@@ -16,7 +16,7 @@ from functools import partial
 
 from zoo.initialization import truncated_normal, xavier_caffe
 from zoo.lazy import blocks, classifier, nn
-from zoo.spec import Input, ModelSpec, Option, Paper, Reference
+from zoo.spec import Input, ModelSpec, Option, Paper, Printed, Reference
 
 __all__ = ["SPECS"]
 
@@ -34,6 +34,52 @@ TABLE_1 = {
 }
 AUXILIARY_ROWS = ("4a", "4d")  # Sec. 5: the auxiliary classifiers sit on top of these
 
+# row: output, filter weights in units of 1024 and multiply-adds, as printed (paper, Table 1)
+SIZES_1 = {
+    "conv1": ("112x112x64", "2.7K", "34M"),
+    "pool1": ("56x56x64", "", ""),
+    "conv2": ("56x56x192", "112K", "360M"),
+    "pool2": ("28x28x192", "", ""),
+    "inception3a": ("28x28x256", "159K", "128M"),
+    "inception3b": ("28x28x480", "380K", "304M"),
+    "pool3": ("14x14x480", "", ""),
+    "inception4a": ("14x14x512", "364K", "73M"),
+    "inception4b": ("14x14x512", "437K", "88M"),
+    "inception4c": ("14x14x512", "463K", "100M"),
+    "inception4d": ("14x14x528", "580K", "119M"),
+    "inception4e": ("14x14x832", "840K", "170M"),
+    "pool4": ("7x7x832", "", ""),
+    "inception5a": ("7x7x832", "1072K", "54M"),
+    "inception5b": ("7x7x1024", "1388K", "71M"),
+    "pool": ("1x1x1024", "", ""),
+    "fc": ("1x1x1000", "1000K", "1M"),
+}
+# where the printed figures are not those of the printed filters
+SLIPS_1 = {
+    "conv1": (
+        "the printed figures fit a separable 7x7 convolution; the dense one has 9.2K weights and 118M multiply-adds"
+    ),
+    "inception3b": "379.0K weights follow from the printed filters",
+    "inception4a": "366.8K weights follow from the printed filters",
+    "inception4b": "438.0K weights follow from the printed filters",
+    "inception4c": "497.5K weights follow from the printed filters",
+    "inception4d": "590.5K weights follow from the printed filters",
+    "inception4e": "847.0K weights follow from the printed filters",
+    "inception5a": "1018.0K weights and 51.1M multiply-adds follow from the printed filters",
+    "inception5b": "1409.0K weights follow from the printed filters",
+}
+PRINTED = tuple(
+    Printed(
+        row=row,
+        source="Table 1",
+        output=output,
+        params=params,
+        mult_adds=mult_adds,
+        slip=SLIPS_1.get(row, ""),
+        covers=("conv2_reduce", "conv2") if row == "conv2" else (),
+    )
+    for row, (output, params, mult_adds) in SIZES_1.items()
+)
 
 Conv = Callable[..., "nn.Module"]  # (in_channels, out_channels, kernel_size, stride=1) -> layer
 
@@ -67,7 +113,7 @@ def googlenet_2014(
 
 
 def _inception_rows(features: nn.Sequential, *, conv: Conv, large: int, last_pool: int, reduce: bool) -> dict[str, int]:
-    """Appends the rows of TABLE_1 and their pools; returns the channels behind each row."""
+    """Appends the rows of TABLE_1 and their pools; returns the channels after each row."""
     channels = {"2": 192}
     previous = 192
     for row, filters in TABLE_1.items():
@@ -224,6 +270,7 @@ SPECS = (
                 protocol="ILSVRC-2012 validation, one crop",
             ),
         ),
+        printed=PRINTED,
         deviations=(
             "Table 1 prints 2.7K parameters and 34M multiply-adds for the stem; its 7x7 convolution of 64 filters has "
             "9.4K and 118M (the printed figures fit a separable stem)",

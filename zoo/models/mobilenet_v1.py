@@ -13,11 +13,11 @@ from functools import partial
 
 from zoo.initialization import truncated_normal
 from zoo.lazy import blocks, classifier, nn
-from zoo.spec import Input, ModelSpec, Option, Options, Paper, Reference
+from zoo.spec import Input, ModelSpec, Option, Options, Paper, Printed, Reference
 
 __all__ = ["SPECS"]
 
-# channels and stride of each depthwise separable layer behind the 3x3/2 stem of 32 filters (paper, Table 1)
+# channels and stride of each depthwise separable layer after the 3x3/2 stem of 32 filters (paper, Table 1)
 TABLE_1 = (
     (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2),
     (512, 1), (512, 1), (512, 1), (512, 1), (512, 1),
@@ -25,6 +25,30 @@ TABLE_1 = (
 )  # fmt: skip
 STEM = 32
 SHALLOW = TABLE_1[:6] + TABLE_1[11:]  # Table 5: without the five layers of 14x14x512
+
+# the output of each row, which is what the paper prints as the input of the next (Table 1)
+SIZES_1 = {
+    "conv_1": "112x112x32",
+    "dw_2": "112x112x32", "pw_2": "112x112x64",
+    "dw_3": "56x56x64", "pw_3": "56x56x128",
+    "dw_4": "56x56x128", "pw_4": "56x56x128",
+    "dw_5": "28x28x128", "pw_5": "28x28x256",
+    "dw_6": "28x28x256", "pw_6": "28x28x256",
+    "dw_7": "14x14x256", "pw_7": "14x14x512",
+    "dw_8": "14x14x512", "pw_8": "14x14x512",
+    "dw_9": "14x14x512", "pw_9": "14x14x512",
+    "dw_10": "14x14x512", "pw_10": "14x14x512",
+    "dw_11": "14x14x512", "pw_11": "14x14x512",
+    "dw_12": "14x14x512", "pw_12": "14x14x512",
+    "dw_13": "7x7x512", "pw_13": "7x7x1024",
+    "dw_14": "7x7x1024", "pw_14": "7x7x1024",
+    "pool": "1x1x1024",
+    "fc": "1x1x1000",
+}  # fmt: skip
+SLIPS_1 = {"dw_14": "its stride is printed as 2, but its input and its output are both printed as 7x7"}
+PRINTED = tuple(
+    Printed(row=row, source="Table 1", output=output, slip=SLIPS_1.get(row, "")) for row, output in SIZES_1.items()
+)
 
 
 def mobilenet_v1(
@@ -126,6 +150,7 @@ SPECS = (
             _paper("Table 4", 4866e6, 29.3e6, 0.717, separable=False),
             _paper("Table 5", 307e6, 2.9e6, 0.653, shallow=True),
         ),
+        printed=PRINTED,
         deviations=(
             "ReLU6 as in TF-Slim, Keras and timm; the paper says ReLU (activation=relu)",
             "Table 1 prints stride 2 for the last depthwise layer although its input and output are both 7x7; stride 1",

@@ -11,7 +11,7 @@ from functools import partial
 
 from zoo.initialization import he_fan_out
 from zoo.lazy import blocks, classifier, nn
-from zoo.spec import Input, ModelSpec, Option, Options, Paper, Reference
+from zoo.spec import Input, ModelSpec, Option, Options, Paper, Printed, Reference
 
 __all__ = ["SPECS"]
 
@@ -19,6 +19,11 @@ __all__ = ["SPECS"]
 TABLE_1 = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 CHANNELS = (64, 128, 256, 512)
 EXPANSION = 4  # a bottleneck returns four times the channels of its 3x3 layer
+
+# the output of each row, at every depth (paper, Table 1)
+SIZES_1 = {
+    "conv1": "112x112", "conv2_x": "56x56", "conv3_x": "28x28", "conv4_x": "14x14", "conv5_x": "7x7", "pool": "1x1",
+}  # fmt: skip
 
 
 def resnet(
@@ -45,7 +50,7 @@ def resnet(
 
 
 def basic(in_channels: int, channels: int, stride: int) -> nn.Sequential:
-    """Two 3x3 layers (Figure 5, left); the activation behind the second follows the addition."""
+    """Two 3x3 layers (Figure 5, left); the activation after the second follows the addition."""
     return blocks.named(
         conv1=blocks.conv_norm_act(in_channels, channels, 3, stride=stride),
         conv2=blocks.conv_norm_act(channels, channels, 3, activation=None),
@@ -97,6 +102,7 @@ STRIDE_IN = Option(
 
 def _spec(depth: int, references: tuple[Reference, ...]) -> ModelSpec:
     deep = depth >= 50
+    variants = ((), OPTION_A, PLAIN, FIRST) if deep else ((), OPTION_A, PLAIN)
     deviations = (
         "the stride of a stage sits on the 3x3 layer of its first bottleneck (v1.5); the paper's on the first 1x1 "
         "(stride_in=1x1), which costs fewer multiply-adds",
@@ -112,6 +118,9 @@ def _spec(depth: int, references: tuple[Reference, ...]) -> ModelSpec:
         paper=PAPER,
         declared=(SHORTCUT, STRIDE_IN) if deep else (SHORTCUT,),
         references=references,
+        printed=tuple(
+            Printed(row=row, source="Table 1", output=output, variants=variants) for row, output in SIZES_1.items()
+        ),
         deviations=(deviations if deep else small)
         + ("the paper's accuracies are 10-crop; single-crop figures of the same nets are 1 to 2 points lower",),
     )

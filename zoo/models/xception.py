@@ -11,7 +11,7 @@ from functools import partial
 
 from zoo.initialization import glorot_uniform
 from zoo.lazy import blocks, classifier, nn
-from zoo.spec import Input, ModelSpec, Option, Paper, Reference
+from zoo.spec import Input, ModelSpec, Option, Paper, Printed, Reference
 
 __all__ = ["SPECS"]
 
@@ -25,6 +25,12 @@ MIDDLE_FLOW = ((728, 728, 728),) * 8
 EXIT_FLOW = (728, 1024)  # pooled too; then two separable convolutions without a shortcut
 EXIT_SEPARABLE = (1536, 2048)
 STEM = ((32, 2), (64, 1))  # channels and stride of the two 3x3 convolutions in front
+
+# the feature maps between the flows and the vector after the last (paper, Figure 5)
+PRINTED = tuple(
+    Printed(row=row, source="Figure 5", output=output)
+    for row, output in (("entry3", "19x19x728"), ("middle8", "19x19x728"), ("pool", "2048"))
+)
 
 
 def xception(
@@ -144,6 +150,7 @@ SPECS = (
                 protocol="single crop, non-blacklisted ILSVRC-2012 validation images, averaged weights",
             ),
         ),
+        printed=PRINTED,
         deviations=(
             "the paper's accuracies leave out the blacklisted validation images and use averaged weights",
             "pools pad both sides unless Keras's weights are loaded, which need TensorFlow's one-sided padding",
