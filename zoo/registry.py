@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from types import MappingProxyType
 
 from zoo.errors import InvalidOption, UnknownModel
 from zoo.models import FAMILIES
+from zoo.names import Registry
 from zoo.spec import ModelSpec
 from zoo.weights.checkpoints import CHECKPOINTS
 
 __all__ = ["MODELS", "list_models", "spec"]
 
 
-def _fold() -> Mapping[str, ModelSpec]:
-    models: dict[str, ModelSpec] = {}
-    for family in FAMILIES:
-        for entry in family.SPECS:
-            if entry.name in models:
-                raise ValueError(f"two models are named {entry.name!r}: {models[entry.name].title}, {entry.title}")
-            models[entry.name] = dataclasses.replace(entry, weights=CHECKPOINTS.get(entry.name, ()))
-    return MappingProxyType(dict(sorted(models.items())))
+def _by_name() -> list[ModelSpec]:
+    """The specs of all families with their published checkpoints, sorted by name."""
+    entries = (entry for family in FAMILIES for entry in family.SPECS)
+    complete = (dataclasses.replace(entry, weights=CHECKPOINTS.get(entry.name, ())) for entry in entries)
+    return sorted(complete, key=lambda entry: entry.name)
 
 
-MODELS = _fold()
+MODELS = Registry("model", ((entry.name, entry) for entry in _by_name()))
 
 
 def list_models(pattern: str = "*", *, family: str | None = None, weights: str | None = None) -> list[str]:
@@ -58,15 +53,13 @@ def spec(name: str) -> ModelSpec:
         raise UnknownModel(f"a model is named by a string; got {type(name).__name__} {name!r}")
     base, colon, text = name.partition(":")
     if base not in MODELS:
-        near = difflib.get_close_matches(base.lower(), MODELS, n=3, cutoff=0.6)
-        meant = f"did you mean {', '.join(near)}? " if near else ""
-        raise UnknownModel(f"no model is named {base!r}; {meant}zoo.list_models() has all {len(MODELS)}")
+        raise UnknownModel(f"{MODELS.unknown(base)}; zoo.list_models() has all {len(MODELS)}")
     entry = MODELS[base]
     return entry.with_options(_parse_options(name, text)) if colon else entry
 
 
 def _parse_options(name: str, text: str) -> dict[str, object]:
-    """The pairs behind the colon: "width=0.5,resolution=160"."""
+    """The pairs after the colon: "width=0.5,resolution=160"."""
     options: dict[str, object] = {}
     for pair in text.split(","):
         key, equals, value = (part.strip() for part in pair.partition("="))

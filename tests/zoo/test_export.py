@@ -4,7 +4,8 @@ import pytest
 import torch
 
 import zoo
-from zoo.runtimes.export import TOLERANCE, check_onnx, export_onnx, relative_difference
+from zoo.runtimes.agreement import TOLERANCE, relative_difference
+from zoo.runtimes.export import check_onnx, export_onnx
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")

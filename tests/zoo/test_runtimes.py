@@ -11,9 +11,10 @@ import pytest
 import torch
 
 import zoo
-from zoo import blocks
+from zoo import blocks, turns
+from zoo.cache import cache_folder
 from zoo.runtimes import RUNTIMES, auto, check_model, open_runtime
-from zoo.runtimes.export import TOLERANCE, relative_difference
+from zoo.runtimes.agreement import TOLERANCE, relative_difference
 from zoo.runtimes.folding import inference_copy
 from zoo.runtimes.layouts import winograd
 from zoo.runtimes.layouts.packed import PackedConv2d, PackedLinear
@@ -202,7 +203,7 @@ class TestErrors:
         model, images, _ = trained(TINY)
         with pytest.raises(zoo.RuntimeUnavailable, match="no runtime is named 'onxruntime'; did you mean onnxruntime"):
             open_runtime(model, images, "onxruntime")
-        with pytest.raises(zoo.RuntimeUnavailable, match=r"there are auto, eager, channels_last"):
+        with pytest.raises(zoo.RuntimeUnavailable, match=r"allowed: eager, channels_last.*auto is the fastest"):
             open_runtime(model, images, "tpu")
 
     @pytest.mark.parametrize("package", ["onnxruntime", "openvino"])
@@ -248,7 +249,7 @@ class TestErrors:
             open_runtime(model, torch.zeros(1, 3, 128, 128, dtype=torch.bfloat16), runtime)
 
 
-def runtime(seconds=0.0, *, wrong=False, broken="", opened=None):
+def runtime(seconds=0.0, *, wrong=False, broken="", opened=None, libraries=()):
     """A runtime that takes a while, or answers wrongly, or cannot be opened."""
 
     def start(model, images):
@@ -263,13 +264,21 @@ def runtime(seconds=0.0, *, wrong=False, broken="", opened=None):
 
         return run
 
-    return SimpleNamespace(ANY_SHAPE=True, unavailable=lambda: None, open=start)
+    return SimpleNamespace(ANY_SHAPE=True, LIBRARIES=libraries, unavailable=lambda: None, open=start)
 
 
 class TestAuto:
     @pytest.fixture(autouse=True)
-    def short(self, monkeypatch):
-        monkeypatch.setattr(auto, "RACE_SECONDS", 0.2)
+    def clock(self, monkeypatch):
+        """A clock that a runtime moves by its seconds and a little more, and nothing else does."""
+        now = 0
+
+        def sleep(seconds):
+            nonlocal now
+            now += int(1e9 * (seconds + 0.01))
+
+        monkeypatch.setattr(time, "sleep", sleep)
+        monkeypatch.setattr(turns, "time", SimpleNamespace(perf_counter_ns=lambda: now))
 
     def choose(self, runtimes):
         model, images, expected = trained(TINY)
@@ -293,7 +302,7 @@ class TestAuto:
         written = json.loads(record.read_text())
         assert written["runtime"] == "fast" and written["relative"]["slow"] > 1.3
 
-    def test_another_question_is_asked_anew(self):
+    def test_another_question_is_asked_again(self):
         model, images, _ = trained(TINY)
         opened = []
         runtimes = {"one": runtime(opened=opened)}
@@ -305,11 +314,21 @@ class TestAuto:
             auto.open_fastest(model, images, runtimes)
         finally:
             torch.set_num_threads(threads)
-        keys = {path.name for path in (auto.cache_folder() / "runtimes").iterdir()}
+        keys = {path.name for path in (cache_folder() / "runtimes").iterdir()}
         assert len(keys) == 4 and len(opened) == 4
 
+    def test_another_version_of_a_runtimes_library_is_another_question(self, monkeypatch):
+        opened = []
+        runtimes = {"one": runtime(opened=opened, libraries=("torchvision",))}
+        versions = {"torch": "2.0", "torchvision": "1.0", "openvino": "3.0"}
+        monkeypatch.setattr(auto, "_version", lambda package: versions[package])
+        for package, version in (("torch", "2.0"), ("openvino", "3.1"), ("torchvision", "1.1"), ("torch", "2.1")):
+            versions[package] = version
+            self.choose(runtimes)
+        assert len(list((cache_folder() / "runtimes").iterdir())) == 3  # OpenVINO is not this runtime's
+
     @pytest.mark.parametrize("text", ["", "{", "[]", '{"runtime": 3}', '{"runtime": "gone"}'])
-    def test_a_damaged_record_is_made_anew(self, cache, text):
+    def test_a_damaged_record_is_made_again(self, cache, text):
         runtimes = {"fast": runtime()}
         self.choose(runtimes)
         (record,) = (cache / "runtimes").glob("*.json")
@@ -332,7 +351,14 @@ class TestAuto:
         model, images, _ = trained(TINY)
         trial = auto.hold_trial(model, images, {"slow": runtime(0.2), "fast": runtime(), "slower": runtime(0.4)})
         assert list(trial.sessions) == ["fast"]
-        assert trial.relative["fast"] == 1 and trial.relative["slower"] > trial.relative["slow"] > 1.3
+        assert trial.relative == pytest.approx({"slow": 21, "fast": 1, "slower": 41})
+
+    def test_those_that_are_close_are_kept_until_the_race_tells_them_apart(self):
+        model, images, _ = trained(TINY)
+        trial = auto.hold_trial(model, images, {"slow": runtime(0.012), "tie": runtime(0.01), "fast": runtime(0.0099)})
+        assert list(trial.sessions) == ["slow", "tie", "fast"]
+        assert trial.winner == "tie"  # within a percent of the fastest, and earlier
+        assert trial.summary["rounds"] == {"slow": 5, "tie": 25, "fast": 25}
 
     @pytest.mark.slow
     def test_all_that_is_installed(self):
@@ -380,6 +406,11 @@ class TestRace:
         race = auto.Race({"a": lambda: 3.0, "b": lambda: 3.1})
         race.run(rounds=(3, 25), seconds=4.0)
         assert len(race.seconds["a"]) == 3
+
+
+def test_runtimes_name_their_libraries():
+    named = {name: runtime.LIBRARIES for name, runtime in RUNTIMES.items() if runtime.LIBRARIES}
+    assert named == {"onnxruntime": ("onnxruntime", "onnx", "onnxscript"), "openvino": ("openvino",)}
 
 
 def test_session_names_what_it_was_opened_for():

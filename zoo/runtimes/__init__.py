@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from zoo.errors import RuntimeUnavailable
+from zoo.names import Registry
 from zoo.runtimes import auto, channels_last, compiled, eager, folded, onnxruntime, openvino, packed
-from zoo.runtimes.session import Runtime, Session
+from zoo.runtimes.session import Runtime, Session, check_model
 
 if TYPE_CHECKING:
     import torch
@@ -19,16 +18,21 @@ if TYPE_CHECKING:
 __all__ = ["RUNTIMES", "Runtime", "Session", "check_model", "open_runtime"]
 
 # cheapest to open first: of two that are equally fast, `auto` takes the earlier one
-RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
-    {
-        "eager": eager,
-        "channels_last": channels_last,
-        "folded": folded,
-        "packed": packed,
-        "openvino": openvino,
-        "onnxruntime": onnxruntime,
-        "compiled": compiled,
-    }
+RUNTIMES: Registry[Runtime] = Registry(
+    "runtime",
+    (
+        ("eager", eager),
+        ("channels_last", channels_last),
+        ("folded", folded),
+        ("packed", packed),
+        ("openvino", openvino),
+        ("onnxruntime", onnxruntime),
+        ("compiled", compiled),
+    ),
+)
+# a list of its own, so that what is computed on one runtime does not depend on how the fastest is found
+CHOOSERS: Registry[Callable[[Classifier, torch.Tensor, Mapping[str, Runtime]], Session]] = Registry(
+    "way to choose a runtime", (("auto", auto.open_fastest),)
 )
 
 
@@ -46,29 +50,9 @@ def open_runtime(model: Classifier, images: torch.Tensor, runtime: str = "auto")
         InputSizeError: the model cannot take these images.
         ValueError: the model is in training mode.
     """
-    if runtime != "auto" and runtime not in RUNTIMES:
-        near = difflib.get_close_matches(str(runtime).lower(), ["auto", *RUNTIMES], n=3, cutoff=0.6)
-        meant = f"did you mean {', '.join(near)}? " if near else ""
-        raise RuntimeUnavailable(f"no runtime is named {runtime!r}; {meant}there are auto, {', '.join(RUNTIMES)}")
+    if runtime not in CHOOSERS and runtime not in RUNTIMES:
+        raise RuntimeUnavailable(f"{RUNTIMES.unknown(runtime)}; auto is the fastest of them")
     check_model(model, images)
-    if runtime == "auto":
-        return auto.open_fastest(model, images, RUNTIMES)
+    if runtime in CHOOSERS:
+        return CHOOSERS[runtime](model, images, RUNTIMES)
     return Session.open(model, images, runtime, RUNTIMES[runtime])
-
-
-def check_model(model: Classifier, images: torch.Tensor) -> None:
-    """Raises unless `model` is ready to be run on `images`; see `open_runtime`."""
-    label = model.spec.label
-    if any(layer.training for layer in model.modules()):
-        raise ValueError(
-            f"{label} is in training mode, where dropout and batch norm act on single batches; call .eval()"
-        )
-    weight = next(model.parameters())
-    if weight.is_meta:
-        raise RuntimeUnavailable(f"{label} is on the meta device and has no weights to run; create it on a real one")
-    if (images.dtype, images.device) != (weight.dtype, weight.device):
-        raise RuntimeUnavailable(
-            f"{label} holds {weight.dtype} on {weight.device} and the images are {images.dtype} on {images.device}; "
-            "convert one of them with .to()"
-        )
-    model.check(images)

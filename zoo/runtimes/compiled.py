@@ -12,9 +12,10 @@ from zoo.runtimes.session import Run
 if TYPE_CHECKING:
     from zoo.classifier import Classifier
 
-__all__ = ["ANY_SHAPE", "open", "unavailable"]
+__all__ = ["ANY_SHAPE", "LIBRARIES", "open", "unavailable"]
 
 ANY_SHAPE = False
+LIBRARIES: tuple[str, ...] = ()
 
 
 def unavailable() -> str | None:

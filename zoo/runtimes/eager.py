@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
     from zoo.classifier import Classifier
 
-__all__ = ["ANY_SHAPE", "open", "unavailable"]
+__all__ = ["ANY_SHAPE", "LIBRARIES", "open", "unavailable"]
 
 ANY_SHAPE = True
+LIBRARIES: tuple[str, ...] = ()
 
 
 def unavailable() -> str | None:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.errors import RuntimeUnavailable
 from zoo.lazy import torch
+from zoo.runtimes.agreement import TOLERANCE, relative_difference
+from zoo.runtimes.onnxruntime import unavailable, write_onnx
+from zoo.runtimes.session import check_model
 
 if TYPE_CHECKING:
     from zoo.classifier import Classifier
 
-__all__ = ["TOLERANCE", "check_onnx", "export_onnx", "relative_difference", "write_onnx"]
-
-TOLERANCE = 1e-3  # largest difference of a logit, relative to the largest logit, that counts as the same network
+__all__ = ["check_onnx", "export_onnx"]
 
 
 def export_onnx(
@@ -38,9 +38,7 @@ def export_onnx(
         RuntimeUnavailable: `onnx`, `onnxscript` or `onnxruntime` is not installed.
         ArithmeticError: the written file computes something else than the model.
     """
-    from zoo.runtimes import check_model, onnxruntime
-
-    reason = onnxruntime.unavailable()
+    reason = unavailable()
     if reason is not None:
         raise RuntimeUnavailable(f"cannot export to ONNX: {reason}")
     side = model.spec.input.size if size is None else size
@@ -56,27 +54,6 @@ def export_onnx(
     return difference
 
 
-def write_onnx(model: Classifier, path: Path, images: torch.Tensor, *, dynamic_batch: bool) -> None:
-    """The file alone, for images of this shape; nothing is run."""
-    from zoo.runtimes.folding import inference_copy
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns of its own internals
-        program = torch.onnx.export(
-            inference_copy(model),
-            (images,),
-            input_names=["images"],
-            output_names=["logits"],
-            dynamic_shapes={"images": {0: torch.export.Dim("batch")}} if dynamic_batch else None,
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
-    if program is None:
-        raise RuntimeError("torch.onnx.export returned no program")
-    program.save(path, external_data=False)
-
-
 def check_onnx(model: Classifier, path: str | os.PathLike[str], images: torch.Tensor) -> float:
     """Relative difference between the logits of an ONNX file in ONNX Runtime and those of `model` in PyTorch."""
     import onnxruntime
@@ -85,10 +62,3 @@ def check_onnx(model: Classifier, path: str | os.PathLike[str], images: torch.Te
     (logits,) = session.run(None, {"images": images.numpy()})
     with torch.inference_mode():
         return relative_difference(torch.from_numpy(logits), model(images))
-
-
-def relative_difference(logits: torch.Tensor, expected: torch.Tensor) -> float:
-    """Largest difference of a logit, divided by the largest expected logit; infinite where shapes or NaNs differ."""
-    if logits.shape != expected.shape or not bool(torch.isfinite(logits).all()):
-        return float("inf")
-    return float((logits - expected).abs().max() / expected.abs().max().clamp_min(torch.finfo(expected.dtype).tiny))

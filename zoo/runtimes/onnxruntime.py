@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,20 +15,19 @@ from zoo.runtimes.session import Run
 if TYPE_CHECKING:
     from zoo.classifier import Classifier
 
-__all__ = ["ANY_SHAPE", "open", "unavailable"]
+__all__ = ["ANY_SHAPE", "LIBRARIES", "open", "unavailable", "write_onnx"]
 
 ANY_SHAPE = False
+LIBRARIES: tuple[str, ...] = ("onnxruntime", "onnx", "onnxscript")  # the last two write the graph
 
 
 def unavailable() -> str | None:
-    missing = [name for name in ("onnxruntime", "onnx", "onnxscript") if find_spec(name) is None]
+    missing = [name for name in LIBRARIES if find_spec(name) is None]
     return f"not installed: {', '.join(missing)}; pip install 'comparative-cnn-zoo[onnxruntime]'" if missing else None
 
 
 def open(model: Classifier, images: torch.Tensor) -> Run:
     import onnxruntime
-
-    from zoo.runtimes.export import write_onnx
 
     if images.device.type != "cpu" or images.dtype != torch.float32:
         raise RuntimeUnavailable(f"runs float32 on the CPU; got {images.dtype} on {images.device}")
@@ -35,7 +35,7 @@ def open(model: Classifier, images: torch.Tensor) -> Run:
     options.intra_op_num_threads = torch.get_num_threads()
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # else its threads go on spinning behind a call and take the processors from whatever comes next
+    # else its threads go on spinning after a call and take the processors from whatever comes next
     options.add_session_config_entry("session.force_spinning_stop", "1")
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
@@ -47,3 +47,24 @@ def open(model: Classifier, images: torch.Tensor) -> Run:
         return torch.from_numpy(logits)
 
     return run
+
+
+def write_onnx(model: Classifier, path: Path, images: torch.Tensor, *, dynamic_batch: bool) -> None:
+    """Writes `model` to an ONNX file, for images of this shape or any number of such images; nothing is run."""
+    from zoo.runtimes.folding import inference_copy
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns of its own internals
+        program = torch.onnx.export(
+            inference_copy(model),
+            (images,),
+            input_names=["images"],
+            output_names=["logits"],
+            dynamic_shapes={"images": {0: torch.export.Dim("batch")}} if dynamic_batch else None,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    if program is None:
+        raise RuntimeError("torch.onnx.export returned no program")
+    program.save(path, external_data=False)

@@ -11,7 +11,7 @@ from zoo.lazy import torch
 if TYPE_CHECKING:
     from zoo.classifier import Classifier
 
-__all__ = ["Run", "Runtime", "Session"]
+__all__ = ["Run", "Runtime", "Session", "check_model"]
 
 Run = Callable[["torch.Tensor"], "torch.Tensor"]
 
@@ -21,6 +21,9 @@ class Runtime(Protocol):
 
     ANY_SHAPE: bool
     """Whether what `open` returns takes images of other shapes than those it was opened with."""
+
+    LIBRARIES: tuple[str, ...]
+    """The packages beside PyTorch whose versions change its answers or its speed, as pip calls them."""
 
     def unavailable(self) -> str | None:
         """Why the runtime cannot be used here, or None."""
@@ -38,7 +41,7 @@ class Runtime(Protocol):
 class Session:
     """A model opened on a runtime: call it with images (N, channels, height, width) for logits (N, num_classes).
 
-    After a change to the model, open it again. One call at a time: buffers are used anew by the next.
+    After a change to the model, open it again. One call at a time: the next uses the same buffers again.
 
     Args:
         label: the model, for messages.
@@ -78,3 +81,21 @@ class Session:
 
     def __repr__(self) -> str:
         return f"{self.label} on {self.runtime}, opened for {self.shape},"
+
+
+def check_model(model: Classifier, images: torch.Tensor) -> None:
+    """Raises unless `model` is ready to be run on `images`; see `zoo.open_runtime`."""
+    label = model.spec.label
+    if any(layer.training for layer in model.modules()):
+        raise ValueError(
+            f"{label} is in training mode, where dropout and batch norm act on single batches; call .eval()"
+        )
+    weight = next(model.parameters())
+    if weight.is_meta:
+        raise RuntimeUnavailable(f"{label} is on the meta device and has no weights to run; create it on a real one")
+    if (images.dtype, images.device) != (weight.dtype, weight.device):
+        raise RuntimeUnavailable(
+            f"{label} holds {weight.dtype} on {weight.device} and the images are {images.dtype} on {images.device}; "
+            "convert one of them with .to()"
+        )
+    model.check(images)

@@ -8,9 +8,8 @@ fits a variant is what `weights="imagenet"` loads.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from types import MappingProxyType
 
+from zoo.names import Registry
 from zoo.spec import Input, Options, Reference, Weights, resized
 
 __all__ = ["CHECKPOINTS"]
@@ -84,6 +83,16 @@ def _torchvision(
             top5=round(top5 / 100, 5),
             protocol=f"single centre crop, {resize} to {crop}, bilinear",
         ),
+    )
+
+
+def _all_of_torchvision(model: str) -> tuple[Weights, ...]:
+    """The checkpoints of a model, the first version before the second."""
+    return tuple(
+        _torchvision(*row, version=version)
+        for version, table in ((1, _TORCHVISION_V1), (2, _TORCHVISION_V2))
+        for row in table
+        if row[0] == model
     )
 
 
@@ -204,19 +213,19 @@ _TIMM_XCEPTION = Weights(
 )
 
 
-def _fold() -> Mapping[str, tuple[Weights, ...]]:
-    rows: dict[str, tuple[Weights, ...]] = {}
-    for version, table in ((1, _TORCHVISION_V1), (2, _TORCHVISION_V2)):
-        for row in table:
-            rows[row[0]] = (*rows.get(row[0], ()), _torchvision(*row, version=version))
-    rows["mobilenet_v1"] = (
-        *(_keras_mobilenet(*row) for row in _KERAS_MOBILENETS),
-        _timm_mobilenet("mobilenetv1_100", 256, 75.388, 92.310, size_mb=17.0),
-        _timm_mobilenet("mobilenetv1_100h", 256, 75.664, 92.522, (("head", "hidden"),), size_mb=21.2),
-        _timm_mobilenet("mobilenetv1_125", 248, 76.920, 93.232, (("width", 1.25),)),
-    )
-    rows["xception"] = (_KERAS_XCEPTION, _TIMM_XCEPTION)
-    return MappingProxyType(rows)
-
-
-CHECKPOINTS = _fold()
+CHECKPOINTS = Registry(
+    "model with checkpoints",
+    (
+        *((row[0], _all_of_torchvision(row[0])) for row in _TORCHVISION_V1),
+        (
+            "mobilenet_v1",
+            (
+                *(_keras_mobilenet(*row) for row in _KERAS_MOBILENETS),
+                _timm_mobilenet("mobilenetv1_100", 256, 75.388, 92.310, size_mb=17.0),
+                _timm_mobilenet("mobilenetv1_100h", 256, 75.664, 92.522, (("head", "hidden"),), size_mb=21.2),
+                _timm_mobilenet("mobilenetv1_125", 248, 76.920, 93.232, (("width", 1.25),)),
+            ),
+        ),
+        ("xception", (_KERAS_XCEPTION, _TIMM_XCEPTION)),
+    ),
+)

@@ -32,7 +32,7 @@ def read(path: Path) -> Contents:
     """The contents of a file, on the CPU.
 
     PyTorch's zip files and safetensors are mapped, not read: a page comes into memory when it is first used, and the
-    file must not be overwritten in place meanwhile (`zoo.save_weights` puts a new file in its stead).
+    file must not be overwritten in place meanwhile (`zoo.save_weights` puts a new file in its place).
 
     Raises:
         WeightsError: the file is truncated, damaged, of an unknown kind, or would run code.

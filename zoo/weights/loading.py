@@ -11,6 +11,7 @@ from pathlib import Path
 
 from zoo.errors import WeightsError
 from zoo.lazy import classifier, nn, torch
+from zoo.names import Registry
 from zoo.spec import Input, ModelSpec, Weights, resized
 from zoo.weights.fetch import fetch
 from zoo.weights.files import SUFFIXES, Contents, read
@@ -20,9 +21,9 @@ from zoo.weights.native import NATIVE, Header, misfits, read_header, write_heade
 from zoo.weights.timm import TIMM
 from zoo.weights.torchvision import TORCHVISION
 
-__all__ = ["LAYOUTS", "export_weights", "load_weights", "save_weights"]
+__all__ = ["LAYOUTS", "export_weights", "load_weights", "locate", "save_weights"]
 
-LAYOUTS = {layout.source: layout for layout in (NATIVE, TORCHVISION, KERAS, TIMM)}
+LAYOUTS = Registry("layout", ((layout.source, layout) for layout in (NATIVE, TORCHVISION, KERAS, TIMM)))
 
 # options that change what a network computes and no shape: no library's weights were trained with another value
 UNSEEN_OPTIONS = ("activation", "intermediate_activation", "stride_in")
@@ -110,20 +111,33 @@ def export_weights(model: classifier.Classifier, source: str) -> dict[str, torch
 
 
 def _locate(spec: ModelSpec, source: str | os.PathLike[str]) -> tuple[Path, Weights | None]:
-    """The file that `source` means, and its row where it is a published one."""
-    if isinstance(source, str) and source.partition(":")[0] == "imagenet":
-        row = _select(spec, source.partition(":")[2])
+    """The file that `source` means, fetched where it is a published one, and then its row."""
+    path = locate(spec, source)
+    if path is None:
+        row = _select(spec, str(source).partition(":")[2])
         return fetch(row), row
+    return path, None
+
+
+def locate(spec: ModelSpec, source: str | os.PathLike[str]) -> Path | None:
+    """The file on this machine that weights for a model come from; None for a published checkpoint, which is fetched.
+
+    Raises:
+        WeightsError: there is no such file, or no such checkpoint of this model.
+    """
+    if isinstance(source, str) and source.partition(":")[0] == "imagenet":
+        _select(spec, source.partition(":")[2])
+        return None
     if not isinstance(source, (str, os.PathLike)):
         raise WeightsError(f"weights are 'imagenet', 'imagenet:TAG' or a path; got {source!r}")
     path = Path(source)
     if os.fspath(source) and path.is_dir():
-        return _in_folder(spec, path), None
+        return _in_folder(spec, path)
     if not path.is_file():
         raise WeightsError(
             f"no file {os.fspath(source)!r}; weights are 'imagenet', 'imagenet:TAG' or a path; {_has(spec)}"
         )
-    return path, None
+    return path
 
 
 def _select(spec: ModelSpec, tag: str) -> Weights:
@@ -151,7 +165,7 @@ def _fits(spec: ModelSpec, row: Weights) -> bool:
 
 
 def _has(spec: ModelSpec) -> str:
-    """The published checkpoints of a model in words."""
+    """The published checkpoints of a model, as a sentence for an error."""
     if not spec.weights:
         return f"{spec.name!r} has no published ImageNet weights"
     rows = [f"imagenet:{row.tag}" + "".join(f" {name}={value}" for name, value in row.options) for row in spec.weights]

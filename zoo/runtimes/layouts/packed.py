@@ -22,7 +22,7 @@ def _packable(layer: nn.Conv2d | nn.Linear) -> bool:
 
 
 class PackedConv2d(nn.Module):
-    """The same function as a convolution, with the ReLU behind it, for images of one shape; for running only.
+    """The same function as a convolution, with the ReLU after it, for images of one shape; for running only.
 
     Args:
         conv: a convolution for which `suits` is true.

@@ -37,7 +37,7 @@ OUTPUT = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -
 
 
 class WinogradConv2d(nn.Module):
-    """The same function as a 3x3 convolution of stride 1 and padding 1, with the ReLU behind it; images of one shape.
+    """The same function as a 3x3 convolution of stride 1 and padding 1, with the ReLU after it; images of one shape.
 
     Args:
         conv: a convolution for which `suits` is true.
