@@ -10,31 +10,31 @@ import math
 import os
 import platform
 import statistics
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoo.cache import cache_folder
 from zoo.errors import RuntimeUnavailable
 from zoo.lazy import torch
-from zoo.runtimes.export import TOLERANCE, relative_difference
+from zoo.runtimes.agreement import TOLERANCE, relative_difference
 from zoo.runtimes.session import Runtime, Session
+from zoo.turns import settled, take_turns
 
 if TYPE_CHECKING:
     from zoo.classifier import Classifier
 
-__all__ = ["Race", "Trial", "cache_folder", "hold_trial", "open_fastest"]
+__all__ = ["Race", "Trial", "hold_trial", "open_fastest"]
 
 log = logging.getLogger(__name__)
 
-CLEARLY_SLOWER = 1.3  # against the fastest so far, in the few calls behind each opening: closed at once
+CLEARLY_SLOWER = 1.3  # against the fastest so far, in the few calls after each opening: closed at once
 SAME = 1.01  # two medians this close are a tie, which the earlier runtime wins
 ROUNDS = (3, 25)  # fewest and most rounds of the race among those that are close
-LONG = 0.5  # seconds of a call from which what came before it hardly matters
-RACE_SECONDS = 4.0  # the race ends at the first round past this, once the fewest rounds are run
-PACKAGES = ("torch", "onnxruntime", "onnx", "onnxscript", "openvino")  # whose versions a remembered choice depends on
+RACE_SECONDS = 4.0  # of calls that count; the race ends at the first round past this, once the fewest rounds are run
 
 
 def open_fastest(model: Classifier, images: torch.Tensor, runtimes: Mapping[str, Runtime]) -> Session:
@@ -58,7 +58,7 @@ class Trial:
 
     Args:
         sessions: those that are right and about as fast as the fastest; the others are closed.
-        relative: of all that are right, time divided by the fastest's, from a few calls behind each opening.
+        relative: of all that are right, time divided by the fastest's, from a few calls after each opening.
         refused: why a runtime is in neither.
         race: between the sessions.
     """
@@ -142,16 +142,19 @@ class Race:
         self.seconds: dict[str, list[float]] = {name: [] for name in runners}
 
     def run(self, *, rounds: tuple[int, int], seconds: float) -> None:
-        """Runs between `rounds[0]` and `rounds[1]` rounds; none beyond the first that ends after `seconds`."""
+        """Runs between `rounds[0]` and `rounds[1]` rounds, none after the one in which `seconds` of calls are full."""
         running = list(self.runners)
-        spent = 0.0
-        for count in range(1, rounds[1] + 1):
-            for name in running if count % 2 else reversed(running):
-                self.seconds[name].append(self.runners[name]())
-                spent += self.seconds[name][-1]
+
+        def turn(name: str) -> None:
+            self.seconds[name].append(self.runners[name]())
+
+        def spent() -> float:
+            return sum(map(sum, self.seconds.values()))
+
+        for _ in take_turns(running, turn, rounds=rounds, seconds=seconds, clock=spent):
             leader = self.winner
-            running = [name for name in running if name == leader or not self._slower(name, leader)]
-            if len(running) == 1 or (count >= rounds[0] and spent > seconds):
+            running[:] = [name for name in running if name == leader or not self._slower(name, leader)]
+            if len(running) == 1:
                 return
 
     @property
@@ -178,31 +181,12 @@ class Race:
 
 
 def _timer(session: Session, images: torch.Tensor) -> Callable[[], float]:
-    """Runs a session once and returns the seconds, of a second call where calls are short.
-
-    Behind another runtime the caches hold its weights and its idle threads still spin; the first call pays for that.
-    """
-
-    def timed() -> float:
-        start = time.perf_counter()
-        session(images)
-        return time.perf_counter() - start
-
-    def run() -> float:
-        first = timed()
-        return timed() if first < LONG else first
-
-    return run
-
-
-def cache_folder() -> Path:
-    """Where choices are kept: `ZOO_CACHE_DIR`, else `zoo` in the user's cache folder."""
-    named = os.environ.get("ZOO_CACHE_DIR")
-    return Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zoo"
+    return partial(settled, partial(session, images))
 
 
 def _question(model: Classifier, images: torch.Tensor, runtimes: Mapping[str, Runtime]) -> str:
     """Hash of everything the answer depends on: what is run, on what, by what."""
+    libraries = dict.fromkeys(library for runtime in runtimes.values() for library in runtime.LIBRARIES)
     facts = {
         "model": model.spec.label,
         "weights": [(name, list(weight.shape), str(weight.dtype)) for name, weight in model.named_parameters()],
@@ -210,7 +194,7 @@ def _question(model: Classifier, images: torch.Tensor, runtimes: Mapping[str, Ru
         "images": [list(images.shape), str(images.dtype), str(images.device)],
         "threads": torch.get_num_threads(),
         "machine": [platform.machine(), _processor(), os.cpu_count()],
-        "packages": [(name, _version(name)) for name in PACKAGES],
+        "packages": [(name, _version(name)) for name in ("torch", *libraries)],
         "runtimes": [(name, runtime.unavailable()) for name, runtime in runtimes.items()],
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import itertools
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from zoo.errors import RuntimeUnavailable
 from zoo.lazy import nn, torch
-from zoo.runtimes import compiled
+from zoo.runtimes.compiled import unavailable as no_compiler
 from zoo.runtimes.session import Run
+from zoo.turns import elapsed, take_turns
 
 if TYPE_CHECKING:
     from zoo.classifier import Classifier
 
-__all__ = ["ANY_SHAPE", "open", "unavailable"]
+__all__ = ["ANY_SHAPE", "LIBRARIES", "open", "unavailable"]
 
 ANY_SHAPE = False
+LIBRARIES: tuple[str, ...] = ()
 TRIES = 5  # calls of each form of a layer, the fastest of which stays
 ENOUGH = 0.5  # seconds of such calls after which no more are made
 
@@ -52,7 +53,7 @@ def open(model: Classifier, images: torch.Tensor) -> Run:
 
 
 def _places(network: nn.Module) -> Iterator[tuple[nn.Module, str, str]]:
-    """Every layer as its parent, its name there and the name of the ReLU right behind it, if there is one."""
+    """Every layer as its parent, its name there and the name of the ReLU right after it, if there is one."""
     for parent in network.modules():
         children = [(name, child) for name, child in parent.named_children() if not isinstance(child, nn.Identity)]
         in_a_row = isinstance(parent, nn.Sequential)
@@ -76,7 +77,7 @@ def _input_shapes(network: nn.Module, run: Run, images: torch.Tensor) -> dict[nn
 
 
 def _fastest(layer: nn.Module, shape: torch.Size, dtype: torch.dtype, *, relu: bool) -> nn.Module:
-    """The layer itself or another form of it and the ReLU behind it."""
+    """The layer itself or another form of it and the ReLU after it."""
     example = torch.randn(shape, dtype=dtype)
     if len(shape) == 4:
         example = example.contiguous(memory_format=torch.channels_last)
@@ -85,11 +86,12 @@ def _fastest(layer: nn.Module, shape: torch.Size, dtype: torch.dtype, *, relu: b
     for form in forms.values():
         form(example)  # which may compile
     seconds: dict[nn.Module, list[float]] = {form: [] for form in forms}
-    for _ in range(TRIES):
-        for form, whole in forms.items():
-            seconds[form].append(_seconds(lambda: whole(example)))  # noqa: B023  # called at once
-        if sum(map(sum, seconds.values())) > ENOUGH:
-            break
+
+    def turn(form: nn.Module) -> None:
+        seconds[form].append(elapsed(lambda: forms[form](example)))
+
+    for _ in take_turns(forms, turn, rounds=(1, TRIES), seconds=ENOUGH):
+        pass
     return min(forms, key=lambda form: min(seconds[form]))
 
 
@@ -101,11 +103,5 @@ def _forms(layer: nn.Module, shape: torch.Size, *, relu: bool) -> Iterator[nn.Mo
         yield PackedLinear(layer, shape[0], relu=relu)  # type: ignore[arg-type]
     if PackedConv2d.suits(layer):
         yield PackedConv2d(layer, shape, relu=relu)  # type: ignore[arg-type]
-    if WinogradConv2d.suits(layer) and min(shape[2:]) >= SMALLEST and compiled.unavailable() is None:
+    if WinogradConv2d.suits(layer) and min(shape[2:]) >= SMALLEST and no_compiler() is None:
         yield WinogradConv2d(layer, shape, relu=relu)  # type: ignore[arg-type]
-
-
-def _seconds(call: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
