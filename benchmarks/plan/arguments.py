@@ -22,7 +22,7 @@ from zoo.data import DATASETS
 from zoo.names import Registry
 from zoo.runtimes import RUNTIMES
 
-__all__ = ["CHOICES", "DEFAULT_METRICS", "Request", "expand_models", "parse", "words"]
+__all__ = ["CHOICES", "DEFAULT_METRICS", "Parser", "Request", "expand_models", "parse", "words"]
 
 CHOICES = Registry("runtime", (("auto", None), *((name, None) for name in RUNTIMES)))
 DEVICES = ("cpu", "cuda")
@@ -61,7 +61,7 @@ class Request:
     command: str
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """Refuses with one line."""
 
     def error(self, message: str) -> NoReturn:
@@ -161,7 +161,7 @@ def _request(given: argparse.Namespace, typed: Sequence[str]) -> Request:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="benchmarks.run",
         description="Compares the networks of the zoo on this machine and writes tables, figures and a page.",
         allow_abbrev=False,

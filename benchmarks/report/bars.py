@@ -1,17 +1,25 @@
-"""Pages that hold a benchmark against what was asked of it: the bars, what failed, and how it was measured."""
+"""Pages that hold a self-check against what was asked of it: the bars, what was found, what failed, and how."""
 
 from __future__ import annotations
 
-import shlex
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from benchmarks.records.environment import observe
-from benchmarks.report.words import machine_in_words, markdown, markdown_table
+from benchmarks.report.drawing import Drawing, draw
+from benchmarks.report.page import image, listed, provenance, section, write_page
+from benchmarks.report.table import TableColumn, table
+from benchmarks.report.words import enumerate_words, markdown
 
-__all__ = ["Bar", "bars_table", "circumstances", "failures", "origin", "provenance"]
+__all__ = ["Bar", "Cases", "CheckPage", "measured_ones"]
+
+Cases = Mapping[str, Mapping[str, Any]]
+COLUMNS = (
+    TableColumn("bar", lambda bar: bar.text, align="l"),
+    TableColumn("measured", lambda bar: bar.found or "-", align="l"),
+    TableColumn("met", lambda bar: {True: "yes", False: "**no**", None: "not measured"}[bar.met], align="l"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,79 +27,72 @@ class Bar:
     """One thing that was asked for: in words, what was found, and whether that is enough (None: not measured)."""
 
     text: str
-    found: str
-    met: bool | None
+    found: str = ""
+    met: bool | None = None
 
 
-def bars_table(bars: Sequence[Bar], remark: str) -> str:
-    """How many bars are met, and each of them."""
-    met = sum(bar.met is True for bar in bars)
-    measured = sum(bar.met is not None for bar in bars)
-    words = {True: "yes", False: "**no**", None: "not measured"}
-    rows = [[bar.text, bar.found or "-", words[bar.met]] for bar in bars]
-    return "\n\n".join(
-        [
-            f"{met} of {measured} measured bars are met. {remark}",
-            markdown_table(["bar", "measured", "met"], rows, "lll"),
-        ]
-    )
-
-
-def failures(cases: Mapping[str, Mapping[str, Any]]) -> str:
-    """The tasks that failed and why; empty if none did."""
-    lines = [f"- {key}: {markdown(str(case['error']))}" for key, case in sorted(cases.items()) if "error" in case]
-    return "\n\n".join(["## What failed", "\n".join(lines)]) if lines else ""
-
-
-def circumstances(content: Mapping[str, Any], *, raw: str) -> str:
-    """Noise, machine, versions, commit and command.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckPage:
+    """The page of a self-check.
 
     Args:
-        content: as `benchmarks.selfcheck.tasks.Benchmark.write_page` gets it.
-        raw: file that holds the raw samples.
+        title: its first line.
+        remark: what all of it has in common, in one sentence.
+        method: how it was measured; empty where that goes without saying.
+        bars: what was asked for, held against the cases that did not fail.
+        sections: the same cases in tables; given the Markdown of the picture, empty where there is none.
+        picture: what is drawn of them; None where they do not suffice.
     """
-    cases = {key: case for key, case in content["cases"].items() if "error" not in case}
+
+    title: str
+    remark: str
+    bars: Callable[[Cases], Sequence[Bar]]
+    sections: Callable[[Cases, str], Iterable[str]]
+    method: str = ""
+    picture: Callable[[Cases], Drawing | None] = lambda cases: None
+
+    def write(self, content: Mapping[str, Any], path: Path) -> None:
+        """Writes the page, and its picture in the folder `figures` beside it.
+
+        Args:
+            content: "cases", "machine", "software" and "command" of `benchmarks.selfcheck.tasks.Benchmark`.
+        """
+        cases = measured_ones(content["cases"])
+        drawing = self.picture(cases)
+        drawn = draw([drawing], path.parent / "figures") if drawing else []
+        bars = self.bars(cases)
+        met, tried = sum(bar.met is True for bar in bars), sum(bar.met is not None for bar in bars)
+        minutes = sum(case.get("wall_s", 0.0) for case in cases.values()) / 60
+        failed = [
+            f"{key}: {markdown(case['error'])}" for key, case in sorted(content["cases"].items()) if key not in cases
+        ]
+        sections = [
+            f"# {self.title}",
+            f"{met} of {tried} measured bars are met. {self.remark}",
+            table(COLUMNS, bars),
+            *self.sections(cases, "".join(map(image, drawn))),
+            section("What failed", "", listed(failed)),
+            section(
+                "How this was measured",
+                self.method,
+                _disturbed(cases),
+                f"{minutes:.0f} minutes in all. Raw samples are in {path.with_suffix('.json').name}.",
+                provenance(content["machine"], content["software"], content["command"],
+                           [case.get("commit", "") for case in cases.values()]),
+            ),
+        ]  # fmt: skip
+        write_page(path, sections)
+
+
+def _disturbed(cases: Cases) -> str:
+    """Which cases not to lean on, where that was watched."""
     noisy = [key for key, case in cases.items() if case.get("noisy")]
-    commits = sorted({_short(case.get("commit", "")) for case in cases.values()} - {""})
-    minutes = sum(case.get("wall_s", 0.0) for case in cases.values()) / 60
-    return "\n\n".join(
-        [
-            f"Other work on the machine disturbed: {', '.join(noisy)}. Lean on these less." if noisy
-            else "No row was disturbed by other work on the machine.",
-            f"{minutes:.0f} minutes in all. Raw samples are in {raw}.",
-            provenance(content["machine"], content["software"], content["command"], commits),
-        ]
-    )  # fmt: skip
+    if noisy:
+        return f"Other work on the machine disturbed: {enumerate_words(noisy, most=99)}. Lean on these less."
+    watched = any("noisy" in case for case in cases.values())
+    return "No row was disturbed by other work on the machine." if watched else ""
 
 
-def origin(program: str, arguments: Sequence[str] | None) -> str:
-    """`provenance` of a page that this process makes, here and now.
-
-    Args:
-        arguments: of the program, None for those of this process.
-    """
-    command = shlex.join([*program.split(), *(sys.argv[1:] if arguments is None else arguments)])
-    environment = observe(command)
-    return provenance(environment.machine, environment.software, command)
-
-
-def provenance(
-    machine: Mapping[str, Any], software: Mapping[str, Any], command: str, commits: Sequence[str] = ()
-) -> str:
-    """Machine, versions, commit and command of a page, in two paragraphs.
-
-    Args:
-        commits: those the figures were measured at; empty for that of `software`.
-    """
-    packages = ", ".join(f"{name} {version}" for name, version in sorted(software.get("packages", {}).items()))
-    commit = ", ".join(commits) or _short(software.get("commit", "")) or "unknown"
-    return (
-        f"{markdown(machine_in_words(machine))}; {markdown(str(software.get('os')))}; {packages}; commit {commit}."
-        f"\n\n`{command}`"
-    )
-
-
-def _short(commit: object) -> str:
-    """Twelve digits, and the mark of a tree with changes that are in no commit."""
-    digits, dash, mark = str(commit).partition("-")
-    return f"{digits[:12]}{dash}{mark}"
+def measured_ones(cases: Cases) -> Cases:
+    """Those that did not fail."""
+    return {key: case for key, case in cases.items() if "error" not in case}

@@ -1,7 +1,5 @@
 """The same network, proved: random weights of another library give that library's logits here, and go back unchanged.
 
-    python -m benchmarks.selfcheck.parity --output reports/parity.md
-
 For every model that torchvision, Keras or timm has too: their network gets random weights and random statistics in its
 batch norms, is saved in their own file format, and is loaded by `zoo.create(..., weights=FILE)`. Both see the same
 random images. Networks with auxiliary classifiers are compared in training mode as well, dropout switched off.
@@ -9,23 +7,26 @@ random images. Networks with auxiliary classifiers are compared in training mode
 
 from __future__ import annotations
 
-import argparse
 import math
 import os
-import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import zoo
-from benchmarks.report.bars import origin
+from benchmarks.report.bars import Bar, Cases, CheckPage
+from benchmarks.report.page import section
+from benchmarks.report.table import TableColumn, table
+from benchmarks.report.words import enumerate_words
+from benchmarks.selfcheck.tasks import Benchmark
 from zoo.lazy import nn, torch
-from zoo.weights import LAYOUTS, export_weights
+from zoo.weights import export_weights
 from zoo.weights.files import read
 
-__all__ = ["CASES", "Parity", "Result", "measure", "table"]
+__all__ = ["BENCHMARK", "CASES", "Parity", "bars", "measure"]
 
 IMAGES = 2
 
@@ -49,27 +50,7 @@ class Parity:
     tolerance: float = 1e-5
 
     def __str__(self) -> str:
-        return f"{self.source}-{self.model}-{self.size}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """What the comparison found.
-
-    Args:
-        difference: largest absolute difference of a logit.
-        scale: largest absolute logit.
-        returns: whether the weights, written back under the other library's names, are the same bits.
-    """
-
-    case: Parity
-    difference: float
-    scale: float
-    returns: bool
-
-    @property
-    def agrees(self) -> bool:
-        return self.returns and self.difference <= self.case.tolerance * self.scale
+        return f"{self.source} {self.model} {self.size}"
 
 
 def _cases() -> Iterator[Parity]:
@@ -93,11 +74,19 @@ def _cases() -> Iterator[Parity]:
     yield Parity(model="xception", source="timm", theirs="legacy_xception", size=299)
 
 
-CASES = tuple(_cases())
+CASES = {str(case): case for case in _cases()}
+SOURCES = tuple(dict.fromkeys(case.source for case in CASES.values()))
 
 
-def measure(case: Parity) -> Result:
-    """Runs one comparison; the other library must be installed."""
+def measure(case: Parity) -> dict[str, Any]:
+    """One comparison, the other library being installed.
+
+    Returns:
+        difference: largest absolute difference of a logit.
+        scale: largest absolute logit.
+        returns: whether the weights, written back under the other library's names, are the same bits.
+        agrees: whether that is all it should be.
+    """
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(IMAGES, 3, case.size, case.size, generator=generator) * 2 - 1
     open_reference = {"torchvision": _torchvision, "keras": _keras, "timm": _timm}[case.source]
@@ -111,12 +100,10 @@ def measure(case: Parity) -> Result:
             with torch.no_grad():
                 ours = model.forward_train(images) if training else (model(images),)
                 pairs += zip(ours, answers(images, training), strict=True)
-    return Result(
-        case=case,
-        difference=max(float((ours - theirs).abs().max()) for ours, theirs in pairs),
-        scale=max(float(theirs.abs().max()) for _, theirs in pairs),
-        returns=returns,
-    )
+    difference = max(float((ours - theirs).abs().max()) for ours, theirs in pairs)
+    scale = max(float(theirs.abs().max()) for _, theirs in pairs)
+    agrees = returns and difference <= case.tolerance * scale
+    return {"difference": difference, "scale": scale, "returns": returns, "agrees": agrees}
 
 
 def _same(written: dict[str, torch.Tensor], read_back: dict[str, torch.Tensor]) -> bool:
@@ -248,59 +235,64 @@ def _drawn(kind: str, shape: tuple[int, ...], inputs: int, generator: torch.Gene
     return (values * 2 - 1) * math.sqrt(6 / inputs)
 
 
-# --- the table --------------------------------------------------------------------------------------------------------
+# --- the page ---------------------------------------------------------------------------------------------------------
 
 
-def table(results: Iterable[Result]) -> str:
-    """The results as Markdown."""
-    lines = [
-        "# Parity with the libraries the weights come from",
-        "",
+def bars(cases: Cases) -> list[Bar]:
+    """Every network of every library."""
+    found = []
+    for source in SOURCES:
+        text = f"Every network of {source} gives its logits here, and its weights go back to the bit"
+        keys = [key for key in CASES if CASES[key].source == source]
+        if not cases.keys() >= set(keys):
+            found.append(Bar(text))
+            continue
+        others = [key for key in keys if not cases[key]["agrees"]]
+        words = f"not {enumerate_words(others)}" if others else f"{len(keys)} of {len(keys)}"
+        found.append(Bar(text, words, not others))
+    return found
+
+
+COLUMNS = (
+    TableColumn("model", lambda row: row[0].model, align="l"),
+    TableColumn("source", lambda row: f"{row[0].source} {row[0].theirs}", align="l"),
+    TableColumn("input, px", lambda row: row[0].size, 0),
+    TableColumn("max difference, millionths", lambda row: 1e6 * row[1]["difference"], 2),
+    TableColumn("largest logit", lambda row: row[1]["scale"]),
+    TableColumn("relative, millionths", lambda row: 1e6 * row[1]["difference"] / row[1]["scale"], 2),
+    TableColumn("back to the bit", lambda row: "yes" if row[1]["returns"] else "**no**", align="l"),
+    TableColumn("published top-1, %", lambda row: _published(row[0]), -2),
+)
+
+
+def _sections(cases: Cases, picture: str) -> Iterator[str]:
+    yield section(
+        "Model by model",
         "Random weights and batch norm statistics, saved in the library's own format, loaded here, and written back. "
         f"Largest difference of a logit over {IMAGES} random images; auxiliary classifiers are compared in training "
         "mode too. Published: top-1 accuracy of the library's ImageNet checkpoint.",
-        "",
-        "| model | source | input | max difference | largest logit | relative | back to the bit | published top-1 |",
-        "|:--|:--|--:|--:|--:|--:|:--|--:|",
-    ]
-    for result in results:
-        case = result.case
-        lines.append(
-            f"| {case.model} | {case.source} {case.theirs} | {case.size} | {result.difference:.1e} | "
-            f"{result.scale:.3g} | {result.difference / result.scale:.1e} | {'yes' if result.returns else 'NO'} | "
-            f"{_published(case)} |"
-        )
-    return "\n".join([*lines, ""])
+        table(COLUMNS, [(CASES[key], case) for key, case in cases.items() if key in CASES]),
+    )
 
 
-def _published(case: Parity) -> str:
-    """Top-1 of the checkpoint of exactly this variant and size, from the same library."""
+def _published(case: Parity) -> float | None:
+    """Top-1 of the checkpoint of exactly this variant and size, from the same library, in percent."""
     spec = zoo.spec(case.model)
     for row in spec.weights:
         options = tuple(pair for pair in spec.options if pair[0] != "auxiliary")
         if row.source == case.source and row.options == options and row.input.size == case.size and row.published:
-            return "" if row.published.top1 is None else f"{row.published.top1:.2%}"
-    return ""
+            return None if row.published.top1 is None else 100 * row.published.top1
+    return None
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.selfcheck.parity", description=__doc__.splitlines()[0])
-    parser.add_argument("--source", choices=sorted(set(LAYOUTS) - {"zoo"}), help="only this library")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write the table to a Markdown file")
-    given = parser.parse_args(arguments)
-    results = []
-    for case in CASES:
-        if given.source in (None, case.source):
-            results.append(measure(case))
-            print(f"{case}: {results[-1].difference:.1e} of {results[-1].scale:.3g}", file=sys.stderr)
-    page = table(results) + "\n" + origin("python -m benchmarks.selfcheck.parity", arguments) + "\n"
-    if given.output:
-        given.output.parent.mkdir(parents=True, exist_ok=True)
-        given.output.write_text(page)
-    else:
-        print(page)
-    return 0 if all(result.agrees for result in results) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+BENCHMARK = Benchmark(
+    name="parity",
+    description="The same network, proved: random weights of another library give that library's logits here.",
+    tasks={key: partial(measure, case) for key, case in CASES.items()},
+    page=CheckPage(
+        title="Parity with the libraries the weights come from",
+        remark="The same network in two libraries, with the same random weights.",
+        bars=bars,
+        sections=_sections,
+    ),
+)

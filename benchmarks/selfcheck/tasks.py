@@ -1,12 +1,11 @@
-"""Benchmarks beside the harness: tasks measured one by one, each in a process of its own, kept as JSON.
+"""Self-checks: tasks measured one by one, each in a process of its own, kept as JSON beside their page.
 
-What was measured on this machine with these versions is kept, so that an interrupted benchmark goes on, and a section
-can be measured alone.
+What was measured on this machine with these versions is kept, so that an interrupted check goes on, and a section can
+be measured alone.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import multiprocessing
 import shlex
@@ -19,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure.worker import die_with_parent
+from benchmarks.plan.arguments import Parser
 from benchmarks.records.environment import observe
 from benchmarks.records.files import replace_file
 from benchmarks.records.record import Environment
+from benchmarks.report.bars import CheckPage, measured_ones
 
 __all__ = ["Benchmark", "Task"]
 
@@ -33,85 +34,80 @@ class Benchmark:
     """Tasks and their page.
 
     Args:
-        name: of the module behind `python -m benchmarks.`, of the JSON file and of the page.
+        name: for `python -m benchmarks.selfcheck`, and of the JSON file and the page.
         description: one line for `--help`.
-        sections: first words of the tasks' keys, which can be measured alone.
-        tasks: what there is to measure, by "section [more words]"; they return JSON values.
-        write_page: writes the page of what was measured into a folder; keys "cases", "machine", "software", "command".
+        tasks: what there is to measure, by "section [more words]"; they return JSON values. Sections can be measured
+            alone.
+        page: what is made of it.
     """
 
     name: str
     description: str
-    sections: Sequence[str]
     tasks: Mapping[str, Task]
-    write_page: Callable[[Mapping[str, Any], Path], None]
+    page: CheckPage
 
-    def main(self, arguments: Sequence[str] | None = None) -> int:
-        """Exit status: 0 all was measured; 1 something failed, and the page says what; 2 the command line was wrong."""
-        typed = list(sys.argv[1:] if arguments is None else arguments)
-        given = self._parse(typed)
-        if given.report_only:
-            return self._rewrite_page(Path(given.output_dir))
-        environment = observe(shlex.join(["python", "-m", f"benchmarks.{self.name}", *typed]))
-        folder = Path(given.output_dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{self.name}.json"
-        cases = {} if given.fresh else _earlier(path, environment)
-        asked = given.sections.split(",") if given.sections else None
-
-        def write() -> None:
-            content = {
-                "machine": dict(environment.machine),
-                "software": dict(environment.software),
-                "command": environment.command,
-                "cases": cases,
-            }
-            replace_file(path, json.dumps(content, indent=1, sort_keys=True, default=str) + "\n")
-            self.write_page(content, folder)
-
+    def main(self, arguments: Sequence[str]) -> int:
+        """Exit status: 0 all is measured and every bar met; 1 something is not, and the page says what."""
+        output_dir, asked, fresh, report_only = self._parse(arguments)
+        path = output_dir / f"{self.name}.json"
+        if report_only:
+            return self._rewrite_page(path)
+        environment = observe(shlex.join(["python", "-m", "benchmarks.selfcheck", self.name, *arguments]))
+        output_dir.mkdir(parents=True, exist_ok=True)
+        cases = {} if fresh else _earlier(path, environment)
+        content = {
+            "machine": dict(environment.machine),
+            "software": dict(environment.software),
+            "command": environment.command,
+            "cases": cases,
+        }
         for key, task in self.tasks.items():
             missing = "error" in cases.get(key, {"error": "not measured"})
-            if not (missing if asked is None else any(_within(key, each) for each in asked)):
-                continue
-            print(f"benchmarks.{self.name}: {key}", file=sys.stderr, flush=True)
-            cases[key] = measured(task, environment)
-            write()
-        write()
+            if any(_within(key, each) for each in asked) if asked else missing:
+                self._say(key)
+                cases[key] = measured(task, environment)
+                self._write(content, path)
+        self._write(content, path)
         errors = {key: cases.get(key, {"error": "not measured"}).get("error") for key in self.tasks}
-        for key, error in errors.items():
-            if error is not None:
-                print(f"benchmarks.{self.name}: {key}: {error}", file=sys.stderr)
-        return 1 if any(error is not None for error in errors.values()) else 0
+        failed = [f"{key}: {error}" for key, error in errors.items() if error is not None]
+        missed = [bar for bar in self.page.bars(measured_ones(cases)) if bar.met is False]
+        self._say(*failed, *(f"not met: {bar.text}: {bar.found}" for bar in missed))
+        return 1 if failed or missed else 0
 
-    def _rewrite_page(self, folder: Path) -> int:
-        """The page anew; the file behind it, with the command and the commit that measured, stays as it is."""
-        path = folder / f"{self.name}.json"
+    def _write(self, content: Mapping[str, Any], path: Path) -> None:
+        replace_file(path, json.dumps(content, indent=1, sort_keys=True, default=str) + "\n")
+        self.page.write(content, path.with_suffix(".md"))
+
+    def _rewrite_page(self, path: Path) -> int:
+        """The page from what was measured; that, with the command and the commit of the time, stays as it is."""
         try:
             content = json.loads(path.read_text())
         except (OSError, ValueError) as error:
-            print(f"benchmarks.{self.name}: nothing to report: {path}: {error}", file=sys.stderr)
+            self._say(f"nothing to report: {path}: {error}")
             return 1
-        self.write_page(content, folder)
+        self.page.write(content, path.with_suffix(".md"))
         return 0
 
-    def _parse(self, arguments: Sequence[str]) -> argparse.Namespace:
-        parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{self.name}", description=self.description)
-        parser.add_argument(
-            "--output-dir", default="reports", help=f"where {self.name}.md, {self.name}.json and figures/ go"
-        )
-        parser.add_argument(
-            "--sections",
-            help=f"measure only these, again: of {', '.join(self.sections)}, or single tasks ({list(self.tasks)[-1]}); "
-            "default what is missing",
-        )
+    def _say(self, *lines: str) -> None:
+        for line in lines:
+            print(f"benchmarks.selfcheck {self.name}: {line}", file=sys.stderr, flush=True)
+
+    def _parse(self, arguments: Sequence[str]) -> tuple[Path, list[str], bool, bool]:
+        """Output folder, sections asked for, whether to measure all again and whether to measure at all."""
+        sections = ", ".join(dict.fromkeys(key.partition(" ")[0] for key in self.tasks))
+        parser = Parser(prog=f"python -m benchmarks.selfcheck {self.name}", description=self.description)
+        parser.add_argument("--output-dir", type=Path, default=Path("reports"),
+                            help=f"where {self.name}.md, {self.name}.json and figures/ go")  # fmt: skip
+        parser.add_argument("--sections", default="", help=f"measure only these, again: of {sections}, or single tasks "
+                            f"({list(self.tasks)[-1]}); default what is missing")  # fmt: skip
         parser.add_argument("--fresh", action="store_true", help="forget what was measured before")
         parser.add_argument("--report-only", action="store_true", help="write the page from what was measured before")
         given = parser.parse_args(arguments)
-        asked = (given.sections or self.sections[0]).split(",")
+        asked = list(filter(None, given.sections.split(",")))
         unknown = [name for name in asked if not any(_within(key, name) for key in self.tasks)]
         if unknown:
-            parser.error(f"no section is named {unknown[0]!r}; there are {', '.join(self.sections)}")
-        return given
+            parser.error(f"no section is named {unknown[0]!r}; there are {sections}")
+        return given.output_dir, asked, given.fresh, given.report_only
 
 
 def _within(key: str, section: str) -> bool:

@@ -1,6 +1,6 @@
-"""`python -m benchmarks.selfcheck.measurement`: how far the harness's own numbers can be trusted on this machine.
+"""How far the harness's own numbers can be trusted on this machine.
 
-__main__.py   the list of what is measured
+benchmark.py  the list of what is measured
 trials.py     repeated runs, one model timed twice, slowdowns of known size, and where the time of a run goes
 page.py       measurement.md and its figure from measurement.json; imports no torch
 """

@@ -75,7 +75,7 @@ def _plan(*arguments: str) -> tuple[Case, ...]:
 
 
 def _timed(cases: Sequence[Case], spent: Spent) -> list[Record]:
-    records = list(execute(cases, observe("python -m benchmarks.selfcheck.measurement"), timeout=TIMEOUT, spent=spent))
+    records = list(execute(cases, observe("python -m benchmarks.selfcheck measurement"), timeout=TIMEOUT, spent=spent))
     failed = [record for record in records if record.status != "ok"]
     if failed:
         raise RuntimeError(f"{failed[0].case.model}: {failed[0].status}: {failed[0].reason}")

@@ -1,11 +1,12 @@
-"""`python -m benchmarks.selfcheck.speed`: the zoo's speed beside torchvision's, timm's and the machine's own limit.
+"""The zoo's speed beside torchvision's, timm's and the machine's own limit.
 
-__main__.py     the list of what is measured
+benchmark.py    the list of what is measured
 references.py   the six networks, each beside the library it is compared with
 turns.py        short turns in rounds: every figure is a ratio within a round
 eager.py        the zoo's plain networks beside the libraries', operator by operator
 inference.py    runtimes, one model at one batch size
 training.py     training steps, the zoo's and the plain loop's, a process each
 starting.py     imports and static analysis, timed from outside
-page.py         speed.md and the roofline figure from speed.json; imports no torch
+page.py         speed.md from speed.json; imports no torch
+roofline.py     its picture
 """

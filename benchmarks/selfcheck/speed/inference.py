@@ -24,7 +24,7 @@ def measure(name: str, batch: int) -> dict[str, Any]:
     from benchmarks.metrics.mult_adds import by_flop_counter
     from zoo.runtimes import RUNTIMES, Session
     from zoo.runtimes.auto import hold_trial
-    from zoo.runtimes.export import relative_difference
+    from zoo.runtimes.agreement import relative_difference
 
     model, reference = pair(name)
     side = model.spec.input.size

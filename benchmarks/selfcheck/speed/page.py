@@ -1,55 +1,81 @@
-"""speed.md and the roofline figure, from what was measured; imports no torch."""
+"""speed.md, from what was measured; imports no torch."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from operator import itemgetter
 from typing import Any
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
-
 import zoo
-from benchmarks.records.files import replace_file
-from benchmarks.report.bars import Bar, bars_table, circumstances, failures
-from benchmarks.report.figures import FAMILIES, INK, SOFT, TIMES, WIDTH, render
-from benchmarks.report.labels import Anchor, place_labels
-from benchmarks.report.words import markdown, markdown_table
+from benchmarks.report.bars import Bar, Cases, CheckPage
+from benchmarks.report.drawing import Drawing
+from benchmarks.report.page import listed, section
+from benchmarks.report.style import TIMES
+from benchmarks.report.table import Cell, TableColumn, table
+from benchmarks.report.words import markdown
 from benchmarks.selfcheck.speed import eager, inference, training
 from benchmarks.selfcheck.speed.references import DENSE, MODELS, library_of
+from benchmarks.selfcheck.speed.roofline import roofline
 from benchmarks.selfcheck.speed.turns import ratio
 from benchmarks.stats.intervals import Interval
 
-__all__ = ["bars", "roofline", "write_page"]
+__all__ = ["PAGE", "bars", "speedup"]
 
-Cases = Mapping[str, Mapping[str, Any]]
+Case = Mapping[str, Any]
+Figures = Mapping[str, Interval]
 
+AUTO = "auto"  # the runtime that `auto` chose
 LIMITS = ("reference", "gemm", "gemm_packed", "read")  # what is timed beside the runtimes
 
 
-def write_page(content: Mapping[str, Any], folder: Path) -> None:
-    """Writes speed.md and figures/roofline.svg and .png."""
-    cases = {key: case for key, case in content["cases"].items() if "error" not in case}
-    sections = [
-        "# Speed",
-        bars_table(bars(cases), "Every figure is a ratio of times taken in the same rounds."),
-        _against_libraries(cases),
-        _eager(cases),
-        _runtimes(cases),
-        _limits(cases),
-        _training(cases),
-        _starting(cases),
-        _opening(cases),
-        failures(content["cases"]),
-        _method(content),
-    ]
-    if (points := _points(cases)) is not None:
-        (folder / "figures").mkdir(exist_ok=True)
-        for suffix, picture in zip(("svg", "png"), render(roofline, points), strict=True):
-            replace_file(folder / "figures" / f"roofline.{suffix}", picture)
-    replace_file(folder / "speed.md", "\n\n".join(filter(None, sections)) + "\n")
+# --- figures of one case ----------------------------------------------------------------------------------------------
+
+
+def _seconds(case: Case, player: str) -> Sequence[float]:
+    """By round."""
+    found: Sequence[float] = case["seconds"][case["choice"] if player == AUTO else player]
+    return found
+
+
+def speedup(case: Case) -> Interval:
+    """Time of the other library's eager model divided by that of `auto`."""
+    return ratio(_seconds(case, "reference"), _seconds(case, AUTO))
+
+
+def _ratio(above: str, below: str) -> Callable[[Case], Interval]:
+    return lambda case: ratio(_seconds(case, above), _seconds(case, below))
+
+
+def _behind_best(case: Case) -> Interval:
+    """Time of `auto` divided by that of the fastest single runtime: 1 where it is the fastest."""
+    ratios = [ratio(_seconds(case, AUTO), seconds) for name, seconds in case["seconds"].items() if name not in LIMITS]
+    return max(ratios, key=lambda each: each.value)
+
+
+def _memory_ratio(case: Case) -> Interval:
+    found = case["peak_bytes"]["zoo"] / case["peak_bytes"]["reference"]
+    return Interval(found, found, found)
+
+
+def _rate(case: Case, player: str = AUTO) -> float:
+    """Multiply-adds a second in the median round."""
+    return float(case["batch"] * case["mult_adds"] / statistics.median(_seconds(case, player)))
+
+
+def _gemm_rate(case: Case, product: str = "gemm") -> float:
+    """Multiply-adds a second of a matrix product in its best round."""
+    return float(inference.GEMM**3 / min(case["seconds"][product]))
+
+
+def _limit(case: Case) -> float:
+    """Multiply-adds a second of the fastest matrix product."""
+    return max(_gemm_rate(case, name) for name in case["seconds"] if "gemm" in name)
+
+
+def _read_rate(case: Case) -> float:
+    """Bytes a second that the machine reads from memory in its best round."""
+    return float(4 * inference.BANDWIDTH / min(case["seconds"]["read"]))
 
 
 # --- the bars ---------------------------------------------------------------------------------------------------------
@@ -57,445 +83,294 @@ def write_page(content: Mapping[str, Any], folder: Path) -> None:
 
 def bars(cases: Cases) -> list[Bar]:
     """Everything that was asked of the speed of the zoo, with its figure."""
+    trainings = {name: f"training {name}" for name in MODELS}
+    eagers = {f"{name}, batch {batch}": f"eager {name} {batch}" for name in MODELS for batch in eager.BATCH_SIZES}
+    faster = "`auto` against torchvision's or timm's eager model, batch"
     return [
-        _speedup_bar(cases, 1, mean=1.8, each=1.5),
-        _speedup_bar(cases, 16, mean=1.4, each=None),
-        *(_choice_bar(cases, batch) for batch in (1, 8, 32)),
+        _mean_bar(f"{faster} 1: 1.8 in geometric mean, none under 1.5", _of_all(cases, _batch(1), speedup), 1.8, 1.5),
+        _mean_bar(f"{faster} 16: 1.4 in geometric mean", _of_all(cases, _batch(16), speedup), 1.4, 0),
+        *(
+            _most_bar(
+                f"`auto` at most 5 % slower than the best single runtime, batch {batch}",
+                _of_all(cases, _batch(batch), _behind_best),
+                1.05,
+                lambda name, worst: "chose the best for every model" if worst.value <= 1
+                else f"at most {_percent(worst)} ({name})",
+            )
+            for batch in (1, 8, 32)
+        ),
         *(_share_bar(cases, name, 0.75) for name in DENSE),
         _share_bar(cases, "mobilenet_v1", 0.55),
-        _eager_bar(cases),
-        _training_bar(cases),
-        _memory_bar(cases),
-        _program_bar(cases, "static", "import torch, torchvision, fvcore.nn", 2.0, "Static analysis of all models"),
+        _most_bar(
+            "The zoo's plain eager model never slower than torchvision's or timm's: ratio of times at most 1.02",
+            _of_all(cases, eagers, _ratio("zoo", "reference")),
+            1.02,
+            lambda name, worst: f"largest {_interval(worst)} ({name})",
+        ),
+        _mean_bar(
+            f"Training step at {training.SIZE}x{training.SIZE}, batch {training.BATCH}, against the plain loop: images "
+            "per second 1.15 times in geometric mean, none under 1.0",
+            _of_all(cases, trainings, _ratio("reference", "zoo")),
+            1.15,
+            1,
+        ),
+        _most_bar(
+            "Training step: peak memory no higher than the plain loop's",
+            _of_all(cases, trainings, _memory_ratio),
+            1,
+            lambda name, worst: f"at most {worst.value:.2f} times ({name})",
+        ),
+        _program_bar(cases, "static", "import torch, torchvision, fvcore.nn", 2, "Static analysis of all models"),
         _program_bar(cases, "import zoo", "import torch", 1.1, "`import zoo`"),
-    ]
+    ]  # fmt: skip
 
 
-def _speedup_bar(cases: Cases, batch: int, *, mean: float, each: float | None) -> Bar:
-    none_under = f", none under {each:g}" if each else ""
-    text = f"`auto` against torchvision's or timm's eager model, batch {batch}: {mean:g} in geometric mean{none_under}"
-    found = _of_all(cases, batch, speedup)
+def _batch(size: int) -> dict[str, str]:
+    return {name: f"inference {name} {size}" for name in MODELS}
+
+
+def _of_all(cases: Cases, keys: Mapping[str, str], figure: Callable[[Case], Interval]) -> Figures | None:
+    """A figure of each case, by another name of it; None if one is missing."""
+    return {name: figure(cases[key]) for name, key in keys.items()} if cases.keys() >= set(keys.values()) else None
+
+
+def _mean_bar(text: str, found: Figures | None, mean: float, each: float) -> Bar:
+    """The geometric mean is at least so much, and so is each."""
     if found is None:
-        return Bar(text, "", None)
-    average, (worst, least) = _geometric(found), min(found.items(), key=lambda item: item[1].value)
-    met = average >= mean and (each is None or least.value >= each)
-    return Bar(text, f"{average:.2f}; least {least.value:.2f} ({worst})", met)
+        return Bar(text)
+    average = statistics.geometric_mean([one.value for one in found.values()])
+    worst, least = min(found.items(), key=lambda item: item[1].value)
+    words = f"{average:.2f}; least {least.value:.2f} ({worst})"
+    return Bar(text, words, average >= mean and least.value >= each)
 
 
-def _choice_bar(cases: Cases, batch: int) -> Bar:
-    text = f"`auto` at most 5 % slower than the best single runtime, batch {batch}"
-    found = _of_all(cases, batch, _behind_best)
+def _most_bar(text: str, found: Figures | None, most: float, words: Callable[[str, Interval], str]) -> Bar:
+    """None is more than so much."""
     if found is None:
-        return Bar(text, "", None)
+        return Bar(text)
     name, worst = max(found.items(), key=lambda item: item[1].value)
-    if worst.value <= 1:
-        return Bar(text, "chose the best for every model", True)
-    return Bar(text, f"at most {100 * (worst.value - 1):.1f} % ({name})", worst.value <= 1.05)
+    return Bar(text, words(name, worst), worst.value <= most)
 
 
 def _share_bar(cases: Cases, name: str, least: float) -> Bar:
     text = f"{name} at {least:.0%} of the machine's GEMM rate (`torch.mm`), batch 1"
     case = cases.get(f"inference {name} 1")
     if case is None:
-        return Bar(text, "", None)
-    share = _rate(case) / _gemm_rates(case)["gemm"]
+        return Bar(text)
+    share = _rate(case) / _gemm_rate(case)
     return Bar(text, f"{share:.0%}; {_rate(case) / _limit(case):.0%} of the fastest product", share >= least)
-
-
-def _eager_bar(cases: Cases) -> Bar:
-    text = "The zoo's plain eager model never slower than torchvision's or timm's: ratio of times at most 1.02"
-    found = {
-        (name, batch): eager_ratio(case)
-        for name in MODELS
-        for batch in eager.BATCH_SIZES
-        if (case := cases.get(f"eager {name} {batch}")) is not None
-    }
-    if len(found) < len(eager.BATCH_SIZES) * len(MODELS):
-        return Bar(text, "", None)
-    (name, batch), worst = max(found.items(), key=lambda item: item[1].value)
-    return Bar(text, f"largest {_interval(worst)} ({name}, batch {batch})", worst.value <= 1.02)
-
-
-def _training_bar(cases: Cases) -> Bar:
-    text = (
-        f"Training step at {training.SIZE}x{training.SIZE}, batch {training.BATCH}, against the plain loop: images per "
-        "second 1.15 times in geometric mean, none under 1.0"
-    )
-    found = {name: _training_gain(case) for name in MODELS if (case := cases.get(f"training {name}")) is not None}
-    if len(found) < len(MODELS):
-        return Bar(text, "", None)
-    average, (worst, least) = _geometric(found), min(found.items(), key=lambda item: item[1].value)
-    return Bar(text, f"{average:.2f}; least {least.value:.2f} ({worst})", average >= 1.15 and least.value >= 1)
-
-
-def _memory_bar(cases: Cases) -> Bar:
-    text = "Training step: peak memory no higher than the plain loop's"
-    found = {name: _memory_ratio(case) for name in MODELS if (case := cases.get(f"training {name}")) is not None}
-    if len(found) < len(MODELS):
-        return Bar(text, "", None)
-    worst = max(found, key=found.__getitem__)
-    return Bar(text, f"at most {found[worst]:.2f} times ({worst})", found[worst] <= 1)
 
 
 def _program_bar(cases: Cases, program: str, other: str, most: float, title: str) -> Bar:
     text = f"{title} in at most {most:g} times the time of `{other}`"
     case = cases.get("starting")
     if case is None:
-        return Bar(text, "", None)
+        return Bar(text)
     found = ratio(case["seconds"][program], case["seconds"][other])
     return Bar(text, _interval(found), found.value <= most)
-
-
-# --- figures behind the bars ------------------------------------------------------------------------------------------
-
-
-def speedup(case: Mapping[str, Any]) -> Interval:
-    """Time of the other library's eager model divided by that of `auto`."""
-    return ratio(case["seconds"]["reference"], case["seconds"][case["choice"]])
-
-
-def eager_ratio(case: Mapping[str, Any]) -> Interval:
-    """Time of the zoo's eager model divided by that of the other library's."""
-    return ratio(case["seconds"]["zoo"], case["seconds"]["reference"])
-
-
-def _behind_best(case: Mapping[str, Any]) -> Interval:
-    """Time of `auto` divided by that of the fastest single runtime: 1 where it is the fastest."""
-    chosen = case["seconds"][case["choice"]]
-    ratios = [ratio(chosen, seconds) for name, seconds in case["seconds"].items() if name not in LIMITS]
-    return max(ratios, key=lambda each: each.value)
-
-
-def _training_gain(case: Mapping[str, Any]) -> Interval:
-    return ratio(case["seconds"]["reference"], case["seconds"]["zoo"])
-
-
-def _memory_ratio(case: Mapping[str, Any]) -> float:
-    return float(case["peak_bytes"]["zoo"] / case["peak_bytes"]["reference"])
-
-
-def _rate(case: Mapping[str, Any], player: str | None = None) -> float:
-    """Multiply-adds a second in the median round."""
-    return float(case["batch"] * case["mult_adds"] / statistics.median(case["seconds"][player or case["choice"]]))
-
-
-def _gemm_rates(case: Mapping[str, Any]) -> dict[str, float]:
-    """Multiply-adds a second of the matrix products, each in its best round."""
-    return {name: inference.GEMM**3 / min(seconds) for name, seconds in case["seconds"].items() if "gemm" in name}
-
-
-def _limit(case: Mapping[str, Any]) -> float:
-    """Multiply-adds a second of the fastest matrix product."""
-    return max(_gemm_rates(case).values())
-
-
-def _read_rate(case: Mapping[str, Any]) -> float:
-    """Bytes a second that the machine reads from memory in its best round."""
-    return float(4 * inference.BANDWIDTH / min(case["seconds"]["read"]))
-
-
-def _of_all(cases: Cases, batch: int, figure: Callable[[Mapping[str, Any]], Interval]) -> dict[str, Interval] | None:
-    """A figure of each reference model, or None if one is missing."""
-    found = {name: figure(case) for name in MODELS if (case := cases.get(f"inference {name} {batch}")) is not None}
-    return found if len(found) == len(MODELS) else None
-
-
-def _geometric(found: Mapping[str, Interval]) -> float:
-    return statistics.geometric_mean([each.value for each in found.values()])
-
-
-# --- the page ---------------------------------------------------------------------------------------------------------
-
-
-def _against_libraries(cases: Cases) -> str:
-    rows = []
-    for name, batch, case in _inference(cases, (1, 16)):
-        library, chosen = _milliseconds(case, "reference"), _milliseconds(case, case["choice"])
-        rows.append(
-            [
-                name, str(batch), f"{library_of(name)} {library}", f"{chosen} ({case['choice']})",
-                f"**{_interval(speedup(case))}**", f"{max(value for key, value in case['agreement'].items()):.0e}",
-            ]
-        )  # fmt: skip
-    if not rows:
-        return ""
-    header = ["model", "batch", "library eager, ms", "`auto`, ms", "times faster", "logits differ by"]
-    return "\n\n".join(
-        [
-            "## Beside torchvision and timm",
-            "Same weights, float32, eval mode, all cores. Brackets hold the 95 % interval over rounds; the last column "
-            "is the largest difference of a logit between any two of them, relative to the largest logit.",
-            markdown_table(header, rows, "lrrrrr"),
-        ]
-    )
-
-
-def _eager(cases: Cases) -> str:
-    rows = []
-    for batch in eager.BATCH_SIZES:
-        for name in MODELS:
-            if (case := cases.get(f"eager {name} {batch}")) is None:
-                continue
-            called = case["operators"]
-            same = (
-                f"the same {called['zoo']}" if case["same_operators"] else f"{called['reference']} and {called['zoo']}"
-            )
-            times = [_milliseconds(case, each) for each in ("reference", "zoo")]
-            rows.append([name, str(batch), *times, f"**{_interval(eager_ratio(case))}**", same])
-    if not rows:
-        return ""
-    header = ["model", "batch", "library, ms", "zoo, ms", "zoo / library", "operators"]
-    return "\n\n".join(
-        [
-            "## The plain network, written twice",
-            "The zoo's eager model beside the library's, same weights, as PyTorch runs them. Every turn is on a copy "
-            "made for it, in a process that keeps freed memory: where its weights lie makes one copy of a network "
-            "several percent faster than another. Operators are what PyTorch is asked for in one call; where both ask "
-            "for the same ones on tensors of the same shapes, a ratio other than 1 is chance.",
-            markdown_table(header, rows, "lrrrrl"),
-        ]
-    )
-
-
-def _runtimes(cases: Cases) -> str:
-    found = list(_inference(cases, inference.BATCH_SIZES))
-    if not found:
-        return ""
-    names = list(dict.fromkeys(name for _, _, case in found for name in case["trial"]["relative"]))
-    rows = []
-    for name, batch, case in found:
-        timed = {runtime: _median(case, runtime) for runtime in names if runtime in case["seconds"]}
-        best = min(timed, key=timed.__getitem__)
-        cells = []
-        for runtime in names:
-            if runtime in timed:
-                text = f"{1e3 * timed[runtime]:.3g}"
-                cells.append(f"**{text}**" if runtime == best else text)
-            elif runtime in case["trial"]["relative"]:
-                cells.append(f"({case['trial']['relative'][runtime]:.1f}{TIMES})")
-            else:
-                cells.append("-")
-        behind = _behind_best(case).value
-        rows.append([name, str(batch), *cells, f"{case['choice']} ({100 * (behind - 1):.1f} %)"])
-    refused = {
-        f"{runtime}: {markdown(reason)}" for _, _, case in found for runtime, reason in case["trial"]["refused"].items()
-    }
-    return "\n\n".join(
-        [
-            "## Every runtime",
-            "Milliseconds a batch, the best in bold. In brackets: clearly slower in the few calls behind its opening, "
-            "closed then and not timed on. The last column is what `auto` chose and how far it is behind the best.",
-            markdown_table(["model", "batch", *names, "`auto`"], rows, "lr" + "r" * len(names) + "l"),
-            "\n".join(f"- Left out: {line}" for line in sorted(refused)),
-        ]
-    ).strip()
-
-
-def _limits(cases: Cases) -> str:
-    rows = []
-    for name, _, case in _inference(cases, (1,)):
-        limit, memory = _limit(case), case["bytes_moved"] / _read_rate(case)
-        rows.append(
-            [
-                name, f"{case['mult_adds'] / 1e9:.3g}", f"{_gemm_rates(case)['gemm'] / 1e9:.0f}", f"{limit / 1e9:.0f}",
-                f"{_rate(case, 'reference') / 1e9:.1f} ({_rate(case, 'reference') / limit:.0%})",
-                f"{_rate(case) / 1e9:.1f} (**{_rate(case) / limit:.0%}**)",
-                f"{1e3 * case['mult_adds'] / limit:.3g}", f"{1e3 * memory:.3g}", _milliseconds(case, case["choice"]),
-            ]
-        )  # fmt: skip
-    if not rows:
-        return ""
-    header = [
-        "model", "GMAC", "`torch.mm`, GMAC/s", "fastest GEMM, GMAC/s", "library eager, GMAC/s", "`auto`, GMAC/s",
-        "arithmetic, ms", "memory, ms", "`auto`, ms",
-    ]  # fmt: skip
-    return "\n\n".join(
-        [
-            "## How far from the machine's limit",
-            f"Batch 1. The limit is the best round of a {inference.GEMM}x{inference.GEMM} float32 matrix product in "
-            "the same rounds as the model: of `torch.mm` and of oneDNN's product with packed weights the faster, "
-            "against which the shares are taken. Arithmetic and memory are the least times at that rate and at the "
-            f"rate at which {4 * inference.BANDWIDTH >> 20} MB are read; no network can be faster than the larger of "
-            "the two unless it does fewer multiplications than the count says, as `packed` in 3x3 convolutions "
-            "(Winograd).",
-            markdown_table(header, rows, "lrrrrrrrr"),
-            "![Roofline: multiply-adds a second over multiply-adds a byte](figures/roofline.png)",
-        ]
-    )
-
-
-def _training(cases: Cases) -> str:
-    rows = []
-    for name in MODELS:
-        if (case := cases.get(f"training {name}")) is None:
-            continue
-        plain, ours = _median(case, "reference"), _median(case, "zoo")
-        rows.append(
-            [
-                name, case["memory_format"], "kept" if case["keep_large"] else "returned",
-                f"{training.BATCH / plain:.1f}", f"{training.BATCH / ours:.1f}",
-                f"**{_interval(_training_gain(case))}**", f"{case['peak_bytes']['reference'] / 1e6:.0f}",
-                f"{case['peak_bytes']['zoo'] / 1e6:.0f}",
-            ]
-        )  # fmt: skip
-    if not rows:
-        return ""
-    header = [
-        "model", "memory format", "large blocks", "plain loop, images/s", "zoo, images/s", "times faster",
-        "plain loop, peak MB", "zoo, peak MB",
-    ]  # fmt: skip
-    return "\n\n".join(
-        [
-            "## Training step",
-            f"Forward, backward and SGD with momentum on {training.BATCH} images of {training.SIZE}x{training.SIZE}, "
-            "float32. The plain loop is torchvision's or timm's model, contiguous, with `torch.optim.SGD` as it comes. "
-            "The zoo's updates each weight as soon as its gradient is there (the same sums: no other gradient depends "
-            "on it any more) and keeps freed memory for the next step. It takes the faster of two memory formats, with "
-            f"blocks of {training.LARGE >> 20} MB and more either kept too or returned to the kernel at once and asked "
-            "for in pages of 2 MB (`GLIBC_TUNABLES=glibc.malloc.hugetlb=1`): the fastest in a trial of those whose "
-            "peak is not above the plain loop's. Peak is the resident memory of the whole process.",
-            markdown_table(header, rows, "lllrrrrr"),
-        ]
-    )
-
-
-def _starting(cases: Cases) -> str:
-    case = cases.get("starting")
-    if case is None:
-        return ""
-    titles = {"static": "static analysis of all models (`benchmarks.run`)"}
-    rows = [
-        [titles.get(name, f"`{name}`"), f"{statistics.median(seconds):.2f}", f"{min(seconds):.2f}"]
-        for name, seconds in case["seconds"].items()
-    ]
-    return "\n\n".join(
-        [
-            "## Starting",
-            "Seconds of a whole process. The static analysis counts parameters, multiply-adds and activations of every "
-            f"registered model; its first run on a machine, {case['first_static_s']:.1f} s, also makes fvcore's "
-            "cross-check, which is kept.",
-            markdown_table(["program", "median, s", "least, s"], rows, "lrr"),
-        ]
-    )
-
-
-def _opening(cases: Cases) -> str:
-    rows = [
-        [name, f"{case['first_open_s']:.1f}", case["choice"], f"{case['second_open_s']:.2f}"]
-        for name, _, case in _inference(cases, (1,))
-    ]
-    if not rows:
-        return ""
-    return "\n\n".join(
-        [
-            "## What opening costs",
-            "Batch 1. The first time, `auto` opens, checks and races every runtime; then the choice is on the disk and "
-            "only that runtime is opened.",
-            markdown_table(["model", "first, s", "choice", "again, s"], rows, "lrlr"),
-        ]
-    )
-
-
-def _method(content: Mapping[str, Any]) -> str:
-    return "\n\n".join(
-        [
-            "## How this was measured",
-            "In each round everything that is compared takes one turn, in shuffled order; a turn begins with a call "
-            "that is not counted. A ratio is the median over rounds of the ratio within a round, its interval a "
-            "bootstrap over rounds. Each row of a table was measured in a process of its own; the two training loops "
-            "in one each, taking turns.",
-            circumstances(content, raw="speed.json"),
-        ]
-    )
-
-
-def _inference(cases: Cases, batches: Sequence[int]) -> Iterable[tuple[str, int, Mapping[str, Any]]]:
-    for batch in batches:
-        for name in MODELS:
-            if (case := cases.get(f"inference {name} {batch}")) is not None:
-                yield name, batch, case
-
-
-def _median(case: Mapping[str, Any], player: str) -> float:
-    return float(statistics.median(case["seconds"][player]))
-
-
-def _milliseconds(case: Mapping[str, Any], player: str) -> str:
-    return f"{1e3 * _median(case, player):.3g}"
 
 
 def _interval(found: Interval) -> str:
     return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
 
 
+def _percent(above_one: Interval) -> str:
+    return f"{100 * (above_one.value - 1):.1f} %"
+
+
+# --- the tables -------------------------------------------------------------------------------------------------------
+
+MODEL = TableColumn("model", itemgetter("model"), align="l")
+BATCH = TableColumn("batch", itemgetter("batch"), 0)
+
+
+def _text(title: str, cell: Callable[[Case], str]) -> TableColumn:
+    return TableColumn(title, cell, align="l")
+
+
+def _milliseconds(title: str, player: str) -> TableColumn:
+    return TableColumn(title, lambda case: 1e3 * statistics.median(_seconds(case, player)))
+
+
+def _interval_column(title: str, above: str, below: str) -> TableColumn:
+    return TableColumn(title, _ratio(above, below), -2)
+
+
+def _billions(title: str, figure: Callable[[Case], float]) -> TableColumn:
+    return TableColumn(title, lambda case: 1e-9 * figure(case))
+
+
+def _share(title: str, player: str) -> TableColumn:
+    return TableColumn(title, lambda case: 100 * _rate(case, player) / _limit(case), 0)
+
+
+def _images_per_second(title: str, player: str) -> TableColumn:
+    return TableColumn(title, lambda case: training.BATCH / statistics.median(_seconds(case, player)), -1)
+
+
+def _peak(title: str, player: str) -> TableColumn:
+    return TableColumn(title, lambda case: 1e-6 * case["peak_bytes"][player], 0)
+
+
+LIBRARIES = (
+    MODEL, BATCH, _text("library", lambda case: library_of(case["model"])), _milliseconds("eager, ms", "reference"),
+    _text("`auto` chose", itemgetter("choice")), _milliseconds("`auto`, ms", AUTO),
+    _interval_column("times faster", "reference", AUTO),
+    TableColumn("logits differ by, millionths", lambda case: 1e6 * max(case["agreement"].values()), 1),
+)  # fmt: skip
+EAGER = (
+    MODEL, BATCH, _milliseconds("library, ms", "reference"), _milliseconds("zoo, ms", "zoo"),
+    _interval_column("zoo / library", "zoo", "reference"),
+    _text("operators", lambda case: ("the same {zoo}" if case["same_operators"] else "{reference} and {zoo}")
+          .format(**case["operators"])),
+)  # fmt: skip
+LIMIT = (
+    MODEL, _billions("GMAC", itemgetter("mult_adds")), _billions("`torch.mm`, GMAC/s", _gemm_rate),
+    _billions("fastest GEMM, GMAC/s", _limit),
+    _billions("library eager, GMAC/s", lambda case: _rate(case, "reference")), _share("eager, % of it", "reference"),
+    _billions("`auto`, GMAC/s", _rate), _share("`auto`, % of it", AUTO),
+    TableColumn("arithmetic, ms", lambda case: 1e3 * case["mult_adds"] / _limit(case)),
+    TableColumn("memory, ms", lambda case: 1e3 * case["bytes_moved"] / _read_rate(case)),
+    _milliseconds("`auto`, ms", AUTO),
+)  # fmt: skip
+TRAINING = (
+    MODEL, _text("memory format", itemgetter("memory_format")),
+    _text("large blocks", lambda case: "kept" if case["keep_large"] else "returned"),
+    _images_per_second("plain loop, images/s", "reference"), _images_per_second("zoo, images/s", "zoo"),
+    _interval_column("times faster", "reference", "zoo"), _peak("plain loop, peak MB", "reference"),
+    _peak("zoo, peak MB", "zoo"),
+)  # fmt: skip
+OPENING = (
+    MODEL, TableColumn("first, s", itemgetter("first_open_s"), -1), _text("choice", itemgetter("choice")),
+    TableColumn("again, s", itemgetter("second_open_s"), -2),
+)  # fmt: skip
+PROGRAMS = {"static": "static analysis of all models (`benchmarks.run`)"}
+STARTING = (
+    TableColumn("program", lambda row: PROGRAMS.get(row[0], f"`{row[0]}`"), align="l"),
+    TableColumn("median, s", lambda row: statistics.median(row[1]), -2),
+    TableColumn("least, s", lambda row: min(row[1]), -2),
+)
+
+
+def _sections(cases: Cases, picture: str) -> Iterable[str]:
+    yield section(
+        "Beside torchvision and timm",
+        "Same weights, float32, eval mode, all cores. Brackets hold the 95 % interval over rounds; the last column is "
+        "the largest difference of a logit between any two of them, relative to the largest logit.",
+        table(LIBRARIES, _of(cases, "inference", (1, 16))),
+    )
+    yield section(
+        "The plain network, written twice",
+        "The zoo's eager model beside the library's, same weights, as PyTorch runs them. Every turn is on a copy made "
+        "for it, in a process that keeps freed memory: where its weights lie makes one copy of a network several "
+        "percent faster than another. Operators are what PyTorch is asked for in one call; where both ask for the same "
+        "ones on tensors of the same shapes, a ratio other than 1 is chance.",
+        table(EAGER, _of(cases, "eager", eager.BATCH_SIZES)),
+    )
+    yield _runtimes(_of(cases, "inference", inference.BATCH_SIZES))
+    yield section(
+        "How far from the machine's limit",
+        f"Batch 1. The limit is the best round of a {inference.GEMM}x{inference.GEMM} float32 matrix product in the "
+        "same rounds as the model: of `torch.mm` and of oneDNN's product with packed weights the faster, against which "
+        "the shares are taken. Arithmetic and memory are the least times at that rate and at the rate at which "
+        f"{4 * inference.BANDWIDTH >> 20} MB are read; no network can be faster than the larger of the two unless it "
+        "does fewer multiplications than the count says, as `packed` in 3x3 convolutions (Winograd).",
+        table(LIMIT, _of(cases, "inference", (1,))),
+        picture,
+    )
+    yield section(
+        "Training step",
+        f"Forward, backward and SGD with momentum on {training.BATCH} images of {training.SIZE}x{training.SIZE}, "
+        "float32. The plain loop is torchvision's or timm's model, contiguous, with `torch.optim.SGD` as it comes. The "
+        "zoo's updates each weight as soon as its gradient is there (the same sums: no other gradient depends on it "
+        "any more) and keeps freed memory for the next step. It takes the faster of two memory formats, with blocks of "
+        f"{training.LARGE >> 20} MB and more either kept too or returned to the kernel at once and asked for in pages "
+        "of 2 MB (`GLIBC_TUNABLES=glibc.malloc.hugetlb=1`): the fastest in a trial of those whose peak is not above "
+        "the plain loop's. Peak is the resident memory of the whole process.",
+        table(TRAINING, _of(cases, "training", ("",))),
+    )
+    starting = cases.get("starting", {"seconds": {}, "first_static_s": 0.0})
+    yield section(
+        "Starting",
+        "Seconds of a whole process. The static analysis counts parameters, multiply-adds and activations of every "
+        f"registered model; its first run on a machine, {starting['first_static_s']:.1f} s, also makes fvcore's "
+        "cross-check, which is kept.",
+        table(STARTING, starting["seconds"].items()),
+    )
+    yield section(
+        "What opening costs",
+        "Batch 1. The first time, `auto` opens, checks and races every runtime; then the choice is on the disk and "
+        "only that runtime is opened.",
+        table(OPENING, _of(cases, "inference", (1,))),
+    )
+
+
+def _of(cases: Cases, kind: str, batches: Iterable[object]) -> list[Case]:
+    """The cases of a kind in the order of the models, batch by batch."""
+    keys = [f"{kind} {name} {batch}".strip() for batch in batches for name in MODELS]
+    return [cases[key] for key in keys if key in cases]
+
+
+def _runtimes(found: Sequence[Case]) -> str:
+    def time(name: str) -> Callable[[Case], Cell]:
+        def cell(case: Case) -> Cell:
+            if name in case["seconds"]:
+                return 1e3 * float(statistics.median(case["seconds"][name]))
+            slower = case["trial"]["relative"].get(name)
+            return None if slower is None else f"({slower:.1f}{TIMES})"
+
+        return cell
+
+    names = dict.fromkeys(name for case in found for name in case["trial"]["relative"])
+    columns = (
+        MODEL,
+        BATCH,
+        *(TableColumn(name, time(name), better="low") for name in names),
+        _text("`auto`", lambda case: f"{case['choice']} ({_percent(_behind_best(case))})"),
+    )
+    refused = {f"{name}: {markdown(why)}" for case in found for name, why in case["trial"]["refused"].items()}
+    return section(
+        "Every runtime",
+        "Milliseconds a batch, the best in bold. In brackets: clearly slower in the few calls after its opening, "
+        "closed then and not timed on. The last column is what `auto` chose and how far it is behind the best.",
+        table(columns, found, across=True),
+        listed(f"Left out: {line}" for line in sorted(refused)),
+    )
+
+
 # --- the picture ------------------------------------------------------------------------------------------------------
 
 
-def _points(cases: Cases) -> dict[str, Any] | None:
-    found = [case for _, _, case in _inference(cases, (1,))]
+def _picture(cases: Cases) -> Drawing | None:
+    found = _of(cases, "inference", (1,))
     if not found:
         return None
-    return {
-        "gemm": max(map(_limit, found)) / 1e9,
-        "read": max(map(_read_rate, found)) / 1e9,
-        "models": [
-            {
-                "model": case["model"],
-                "x": case["mult_adds"] / case["bytes_moved"],
-                "library": _rate(case, "reference") / 1e9,
-                "auto": _rate(case) / 1e9,
-            }
-            for case in found
-        ],
-    }
-
-
-def roofline(data: Mapping[str, Any]) -> Figure:
-    """Multiply-adds a second over multiply-adds a byte: what each network reaches under the machine's two ceilings."""
-    figure = Figure(figsize=(WIDTH, 5.0), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    models, roof, slope = data["models"], data["gemm"], data["read"]
-    left = min(*(model["x"] for model in models), roof / slope) / 2
-    right = max(*(model["x"] for model in models), roof / slope) * 2.5
-    rates = [model[key] for model in models for key in ("library", "auto")]
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.set_xlim(left, right)
-    axes.set_ylim(min(rates) / 2, max(roof, *rates) * 1.8)
-    ceiling = [(left, min(roof, slope * left)), (roof / slope, roof), (right, roof)]
-    axes.plot(*zip(*ceiling, strict=True), color=INK, linewidth=1.6)
-    axes.annotate(f"matrix product {roof:.0f} GMAC/s", (roof / slope, roof), (6, 4), textcoords="offset points", size=9)
-    axes.annotate(
-        f"reading memory {slope:.0f} GB/s",
-        (left * 1.2, slope * left * 1.2),
-        (8, -8),
-        textcoords="offset points",
-        size=9,
-    )
-    for model in models:
-        color, marker, _ = FAMILIES[zoo.spec(model["model"]).family]
-        axes.plot([model["x"]] * 2, [model["library"], model["auto"]], color=color, linewidth=1.4)
-        common: dict[str, Any] = {"marker": marker, "markersize": 8, "linestyle": "none", "markeredgecolor": color}
-        axes.plot(model["x"], model["library"], markerfacecolor="white", **common)
-        axes.plot(model["x"], model["auto"], markerfacecolor=color, **common)
-    axes.set_xlabel("multiply-adds a byte moved (weights once, inputs and outputs of convolutions and pools)")
-    axes.set_ylabel("multiply-adds a second, in billions")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
-        axis.set_major_formatter(lambda value, _: f"{value:g}")
-        axis.set_minor_formatter(NullFormatter())
-    axes.text(0.99, 0.02, "hollow: torchvision or timm, eager; filled: auto", transform=axes.transAxes, ha="right",
-              color=SOFT, size=9)  # fmt: skip
-    figure.canvas.draw()
-    anchors = [Anchor(model["x"], model["auto"], 4.5, model["model"], INK) for model in models]
-    place_labels(axes, anchors, size=9, lines=[ceiling, *_stems(models)])
-    return figure
-
-
-def _stems(models: Sequence[Mapping[str, Any]]) -> list[list[tuple[float, float]]]:
-    """The lines between hollow and filled markers, in enough steps for labels to stay off them."""
-    return [
-        [(model["x"], model["library"] * (model["auto"] / model["library"]) ** (step / 8)) for step in range(9)]
-        for model in models
+    models = [
+        {
+            "model": case["model"],
+            "family": zoo.spec(case["model"]).family,
+            "x": case["mult_adds"] / case["bytes_moved"],
+            "library": _rate(case, "reference") / 1e9,
+            "auto": _rate(case) / 1e9,
+        }
+        for case in found
     ]
+    return Drawing(
+        name="roofline",
+        draw=roofline,
+        data={"gemm": max(map(_limit, found)) / 1e9, "read": max(map(_read_rate, found)) / 1e9, "models": models},
+        alt="Roofline: multiply-adds a second over multiply-adds a byte",
+    )
+
+
+PAGE = CheckPage(
+    title="Speed",
+    remark="Every figure is a ratio of times taken in the same rounds.",
+    method="In each round everything that is compared takes one turn, in shuffled order; a turn begins with a call "
+    "that is not counted. A ratio is the median over rounds of the ratio within a round, its interval a bootstrap over "
+    "rounds. Each row of a table was measured in a process of its own; the two training loops in one each, taking "
+    "turns.",
+    bars=bars,
+    sections=_sections,
+    picture=_picture,
+)

@@ -8,9 +8,10 @@ import sys
 
 import pytest
 
+from benchmarks.report.bars import Bar, CheckPage
 from benchmarks.selfcheck import tasks
 from benchmarks.selfcheck.speed import eager, inference, page, starting, training, turns
-from benchmarks.selfcheck.speed.__main__ import BENCHMARK
+from benchmarks.selfcheck.speed.benchmark import BENCHMARK
 from benchmarks.selfcheck.speed.references import MODELS
 
 ROUNDS = 8
@@ -95,7 +96,7 @@ def content(cases):
     return {
         "machine": {"cpu": "A <fast> CPU", "effective_cpus": 2, "memory_gb": 24},
         "software": {"os": "an OS", "packages": {"torch": "2.14"}},
-        "command": "python -m benchmarks.selfcheck.speed",
+        "command": "python -m benchmarks.selfcheck speed",
         "cases": cases,
     }
 
@@ -159,7 +160,7 @@ class TestBars:
 
 class TestPage:
     def test_a_whole_page(self, tmp_path):
-        page.write_page(content(everything()), tmp_path)
+        page.PAGE.write(content(everything()), tmp_path / "speed.md")
         text = (tmp_path / "speed.md").read_text()
         assert text.startswith("# Speed\n\n15 of 15 measured bars are met.")
         assert "A &lt;fast&gt; CPU" in text
@@ -173,13 +174,13 @@ class TestPage:
         assert b"xception" in (tmp_path / "figures" / "roofline.svg").read_bytes()
 
     def test_an_empty_page(self, tmp_path):
-        page.write_page(content({}), tmp_path)
+        page.PAGE.write(content({}), tmp_path / "speed.md")
         assert "0 of 0 measured bars" in (tmp_path / "speed.md").read_text()
         assert not (tmp_path / "figures").exists()
 
     def test_a_failure_is_named(self, tmp_path):
         cases = everything() | {"inference vgg16 32": {"error": "MemoryError: no | room"}}
-        page.write_page(content(cases), tmp_path)
+        page.PAGE.write(content(cases), tmp_path / "speed.md")
         text = (tmp_path / "speed.md").read_text()
         assert r"inference vgg16 32: MemoryError: no \| room" in text
         assert "batch 32 | - | not measured" in text
@@ -213,6 +214,7 @@ class TestCommand:
     def fake(self, monkeypatch):
         self.counts = dict.fromkeys(["starting", "inference a 1", "training a"], 0)
         self.broken = set()
+        self.bars = []
 
         def measured(task, environment):
             key = task()
@@ -224,7 +226,7 @@ class TestCommand:
         self.benchmark = dataclasses.replace(
             BENCHMARK,
             tasks={key: lambda key=key: key for key in self.counts},
-            write_page=lambda content, folder: None,
+            page=CheckPage(title="", remark="", bars=lambda cases: self.bars, sections=lambda cases, picture: ()),
         )
 
     def run(self, tmp_path, *arguments):
@@ -236,6 +238,12 @@ class TestCommand:
         self.broken = set()
         assert self.run(tmp_path) == 0
         assert self.counts == {"starting": 1, "inference a 1": 1, "training a": 2}
+
+    def test_a_missed_bar_is_a_failure(self, tmp_path, capsys):
+        self.bars = [Bar("fast", "9", True), Bar("lean", "fat", False), Bar("small")]
+        assert self.run(tmp_path) == 1
+        assert "not met: lean: fat" in capsys.readouterr().err
+        assert "1 of 2 measured bars are met." in (tmp_path / "speed.md").read_text()
 
     def test_a_section_again(self, tmp_path):
         self.run(tmp_path)
@@ -263,7 +271,7 @@ class TestCommand:
         assert (tmp_path / "speed.json").read_bytes() == before
         assert set(self.counts.values()) == {1}
 
-    def test_another_machine_is_measured_anew(self, tmp_path):
+    def test_another_machine_is_measured_again(self, tmp_path):
         self.run(tmp_path)
         path = tmp_path / "speed.json"
         data = json.loads(path.read_text())
@@ -277,9 +285,7 @@ class TestCommand:
         with pytest.raises(SystemExit) as stop:
             self.run(tmp_path, "--sections", "traning")
         assert stop.value.code == 2
-        assert (
-            "no section is named 'traning'; there are starting, eager, inference, training" in capsys.readouterr().err
-        )
+        assert "no section is named 'traning'; there are starting, inference, training" in capsys.readouterr().err
 
 
 def test_a_program_that_fails_is_an_error():
@@ -288,7 +294,7 @@ def test_a_program_that_fails_is_an_error():
 
 
 def test_the_page_needs_no_torch():
-    code = "import sys, benchmarks.selfcheck.speed.__main__; print('torch' in sys.modules)"
+    code = "import sys, benchmarks.selfcheck.speed.benchmark; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
@@ -298,7 +304,7 @@ def test_the_other_librarys_network_is_the_same():
     import torch
 
     from benchmarks.selfcheck.speed.references import pair
-    from zoo.runtimes.export import relative_difference
+    from zoo.runtimes.agreement import relative_difference
 
     for name in MODELS:
         model, reference = pair(name)

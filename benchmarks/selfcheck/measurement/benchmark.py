@@ -1,12 +1,11 @@
-"""Measures and writes: `python -m benchmarks.selfcheck.measurement --output-dir reports`."""
+"""What is measured for the page that says how far measurements can be trusted."""
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 
 from benchmarks.selfcheck.measurement import trials
-from benchmarks.selfcheck.measurement.page import write_page
+from benchmarks.selfcheck.measurement.page import PAGE
 from benchmarks.selfcheck.tasks import Benchmark
 
 __all__ = ["BENCHMARK"]
@@ -14,7 +13,6 @@ __all__ = ["BENCHMARK"]
 BENCHMARK = Benchmark(
     name="measurement",
     description="How far the harness's own numbers can be trusted on this machine.",
-    sections=("repeat", "same", "slowdown", "overhead"),
     tasks={
         **{f"repeat {number}": trials.repeat for number in range(1, trials.REPEATS + 1)},
         **{
@@ -25,8 +23,5 @@ BENCHMARK = Benchmark(
         **{f"slowdown {model}": partial(trials.slowdown, model) for model in trials.SLOWED},
         "overhead": trials.overhead,
     },
-    write_page=write_page,
+    page=PAGE,
 )
-
-if __name__ == "__main__":
-    sys.exit(BENCHMARK.main())

@@ -1,0 +1,33 @@
+"""`python -m benchmarks.selfcheck`: what this project asks of itself, measured and held against the bars."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+CHECKS = {
+    "speed": "benchmarks.selfcheck.speed.benchmark",
+    "measurement": "benchmarks.selfcheck.measurement.benchmark",
+    "loading": "benchmarks.selfcheck.loading",
+    "parity": "benchmarks.selfcheck.parity",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Does what the command line says and returns the exit status: of each check its own, 2 for a wrong line."""
+    from benchmarks.plan.arguments import Parser  # every task's process imports this module first
+
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    parser = Parser(prog="python -m benchmarks.selfcheck", description=__doc__)
+    parser.add_argument("check", choices=[*CHECKS, "restamp"], help="each has a --help of its own")
+    check = parser.parse_args(typed[:1]).check
+    if check == "restamp":
+        from benchmarks.selfcheck.restamp import main as restamp
+
+        return restamp(typed[1:])
+    return int(import_module(CHECKS[check]).BENCHMARK.main(typed[1:]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
