@@ -27,6 +27,7 @@ PACKAGES = (
     "torch", "torchvision", "fvcore", "torchinfo", "numpy", "scipy", "pandas", "onnxruntime", "openvino", "h5py",
     "keras", "timm",
 )  # fmt: skip
+INSTRUCTIONS = ("avx512_vnni", "avx512f", "avx2", "avx", "sse4_2", "sve", "asimd")  # the widest first
 FLAGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OMP_WAIT_POLICY", "KMP_AFFINITY", "LD_PRELOAD", "ONEDNN_MAX_CPU_ISA")
 
 
@@ -89,7 +90,7 @@ def _machine() -> dict[str, Any]:
         "architecture": platform.machine(),
         "cpus": os.cpu_count(),
         "cores": psutil.cpu_count(logical=False),
-        "effective_cpus": effective_cpus(),
+        "instructions": _instructions(),
         "caches": _caches(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9),
         "gpus": _gpus(),
@@ -121,6 +122,7 @@ def _state() -> dict[str, Any]:
         "load": list(os.getloadavg()),
         "available_gb": round(psutil.virtual_memory().available / 1e9, 1),
         "cpu_mhz": frequency,
+        "effective_cpus": effective_cpus(),
         "uptime_s": round(time.time() - psutil.boot_time()),
         "cgroup_quota_cpus": _cgroup_quota(),
         "affinity": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
@@ -145,6 +147,16 @@ def _cpu_model() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def _instructions() -> str:
+    """The widest vectors the processor computes with: two machines without the same differ in the last bits."""
+    flags: set[str] = set()
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith(("flags", "Features")):
+                flags.update(line.partition(":")[2].split())
+    return next((name for name in INSTRUCTIONS if name in flags), "")
 
 
 def _caches() -> dict[str, str]:

@@ -1,20 +1,22 @@
-"""`python -m benchmarks.selfcheck restamp`: records that stood before a change of code stand after it, if answers agree.
+"""Records that stood before a change of code stand after it, if the answers are the same to the bit.
 
-A change that moves or rewrites code without changing an answer makes records stale all the same. This command proves
-that answers have not changed: of every family the network that trained fastest is trained again, with the record's own
-seed and threads, and must give the same answer to every image after the same losses; every count is counted again. Only
-then the records that stood at the earlier commit carry the present code's hash, and a page keeps the proof.
+A change that moves or rewrites code makes records stale even where no answer changes. `python -m benchmarks.selfcheck
+restamp --since COMMIT` proves that none did: every count is counted again, and of each family the network that trained
+fastest is trained again, with the record's own seed and threads. It must give the record's answers; where no record is
+of this kind of machine, whose last bits may differ, those that the code of COMMIT gives here. Only then the records
+that stood at COMMIT are stamped with the present code, and `restamp.md` keeps the proof.
 """
 
 from __future__ import annotations
 
-import argparse
+import contextlib
 import dataclasses
 import json
+import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +24,22 @@ import zoo
 from benchmarks.measure.basis import code_of
 from benchmarks.measure.engine import execute
 from benchmarks.metrics import METRICS
+from benchmarks.plan.arguments import Parser
 from benchmarks.records.environment import observe
 from benchmarks.records.files import replace_file
+from benchmarks.records.naming import conditions_of
 from benchmarks.records.record import Record
 from benchmarks.records.store import RECORDS, read_records
+from benchmarks.report.page import provenance, section, write_page
+from benchmarks.report.table import TableColumn, table
+from benchmarks.report.words import count_of
 
-__all__ = ["main"]
+__all__ = ["Trial", "answers", "main", "to_try"]
 
 ROOT = Path(zoo.__file__).resolve().parents[1]
-# run in a checkout of the earlier commit: which lines of a file of records stood then
+TIMEOUT = 7200.0
+PROGRAM = "python -m benchmarks.selfcheck restamp"
+# run in a checkout of the earlier commit, with a file of records: which of them stood, and their cases measured there
 STOOD = """
 import json, sys
 from pathlib import Path
@@ -40,85 +49,133 @@ from benchmarks.records.store import read_records
 records = read_records(Path(sys.argv[1])).records
 print(json.dumps([stale_reason(record, record.machine, code_of) is None for record in records]))
 """
+AGAIN = """
+import sys
+from pathlib import Path
+from benchmarks.measure.engine import execute
+from benchmarks.records.environment import observe
+from benchmarks.records.store import read_records
+if __name__ == "__main__":
+    cases = [record.case for record in read_records(Path(sys.argv[1])).records]
+    Path(sys.argv[2]).write_text("".join(r.to_json() + "\\n" for r in execute(cases, observe(""), timeout=7200.0)))
+"""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 all that stood stands; 1 an answer differs or could not be tried here."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.selfcheck restamp", description=str(__doc__).split("\n")[0]
-    )
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One case measured again.
+
+    Args:
+        expected: the answer that is to be found again.
+        found: the answer of the present code.
+        source: whose the expected one is.
+    """
+
+    expected: Record
+    found: Record
+    source: str
+
+    @property
+    def same(self) -> bool:
+        """Whether the two are equal to the bit."""
+        return self.found.status == self.expected.status == "ok" and answers(self.found) == answers(self.expected)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit status: 0 all that stood stands; 1 an answer differs, or nothing could be tried."""
+    parser = Parser(prog=PROGRAM, description="Records stand after a change of code that changed no answer.")
     parser.add_argument("--output-dir", type=Path, default=Path("reports"), help="folder of the records")
-    parser.add_argument("--since", default="HEAD", metavar="COMMIT", help="the commit at which they stood")
+    parser.add_argument("--since", default="HEAD", metavar="COMMIT", help="at which they stood")
     given = parser.parse_args(arguments)
     path = given.output_dir / RECORDS
     records = list(read_records(path).records)
-    stood = stood_at(given.since, path)
-    moved = [
-        record for record, before in zip(records, stood, strict=True) if before and record.code != code_of(record.case)
-    ]
-    if not moved:
-        print("every record that stood stands")
-        return 0
-    environment = observe("python -m benchmarks.selfcheck restamp")
-    tried = [*proof(moved, environment.machine_id), *counts(moved)]
-    missing = {zoo.spec(record.case.model).family for record in moved if record.case.metric == "accuracy"}
-    missing -= {zoo.spec(record.case.model).family for record in tried if record.case.metric == "accuracy"}
-    if missing:
-        print(f"could not be tried here: no training of {', '.join(sorted(missing))} is this kind of machine's",
-              file=sys.stderr)  # fmt: skip
-        return 1
-    by_case = {record.case: record for record in tried}
-    differing, lines = [], []
-    for found in execute(list(by_case), environment, timeout=7200.0):
-        same = found.status == "ok" and answers(found) == answers(by_case[found.case])
-        lines.append(f"{found.case.metric} {found.case.model} seed {found.case.seed}: {'same' if same else 'DIFFERS'}")
-        print(lines[-1], file=sys.stderr, flush=True)
-        differing += [] if same else [found]
-    if differing:
-        print(f"{len(differing)} of {len(tried)} answers differ; nothing was stamped", file=sys.stderr)
-        return 1
-    wanted = {id(record) for record in moved}
-    stamped = [
-        dataclasses.replace(record, code=code_of(record.case)) if id(record) in wanted else record for record in records
-    ]
+    environment = observe(shlex.join([*PROGRAM.split(), *arguments]))
+    with _checkout(given.since) as earlier:
+        stood = json.loads(_run(earlier, STOOD, path.resolve()))
+        moved = {id(r) for r, before in zip(records, stood, strict=True) if before and r.code != code_of(r.case)}
+        tried = to_try([record for record in records if id(record) in moved], environment.machine_id)
+        trials = list(_trials(tried, environment.machine_id, earlier, given.since))
+    differing = [trial for trial in trials if not trial.same]
+    for trial in differing:
+        print(f"differs: {trial.found.case.metric} {trial.found.case.model}: {trial.found.reason}", file=sys.stderr)
+    if differing or not trials:
+        print(f"{len(differing)} of {len(trials)} answers differ; no record was stamped", file=sys.stderr)
+        return 1 if moved else 0
+    stamped = [dataclasses.replace(r, code=code_of(r.case)) if id(r) in moved else r for r in records]
     replace_file(path, "".join(record.to_json() + "\n" for record in stamped))
+    write_page(given.output_dir / "restamp.md", _page(trials, len(moved), given.since, provenance(
+        environment.machine, environment.software, environment.command)))  # fmt: skip
     return 0
 
 
-def stood_at(commit: str, path: Path) -> list[bool]:
-    """Whether each record of a file answered its case with the code of a commit."""
-    with tempfile.TemporaryDirectory() as folder:
-        archive = subprocess.run(["git", "-C", str(ROOT), "archive", commit], capture_output=True, check=True)
-        subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
-        asked = subprocess.run(
-            [sys.executable, "-c", STOOD, str(path.resolve())], cwd=folder, capture_output=True, text=True, check=True
-        )
-    stood: list[bool] = json.loads(asked.stdout)
-    return stood
-
-
-def proof(records: Iterable[Record], machine: str) -> list[Record]:
-    """Of each family the training of this kind of machine that took least time."""
-    fastest: dict[str, Record] = {}
+def to_try(records: Iterable[Record], machine: str) -> list[Record]:
+    """Every count once, and each family's fastest training, of this kind of machine if there is one."""
+    tried: dict[object, Record] = {}
     for record in records:
-        if record.case.metric == "accuracy" and record.status == "ok" and record.machine == machine:
-            held = fastest.setdefault(zoo.spec(record.case.model).family, record)
-            if record.seconds < held.seconds:
-                fastest[zoo.spec(record.case.model).family] = record
-    return list(fastest.values())
-
-
-def counts(records: Iterable[Record]) -> list[Record]:
-    """Every count, one machine's."""
-    counted = {r.case: r for r in records if METRICS[r.case.metric].shares_process and r.status == "ok"}
-    return list(counted.values())
+        if record.status == "ok" and METRICS[record.case.metric].shares_process:
+            tried[record.case] = record
+        elif record.status == "ok" and record.case.metric == "accuracy" and not record.case.weights:
+            family = zoo.spec(record.case.model).family
+            held = tried.setdefault(family, record)
+            if (record.machine != machine, record.seconds) < (held.machine != machine, held.seconds):
+                tried[family] = record
+    return list(tried.values())
 
 
 def answers(record: Record) -> list[Any]:
-    """What must be equal to the bit: every figure of a count; of a training every answer, and every loss."""
+    """What must be equal to the bit: every figure of a count; of a training each answer, and each loss on the way."""
     if record.case.metric != "accuracy":
         return [(each.name, each.value, each.details) for each in record.measurements]
     top1 = record.find("top1")
     details = dict(top1.details) if top1 else {}
     curve = [{name: value for name, value in point.items() if name != "seconds"} for point in details.get("curve", ())]
     return [details.get(name) for name in ("answers", "labels", "fingerprint", "recipe")] + [curve]
+
+
+def _trials(tried: Sequence[Record], machine: str, earlier: Path, commit: str) -> Iterator[Trial]:
+    """Each case measured by the present code, beside what it should give."""
+    elsewhere = [r for r in tried if r.case.metric == "accuracy" and r.machine != machine]
+    expected = {record.case: (record, "the record") for record in tried}
+    if elsewhere:
+        asked, found = earlier / "asked.jsonl", earlier / "found.jsonl"
+        asked.write_text("".join(record.to_json() + "\n" for record in elsewhere))
+        _run(earlier, AGAIN, asked, found)
+        expected |= {r.case: (r, f"the code of {commit}, here") for r in read_records(found).records}
+    for found_record in execute(list(expected), observe(PROGRAM), timeout=TIMEOUT):
+        record, source = expected[found_record.case]
+        yield Trial(expected=record, found=found_record, source=source)
+
+
+def _page(trials: Sequence[Trial], stamped: int, commit: str, origin: str) -> list[str]:
+    trainings = [trial for trial in trials if trial.found.case.metric == "accuracy"]
+    columns = (
+        TableColumn("network", lambda trial: trial.found.case.model, align="l"),
+        TableColumn("conditions", lambda trial: ", ".join(conditions_of(trial.found.case)), align="l"),
+        TableColumn("right, %", lambda trial: 100 * (trial.found.value("top1") or 0.0), digits=-2),
+        TableColumn("equal to the bit to", lambda trial: trial.source, align="l"),
+    )
+    return [
+        "# Records stamped again",
+        f"{count_of(stamped, 'record')} that stood at {commit} stand with the present code: "
+        f"{count_of(len(trials) - len(trainings), 'count')} and {count_of(len(trainings), 'training')} gave the same "
+        "answers to the bit.",
+        section("Trained again", "One network of each family; every answer and every loss compared.",
+                table(columns, trainings)),
+        origin,
+    ]  # fmt: skip
+
+
+@contextlib.contextmanager
+def _checkout(commit: str) -> Iterator[Path]:
+    """The files of a commit, in a folder of their own."""
+    with tempfile.TemporaryDirectory() as folder:
+        archive = subprocess.run(["git", "-C", str(ROOT), "archive", commit], capture_output=True, check=True)
+        subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
+        yield Path(folder)
+
+
+def _run(folder: Path, script: str, *arguments: object) -> str:
+    """What a script prints that runs with the code in a folder."""
+    (folder / "asked.py").write_text(script)
+    command = [sys.executable, "asked.py", *map(str, arguments)]
+    return subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True).stdout
