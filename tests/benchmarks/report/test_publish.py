@@ -9,7 +9,10 @@ import pytest
 
 from benchmarks.records.environment import read_machines, write_environment
 from benchmarks.records.record import Case, Environment, Measurement, Record
+from benchmarks.report import publish as publishing
 from benchmarks.report.publish import publish
+from benchmarks.studies import STUDIES
+from benchmarks.studies.study import Study
 
 HERE = Environment(machine={"cpu": "CPU <here>", "cores": 2}, software={}, command="python -m benchmarks.run")
 THERE = Environment(machine={"cpu": "CPU there", "cores": 2, "caches": {"L2": "1024K"}}, software={})
@@ -110,3 +113,22 @@ def test_machines_of_earlier_records_stay_known(tmp_path: Path) -> None:
     assert {name: facts["cpu"] for name, facts in known.items()} == {
         THERE.machine_id: "CPU there", HERE.machine_id: "CPU <here>",
     }  # fmt: skip
+
+
+def test_a_broken_study_costs_no_other_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def write(study: Study, *_arguments: object) -> None:
+        if study.name == "residual":
+            raise KeyError("no arm has this title")
+        (tmp_path / "studies").mkdir(exist_ok=True)
+        (tmp_path / "studies" / f"{study.name}.md").write_text(f"# {study.question}\n\nYes.\n")
+
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "studies" / "residual.md").write_text("# Earlier\n\nStill here.\n")
+    monkeypatch.setattr(publishing, "write_study", write)
+    publish(TIMED, HERE, tmp_path)
+    said = capsys.readouterr().err
+    assert said == "study residual: no page: KeyError: 'no arm has this title'\n"
+    assert len(list((tmp_path / "studies").glob("*.md"))) == len(STUDIES)
+    assert "[Earlier](studies/residual.md): Still here." in (tmp_path / "README.md").read_text()

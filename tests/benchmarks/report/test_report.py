@@ -16,14 +16,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks.metrics.columns import COLUMNS
+from benchmarks.metrics.columns import COLUMNS, SHOWN
 from benchmarks.records.record import STATUSES, Case, Environment, Measurement, Record
-from benchmarks.report import figures, pages, write_report
+from benchmarks.report import drawing, page, write_report
 from benchmarks.report.answers import answers, indistinguishable_neighbours
+from benchmarks.report.frame import comparison
+from benchmarks.report.joining import model_spec
 from benchmarks.report.overview import survey
 from benchmarks.report.pictures import PICTURES, accuracy_by_latency, accuracy_by_mult_adds, mobilenet_grid
-from benchmarks.report.tables import comparison
+from benchmarks.report.table import MOST_ROWS, TableColumn, table
 from benchmarks.report.words import enumerate_words, markdown, number
+from benchmarks.stats.intervals import Interval
 
 # name: parameters, M; multiply-adds, G; latency, ms; top-1 of 2,000 test images
 MODELS = {
@@ -61,8 +64,11 @@ ENVIRONMENT = Environment(
 def record(
     metric: str, model: str, *measurements: Measurement, status: str = "ok", reason: str = "", **case: object
 ) -> Record:
+    entry = model_spec(model)
+    sized = metric not in ("params", "accuracy")
+    size = {"img_size": entry.input.size if entry else 224} if sized else {}
     return Record(
-        case=Case(metric=metric, model=model, **case),  # type: ignore[arg-type]
+        case=Case(metric=metric, model=model, **(size | case)),  # type: ignore[arg-type]
         status=status,
         reason=reason,
         measurements=measurements,
@@ -89,7 +95,7 @@ def accuracy(model: str, top1: float, images: int = IMAGES, **case: object) -> R
         Measurement(name="top1", value=top1, unit="fraction", low=low, high=high, details={"curve": curve}),
         Measurement(name="top5", value=min(0.99 + top1 / 100, 1), unit="fraction"),
         Measurement(name="train_samples_per_sec", value=300.0, unit="1/s"),
-        **{"dataset": "fashion_mnist", "epochs": epochs, "img_size": 64, "train_images": 6000} | case,
+        **{"dataset": "fashion_mnist", "epochs": epochs, "train_img_size": 64, "train_images": 6000} | case,
     )
 
 
@@ -167,7 +173,7 @@ def answer(records: Iterable[Record], need: str) -> str:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures cost seconds; most pages are the same without drawing them."""
-    monkeypatch.setattr(figures, "render", lambda draw, data, mark="": (mark.encode(), b"png"))
+    monkeypatch.setattr(drawing, "render", lambda draw, data, mark="": (mark.encode(), b"png"))
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +207,8 @@ class TestTable:
         ]
         table = comparison([*records, accuracy("resnet18", 0.9)])
         assert len(table) == 8
-        assert table["top1"].tolist() == pytest.approx([90.0] * 8)
+        eager = table["runtime"] == "eager"  # in which the accuracy was counted
+        assert table.loc[eager, "top1"].tolist() == pytest.approx([90.0] * 4) and table.loc[~eager, "top1"].isna().all()
 
     def test_costs_join_only_at_their_image_size(self) -> None:
         table = comparison(
@@ -242,7 +249,7 @@ class TestTable:
             ]
         )
         assert table.loc[0, "status"] == "oom"
-        assert table.loc[0, "error"] == "memory: no counter; accuracy: killed"
+        assert set(table.loc[0, "error"].split("; ")) == {"memory: no counter", "accuracy: killed"}
 
     @pytest.mark.parametrize("status", STATUSES)
     def test_every_status_is_ranked(self, status: str) -> None:
@@ -260,16 +267,16 @@ class TestTable:
         records += [accuracy("resnet50", 0.76, dataset="imagenet", weights="imagenet", epochs=0, img_size=224)]
         table = comparison([*records, latency("resnet50", 0.1)])
         assert len(table) == 3
-        assert table.loc[table["latency_ms_p50"].notna(), "dataset"].tolist() == ["fashion_mnist"]
+        assert table.loc[table["latency_ms_p50"].notna(), "dataset"].tolist() == ["fashion_mnist", "imagenet"]
 
     def test_a_model_tested_at_its_smallest_size_stands_among_the_others(self) -> None:
-        records = [accuracy("resnet18", 0.9, img_size=40), accuracy("vgg16", 0.9, img_size=40)]
-        records += [accuracy("alexnet", 0.8, img_size=63), latency("alexnet", 0.03)]
-        table = comparison([*records, accuracy("vgg16", 0.95, img_size=64)])
+        records = [accuracy("resnet18", 0.9, train_img_size=40), accuracy("vgg16", 0.9, train_img_size=40)]
+        records += [accuracy("alexnet", 0.8, train_img_size=63), latency("alexnet", 0.03)]
+        table = comparison([*records, accuracy("vgg16", 0.95)])
         joined = table[table["model"] == "alexnet"]
         assert len(joined) == 1 and joined["top1"].tolist() == pytest.approx([80.0])
-        assert table.loc[table["model"] == "vgg16", "img_size"].tolist() == [40, 64]
-        overview = survey([*records, accuracy("vgg16", 0.95, img_size=64)], ENVIRONMENT)
+        assert table.loc[table["model"] == "vgg16", "train_img_size"].tolist() == [40, 64]
+        overview = survey([*records, accuracy("vgg16", 0.95)], ENVIRONMENT)
         assert overview.figure("vgg16", "top1") == pytest.approx(90.0)
 
     @pytest.mark.parametrize(
@@ -354,8 +361,9 @@ class TestPage:
             line for line in (report / "README.md").read_text().splitlines() if line.startswith("| mobilenet_v1")
         )
         cells = [cell.strip() for cell in row.strip("|").split("|")]
-        assert cells[1:7] == ["224", "**4.23**", "4.2", "**0.569**", "0.569", "70.6"]
-        assert cells[8].startswith("**24.") and cells[9] == "**4.8**"
+        assert cells[1:6] == ["224", "**4.23**", "4.2", "**0.569**", "0.569"]
+        assert cells[6].startswith("**24.") and cells[7] == "**4.8**"
+        assert cells[-2] == "70.6" and cells[-1].startswith("86.2 [")
 
     def test_every_link_leads_to_a_file(self, report: Path) -> None:
         links = re.findall(r"\]\(([^)]+)\)", (report / "README.md").read_text())
@@ -406,6 +414,32 @@ class TestPage:
         assert re.search(r"\| vgg19 .*\| timeout \|", page)
 
     @pytest.mark.usefixtures("undrawn")
+    def test_what_measurements_had_to_say_is_said_once(self, tmp_path: Path) -> None:
+        def noting(found: Record, *notes: str) -> Record:
+            return dataclasses.replace(found, notes=notes)
+
+        records = [
+            noting(latency("vgg16", 0.3), "auto chose openvino: packed stepped aside"),
+            noting(latency("vgg19", 0.4), "auto chose openvino: packed stepped aside"),
+            noting(accuracy("vgg16", 0.8), "3 images <left> out"),
+        ]
+        section = page_of(records, tmp_path).split("## What the measurements had to say")[1].split("##")[0]
+        assert "- vgg16 and vgg19: latency: auto chose openvino: packed stepped aside\n" in section
+        assert "- vgg16: accuracy: 3 images &lt;left&gt; out\n" in section
+        assert "had to say" not in page_of([latency("vgg16", 0.3)], tmp_path)
+        notes = comparison(records).set_index("model")["notes"]
+        assert notes["vgg19"] == "latency: auto chose openvino: packed stepped aside"
+
+    @pytest.mark.usefixtures("undrawn")
+    def test_the_order_of_the_columns_is_the_metrics_own(self, tmp_path: Path) -> None:
+        header = next(line for line in page_of(full_records(), tmp_path).splitlines() if line.startswith("| Model | "))
+        titles = [title.strip() for title in header.strip("|").split("|")][2:]
+        known = [column for column in SHOWN if column.title]
+        ours = [column.title.format(dataset="Fashion-MNIST") for column in known]
+        assert [title for title in titles if title in ours] == [title for title in ours if title in titles]
+        assert set(titles) <= {*ours, *(column.published_title for column in known)}
+
+    @pytest.mark.usefixtures("undrawn")
     def test_missing_accuracy_leaves_its_columns_out(self, tmp_path: Path) -> None:
         page = page_of([found for found in chosen("vgg16", "alexnet") if found.case.metric != "accuracy"], tmp_path)
         assert "top-1 here" not in page and "Published ImageNet top-1" in page
@@ -442,9 +476,7 @@ class TestPage:
             "counts": {"fvcore": 1.8e9, "closed form": 1.8e9},
             "others": {"fvcore": {"conv": 1.7e9, "linear": 1e8, "batch_norm": 2.5e7}, "torchinfo_total": 1.81e9},
         }
-        top1 = Measurement(
-            name="top1", value=0.9, unit="fraction", details={"recipe_text": "AdamW, 8 epochs.", "recipe": {"lr": 0.1}}
-        )
+        top1 = Measurement(name="top1", value=0.9, unit="fraction", details={"recipe": {"img_size": 64, "epochs": 8}})
         rows = [
             Measurement(name=f"row:{name}", value=value, unit="s", details={"mult_adds": 1e9})
             for name, value in (("conv1", 0.03), ("fc", 0.01))
@@ -470,7 +502,8 @@ class TestPage:
         assert "for resnet18, 1,800 M become 1,825 M (batch_norm 25.00 M); torchinfo" in page
         assert re.search(r"\| resnet18 \| 47\.\d \| \*\*23\.\d\*\* \|", page)
         assert "| Model | batch 8 |" in page and "| resnet18 | **44.0** |" in page
-        assert "AdamW, 8 epochs." in page and "Trained on 6,000 images of Fashion-MNIST" in page
+        assert "From scratch for 8 epochs at 64x64 pixels" in page and "`epochs 8`" in page
+        assert "Trained on 6,000 images of Fashion-MNIST" in page
         assert "| resnet18 | conv1 75% (50%) | fc 25% (50%) |" in page
 
     @pytest.mark.usefixtures("undrawn")
@@ -505,20 +538,20 @@ class TestPage:
         assert "<script" not in page and "\x1b" not in page
         assert not re.search(r"^(# owned|- gotcha)", page, re.MULTILINE)
         assert not re.search(r"(?<!\\)\]\(http", page)
-        for table in re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE):
-            assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
+        for drawn in re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE):
+            assert len({len(re.findall(r"(?<!\\)\|", line)) for line in drawn.splitlines()}) == 1
 
     def test_hostile_names_are_drawn(self) -> None:
         records = [latency(f"$\\frac{{$ {sign} <&> \x00" * 9, 0.1) for sign in "ab"]
         picture = PICTURES["latency"](survey(records, ENVIRONMENT))
-        assert picture is not None and figures.render(picture.draw, picture.data)[1].startswith(b"\x89PNG")
+        assert picture is not None and drawing.render(picture.draw, picture.data)[1].startswith(b"\x89PNG")
 
 
 class TestFiles:
     def test_equal_data_gives_equal_bytes(self) -> None:
         picture = mobilenet_grid(survey(full_records(), ENVIRONMENT))
         assert picture is not None
-        assert figures.render(picture.draw, picture.data) == figures.render(picture.draw, picture.data)
+        assert drawing.render(picture.draw, picture.data) == drawing.render(picture.draw, picture.data)
 
     def test_svg_holds_no_date(self, report: Path) -> None:
         assert all(b"<dc:date>" not in path.read_bytes() for path in (report / "figures").glob("*.svg"))
@@ -528,7 +561,7 @@ class TestFiles:
     ) -> None:
         drawn: list[str] = []
         monkeypatch.setattr(
-            figures, "render", lambda draw, data, mark="": (drawn.append(mark), (mark.encode(), b""))[1]
+            drawing, "render", lambda draw, data, mark="": (drawn.append(mark), (mark.encode(), b""))[1]
         )
         write_report(full_records(), ENVIRONMENT, tmp_path)
         assert len(drawn) == len(PICTURES)
@@ -543,6 +576,17 @@ class TestFiles:
         write_report([], ENVIRONMENT, tmp_path)
         assert {path.stem for path in (tmp_path / "figures").iterdir()} == {"mobilenet_grid"}
 
+    def test_a_picture_that_fails_costs_no_page(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def fail(draw: object, data: object, mark: str = "") -> tuple[bytes, bytes]:
+            raise RuntimeError("no fonts")
+
+        monkeypatch.setattr(drawing, "render", fail)
+        page = page_of(chosen("vgg16", "alexnet"), tmp_path)
+        assert "## The comparison" in page and "figures/" not in page
+        assert "figures/latency cannot be drawn: RuntimeError: no fonts\n" in capsys.readouterr().err
+
     @pytest.mark.usefixtures("undrawn")
     def test_files_are_replaced_whole(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write_report(chosen("vgg16"), ENVIRONMENT, tmp_path)
@@ -551,7 +595,7 @@ class TestFiles:
         def full(path: Path, content: str | bytes) -> None:
             raise OSError("No space left on device")
 
-        monkeypatch.setattr(pages, "replace_file", full)
+        monkeypatch.setattr(page, "replace_file", full)
         with pytest.raises(OSError, match="No space"):
             write_report(chosen("alexnet"), ENVIRONMENT, tmp_path)
         assert (tmp_path / "README.md").read_text() == before
@@ -603,6 +647,35 @@ class TestPictures:
         assert drawable == {"latency", "mobilenet_grid", "learning_curves"}
 
 
+class TestTables:
+    NAME = TableColumn("name", lambda row: row[0], align="l")
+    LOW = TableColumn("time, ms", lambda row: row[1], better="low")
+    HIGH = TableColumn("rate", lambda row: row[2], -1, better="high", bounds="[{}, {}]")
+
+    def test_units_bounds_and_the_best(self) -> None:
+        rows = [("a|b", 1950.0, 3.0), ("c\nd", 12.34, Interval(4.0, 3.96, 5.0)), ("none", None, "n/a")]
+        assert table([self.NAME, self.LOW, self.HIGH], rows).splitlines() == [
+            "| name | time, ms | rate |",
+            "| :--- | ---: | ---: |",
+            "| a\\|b | 1,950 | 3.0 |",
+            "| c d | **12.3** | **4.0** [4.0, 5.0] |",
+            "| none |  | n/a |",
+        ]
+
+    def test_the_best_of_each_row(self) -> None:
+        other = TableColumn("other, ms", lambda row: row[2], better="low")
+        rows = [("a", 2.0, 1.0), ("b", 1.0, 1.0), ("c", None, 3.0)]
+        lines = table([self.NAME, self.LOW, other], rows, across=True).splitlines()
+        assert lines[2:] == ["| a | 2.00 | **1.00** |", "| b | **1.00** | **1.00** |", "| c |  | **3.00** |"]
+
+    def test_no_rows_no_table(self) -> None:
+        assert table([self.NAME], []) == ""
+
+    def test_a_long_table_is_cut_and_its_best_is_of_all(self) -> None:
+        lines = table([self.NAME, self.LOW], [("x", 1000.0 - place) for place in range(500)]).splitlines()
+        assert len(lines) == 2 + MOST_ROWS and "**" not in "".join(lines)
+
+
 class TestWords:
     @pytest.mark.parametrize(
         ("value", "text"),
@@ -610,6 +683,14 @@ class TestWords:
     )
     def test_numbers(self, value: float, text: str) -> None:
         assert number(value) == text
+
+    @pytest.mark.parametrize(
+        ("value", "digits", "text"),
+        [(1950, 3, "1,950"), (7.01e3, 3, "7,010"), (9e-7, 1, "0.0000009"), (138.357544, -2, "138.36"),
+         (1234567, 0, "1,234,567"), (-0.001, -2, "0.00"), (float("nan"), 3, "nan"), (float("inf"), 3, "inf")],
+    )  # fmt: skip
+    def test_numbers_have_no_exponent(self, value: float, digits: int, text: str) -> None:
+        assert number(value, digits) == text
 
     def test_lists(self) -> None:
         assert enumerate_words([]) == ""
