@@ -82,13 +82,17 @@ def plan(options: Options) -> tuple[Case, ...]:
 
 
 def plan_study(study: Study, options: Options) -> tuple[Case, ...]:
-    """The cases of a study under the given conditions: its tables always, other metrics only where they are asked."""
+    """The cases of a study under the given conditions: its tables always, other metrics only where they are asked.
+
+    Where all is asked that is measured by default, it gets the others that it names, too.
+    """
     cases: dict[Case, None] = {}
+    usual = {metric.name for metric in METRICS.values() if metric.default} <= set(options.metrics)
     for part in study.parts:
         for seed, metric in itertools.product(part.seeds, part.metrics):
             if METRICS[metric].shares_process:  # a count: at the size the paper counts at
                 asked = dataclasses.replace(options, models=part.models, metrics=(metric,), img_size=0)
-            elif metric in options.metrics:
+            elif usual or metric in options.metrics:
                 asked = dataclasses.replace(
                     options,
                     models=part.models,

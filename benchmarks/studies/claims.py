@@ -14,23 +14,16 @@ from dataclasses import replace
 
 from benchmarks.stats.means import mean_of, quantile
 from benchmarks.studies.evidence import Evidence
-from benchmarks.studies.study import Published, Verdict
+from benchmarks.studies.finding import Finding, combined
+from benchmarks.studies.study import Judge, Published, Verdict
 
 __all__ = [
-    "as_accurate",
-    "figures_agree",
-    "holds",
-    "judge_differences",
-    "less_accurate",
-    "more_accurate",
-    "no_slower",
-    "seeds_needed",
-    "slower",
-    "time_follows_work",
-]
+    "as_accurate", "figures_agree", "holds", "judge_differences", "less_accurate", "more_accurate", "no_slower",
+    "seeds_needed", "slower", "time_follows_work",
+]  # fmt: skip
 
-Judge = Callable[[Evidence], Verdict]
 MOST_SEEDS = 1000
+WORST_FIRST = ("open", "contradicted", "too noisy", "supported")
 
 
 def figures_agree(*figures: Published) -> Judge:
@@ -40,42 +33,39 @@ def figures_agree(*figures: Published) -> Judge:
         counted = [(figure, figure.counted(evidence)) for figure in figures]
         missing = [figure.what for figure, value in counted if value is None]
         if missing:
-            return Verdict(status="open", words=f"not counted yet: {', '.join(missing)}")
+            return Verdict("open", f"not counted yet: {', '.join(missing)}")
         wrong = [figure for figure, value in counted if value is not None and figure.agreement(value) == "differs"]
-        unowned = [figure for figure in wrong if not figure.slip]
-        right = len(figures) - len(wrong)
+        unowned = [figure.what for figure in wrong if not figure.slip]
+        agree = f"{len(figures) - len(wrong)} of {len(figures)} agree"
         if unowned:
-            names = ", ".join(figure.what for figure in unowned)
-            return Verdict(status="contradicted", words=f"{right} of {len(figures)} agree; not {names}")
+            return Verdict("contradicted", f"{agree}; not {', '.join(unowned)}")
         if wrong:
             slips = "the other is a slip in print" if len(wrong) == 1 else f"the other {len(wrong)} are slips in print"
-            return Verdict(status="supported", words=f"{right} of {len(figures)} agree; {slips}, named below")
-        return Verdict(status="supported", words=f"all {len(figures)} agree")
+            return Verdict("supported", f"{agree}; {slips}, named below")
+        return Verdict("supported", f"all {len(figures)} agree")
 
-    return judge
+    return Judge(judge)
 
 
-def holds(test: Callable[[Evidence], tuple[bool, str] | None]) -> Judge:
-    """A statement about counted figures: true or not, and the figures in words; None where one is missing."""
+def holds(test: Callable[..., bool], words: str, *counts: Finding[float]) -> Judge:
+    """A statement about counted figures: true or not.
 
-    def judge(evidence: Evidence) -> Verdict:
-        found = test(evidence)
-        if found is None:
-            return Verdict(status="open", words="not counted yet")
-        true, words = found
-        return Verdict(status="supported" if true else "contradicted", words=words)
+    Args:
+        test: whether it is true of the figures.
+        words: the figures in words, themselves in the braces.
+        counts: the figures.
+    """
 
-    return judge
+    def judge(*figures: float) -> Verdict:
+        return Verdict("supported" if test(*figures) else "contradicted", words.format(*figures))
+
+    found = combined(judge, *counts)
+    return Judge(found.of, found.models, found.titles)
 
 
 def more_accurate(left: str, right: str, *, by: float = 0.0) -> Judge:
     """Top-1 of arm `left` exceeds that of arm `right` by more than `by`; a negative `by` allows it to fall short."""
-
-    def judge(evidence: Evidence) -> Verdict:
-        arms = evidence.by_title
-        return judge_differences(evidence.differences(arms[left], arms[right]), by=by)
-
-    return judge
+    return _of_differences(left, right, lambda differences: judge_differences(differences, by=by))
 
 
 def less_accurate(left: str, right: str) -> Judge:
@@ -83,47 +73,39 @@ def less_accurate(left: str, right: str) -> Judge:
     return more_accurate(right, left)
 
 
-def judge_differences(differences: list[float], *, by: float = 0.0) -> Verdict:
-    """The verdict on "the mean difference exceeds `by`", from one difference a seed."""
-    if len(differences) < 2:
-        words = f"trained under equal conditions with {_seeds(len(differences))}; at least 2 are needed"
-        return Verdict(status="open", words=words)
-    mean = mean_of(differences)
-    low, high = mean.low or 0.0, mean.high or 0.0
-    words = f"{_points(mean.value)} points of top-1 ({_points(low)} to {_points(high)}, {mean.count} seeds)"
-    if by:
-        words += f", against {_points(by)}"
-    if low > by:
-        return Verdict(status="supported", words=words)
-    if high < by:
-        return Verdict(status="contradicted", words=words)
-    needed = seeds_needed(mean.value - by, statistics.stdev(differences))
-    if needed is None:
-        return Verdict(
-            status="too noisy", words=f"{words}; not even {MOST_SEEDS} seeds would settle so small a difference"
-        )
-    more = max(needed - len(differences), 1)
-    return Verdict(status="too noisy", words=f"{words}; about {_seeds(more)} more would settle it", more_seeds=more)
-
-
 def as_accurate(left: str, right: str, *, within: float) -> Judge:
     """Top-1 of the two arms differs by less than `within`, whichever is ahead."""
 
-    def judge(evidence: Evidence) -> Verdict:
-        arms = evidence.by_title
-        differences = evidence.differences(arms[left], arms[right])
+    def judge(differences: list[float]) -> Verdict:
         above = judge_differences(differences, by=-within)
         below = judge_differences([-difference for difference in differences], by=-within)
-        if above.status == below.status == "supported":
-            return above
-        return next(
-            verdict
-            for status in ("open", "contradicted", "too noisy")
-            for verdict in (above, below)
-            if verdict.status == status
-        )
+        return min(above, below, key=lambda verdict: WORST_FIRST.index(verdict.status))
 
-    return judge
+    return _of_differences(left, right, judge)
+
+
+def _of_differences(left: str, right: str, judge: Callable[[list[float]], Verdict]) -> Judge:
+    def of(evidence: Evidence) -> Verdict:
+        return judge(evidence.differences(evidence.by_title[left], evidence.by_title[right]))
+
+    return Judge(of, titles=(left, right), pair=(left, right))
+
+
+def judge_differences(differences: list[float], *, by: float = 0.0) -> Verdict:
+    """The verdict on "the mean difference exceeds `by`", from one difference a seed."""
+    if len(differences) < 2:
+        return Verdict("open", f"trained under equal conditions with {_seeds(len(differences))}; at least 2 are needed")
+    mean = mean_of(differences)
+    low, high = mean.low or 0.0, mean.high or 0.0
+    words = f"{_points(mean.value)} points of top-1 ({_points(low)} to {_points(high)}, {mean.count} seeds)"
+    words += f", against {_points(by)}" if by else ""
+    if low > by or high < by:
+        return Verdict("supported" if low > by else "contradicted", words)
+    needed = seeds_needed(mean.value - by, statistics.stdev(differences))
+    if needed is None:
+        return Verdict("too noisy", f"{words}; not even {MOST_SEEDS} seeds would settle so small a difference")
+    more = max(needed - len(differences), 1)
+    return Verdict("too noisy", f"{words}; about {_seeds(more)} more would settle it", more)
 
 
 def seeds_needed(difference: float, deviation: float) -> int | None:
@@ -136,47 +118,37 @@ def seeds_needed(difference: float, deviation: float) -> int | None:
 
 def no_slower(left: str, right: str) -> Judge:
     """Arm `left` takes no longer than arm `right`."""
-
-    def judge(evidence: Evidence) -> Verdict:
-        return _judge_times(evidence, left, right, 0.0, 1.0)
-
-    return judge
+    return Judge(lambda evidence: _judge_times(evidence, left, right, 0.0, 1.0), titles=(left, right))
 
 
 def slower(left: str, right: str, *, times: float = 1.0) -> Judge:
     """Arm `left` takes more than `times` as long as arm `right`."""
-
-    def judge(evidence: Evidence) -> Verdict:
-        return _judge_times(evidence, left, right, times, math.inf)
-
-    return judge
+    return Judge(lambda evidence: _judge_times(evidence, left, right, times, math.inf), titles=(left, right))
 
 
 def time_follows_work(left: str, right: str, *, within: float) -> Judge:
     """Arm `left` takes as many times as long as arm `right` as it takes multiply-adds, but for a part of it."""
 
-    def judge(evidence: Evidence) -> Verdict:
-        arms = evidence.by_title
-        one, other = evidence.mult_adds(arms[left].model), evidence.mult_adds(arms[right].model)
+    def judge(evidence: Evidence) -> Verdict | None:
+        one, other = (evidence.mult_adds(evidence.by_title[title].model) for title in (left, right))
         if one is None or other is None:
-            return Verdict(status="open", words="not counted yet")
+            return None
         work = one / other
         verdict = _judge_times(evidence, left, right, work * (1 - within), work * (1 + within))
         return replace(verdict, words=f"{work:.2f} times the multiply-adds, {verdict.words}")
 
-    return judge
+    return Judge(judge, titles=(left, right))
 
 
 def _judge_times(evidence: Evidence, left: str, right: str, least: float, most: float) -> Verdict:
     """The verdict on "the ratio of two times lies in this range", by the interval of the ratio."""
-    arms = evidence.by_title
-    ratio = evidence.time_ratio(arms[left], arms[right])
+    ratio = evidence.time_ratio(evidence.by_title[left], evidence.by_title[right])
     if ratio is None:
-        return Verdict(status="open", words="not timed yet")
+        return Verdict("open", "not timed yet")
     words = f"{ratio.value:.2f} times as long ({ratio.low:.2f} to {ratio.high:.2f})"
     if ratio.high < least or ratio.low > most:
-        return Verdict(status="contradicted", words=words)
-    return Verdict(status="supported" if least <= ratio.low and ratio.high <= most else "too noisy", words=words)
+        return Verdict("contradicted", words)
+    return Verdict("supported" if least <= ratio.low and ratio.high <= most else "too noisy", words)
 
 
 def _seeds(count: int) -> str:

@@ -37,24 +37,25 @@ class Evidence:
         self.records = [record for record in records if record.status == "ok"]
 
     @cached_property
-    def _tables(self) -> Mapping[str, Measurement]:
-        """The table of each model at its own image size."""
-        found = {}
-        for record in self.records:
-            measurement = record.find("rows") if record.case.metric == "rows" else None
-            if measurement is not None and record.case.img_size == zoo.spec(record.case.model).input.size:
-                found[record.case.model] = measurement
-        return found
+    def _tables(self) -> Mapping[str, Mapping[str, Any]]:
+        """The table of each model at its own image size: its "rows" and the sums over its "kinds" of layers."""
+        return {
+            record.case.model: measurement.details
+            for record in self.records
+            if record.case.metric == "rows"
+            and record.case.img_size == zoo.spec(record.case.model).input.size
+            and (measurement := record.find("rows"))
+        }
 
     def rows(self, model: str) -> Mapping[str, Mapping[str, Any]] | None:
         """The rows of a model's table by name: output, params, weights, mult_adds."""
         table = self._tables.get(zoo.spec(model).label)
-        return None if table is None else {row["name"]: row for row in table.details["rows"]}
+        return None if table is None else {row["name"]: row for row in table["rows"]}
 
     def kinds(self, model: str) -> Mapping[str, Mapping[str, int]] | None:
         """Sums over the kinds of layers of a model: weights, biases, mult_adds."""
         table = self._tables.get(zoo.spec(model).label)
-        return None if table is None else table.details["kinds"]
+        return None if table is None else table["kinds"]
 
     def params(self, model: str, *rows: str) -> int | None:
         """Learnable parameters of a model, or of some of its rows."""
@@ -70,22 +71,15 @@ class Evidence:
 
     def _sum(self, quantity: str, model: str, names: tuple[str, ...]) -> int | None:
         rows = self.rows(model)
-        return (
-            None
-            if rows is None
-            else sum(int(row[quantity]) for name, row in rows.items() if name in names or not names)
-        )
+        return None if rows is None else sum(int(rows[name][quantity]) for name in names or rows)
 
-    def trainings(self, arm: Arm) -> Mapping[Conditions, Mapping[int, Record]]:
-        """The trainings of an arm: conditions, then seed. Conditions of two arms are equal where they compare.
+    @cached_property
+    def trainings(self) -> Mapping[Arm, Mapping[Conditions, Mapping[int, Record]]]:
+        """The trainings of each arm: conditions, then seed. Conditions of two arms are equal where they compare.
 
         All arms of a seed are of one machine, the one that trained most of them with it: then a difference holds no
         rounding of two machines, and seeds of several machines add up.
         """
-        return self._trainings[arm]
-
-    @cached_property
-    def _trainings(self) -> Mapping[Arm, Mapping[Conditions, Mapping[int, Record]]]:
         found = {arm: self._trained(arm) for arm in self.arms}
         arms: dict[tuple[Conditions, int], Counter[str]] = defaultdict(Counter)
         for trained in found.values():
@@ -102,16 +96,17 @@ class Evidence:
     def _trained(self, arm: Arm) -> Mapping[tuple[Conditions, int], Mapping[str, Record]]:
         """The trainings of an arm: conditions and seed, then machine."""
         found: dict[tuple[Conditions, int], dict[str, Record]] = defaultdict(dict)
+        others = {each.recipe for each in self.arms}  # an arm without a recipe takes any but those of others
         for record in self.records:
             case = record.case
-            if case.metric != "accuracy" or case.weights or case.model != zoo.spec(arm.model).label:
-                continue
-            prescribed = {each.recipe for each in self.arms}
-            if arm.img_size not in (0, case.train_img_size) or (arm.recipe or case.recipe) != case.recipe:
-                continue
-            if not arm.recipe and case.recipe in prescribed:
-                continue  # the recipe of another arm
-            found[self._conditions(arm, case), case.seed][record.machine] = record
+            if (
+                case.metric == "accuracy"
+                and not case.weights
+                and case.model == zoo.spec(arm.model).label
+                and arm.img_size in (0, case.train_img_size)
+                and (case.recipe == arm.recipe if arm.recipe else case.recipe not in others)
+            ):
+                found[self._conditions(arm, case), case.seed][record.machine] = record
         return found
 
     def _conditions(self, arm: Arm, case: Case) -> Conditions:
@@ -123,37 +118,52 @@ class Evidence:
         recipe = case.recipe.partition(":")[0] if arm.recipe else case.recipe
         return dataclasses.replace(case, model="", seed=0, train_threads=0, train_img_size=size, recipe=recipe)
 
+    def _thorough(self, arm: Arm) -> Mapping[int, Record]:
+        """The trainings of an arm under the conditions with the most training, by seed."""
+        trainings = self.trainings[arm]
+        return trainings[max(trainings, key=self._thoroughness)] if trainings else {}
+
+    def _thoroughness(self, conditions: Conditions) -> tuple[int, int]:
+        """Images seen in training, then the number of arms trained so."""
+        return conditions.epochs * conditions.train_images, sum(conditions in self.trainings[arm] for arm in self.arms)
+
     def accuracy(self, arm: Arm) -> Mean | None:
         """Top-1 over the seeds of the most thorough training; None if the arm was never trained."""
-        trainings = self.trainings(arm)
-        if not trainings:
-            return None
-        return mean_of([_top1(record) for record in trainings[max(trainings, key=self._thoroughness)].values()])
+        found = [_top1(record).value for record in self._thorough(arm).values()]
+        return mean_of(found) if found else None
 
     def differences(self, left: Arm, right: Arm) -> list[float]:
         """Top-1 of `left` minus that of `right`, seed by seed, under the conditions with the most training."""
-        one, other = self.trainings(left), self.trainings(right)
+        one, other = self.trainings[left], self.trainings[right]
         common = [key for key in one if key in other and one[key].keys() & other[key].keys()]
         if not common:
             return []
         key = max(common, key=self._thoroughness)
-        return [_top1(one[key][seed]) - _top1(other[key][seed]) for seed in sorted(one[key].keys() & other[key].keys())]
+        seeds = sorted(one[key].keys() & other[key].keys())
+        return [_top1(one[key][seed]).value - _top1(other[key][seed]).value for seed in seeds]
 
     def curves(self, arm: Arm) -> list[list[tuple[float, float, float]]]:
         """Epoch, training error and test error of each seed."""
-        trainings = self.trainings(arm)
-        if not trainings:
-            return []
-        found = []
-        for record in trainings[max(trainings, key=self._thoroughness)].values():
-            top1 = record.find("top1")
-            points = top1.details.get("curve", ()) if top1 is not None else ()
-            found.append([(point["epoch"], 1 - point["train_top1"], 1 - point["top1"]) for point in points])
-        return [curve for curve in found if curve]
+        curves = [_top1(record).details.get("curve", ()) for record in self._thorough(arm).values()]
+        return [
+            [(point["epoch"], 1 - point["train_top1"], 1 - point["top1"]) for point in curve]
+            for curve in curves
+            if curve
+        ]
 
-    def _thoroughness(self, conditions: Conditions) -> tuple[int, int]:
-        """Images seen in training, then the number of arms trained so."""
-        return conditions.epochs * conditions.train_images, sum(conditions in self.trainings(arm) for arm in self.arms)
+    def training_records(self) -> list[Record]:
+        """Every training an arm's figure comes from."""
+        return [record for arm in self.arms for record in self._thorough(arm).values()]
+
+    def next_seed(self, seeds: Sequence[int]) -> int:
+        """The first seed after `seeds` that not every arm was trained with."""
+        trained = [
+            {seed for seeds in self.trainings[arm].values() for seed in seeds} for arm in self.arms if arm.trained
+        ]
+        seed = max(seeds) + 1
+        while trained and all(seed in seeds for seeds in trained):
+            seed += 1
+        return seed
 
     @cached_property
     def _timed(self) -> Mapping[str, Record]:
@@ -166,6 +176,11 @@ class Evidence:
                 size = 0 if case.img_size == zoo.spec(case.model).input.size else case.img_size
                 groups[dataclasses.replace(case.question, model="", img_size=size)][case.model] = record
         return max(groups.values(), key=len, default={})
+
+    @property
+    def timed_case(self) -> Case | None:
+        """A case under the condition of the times; None where nothing was timed."""
+        return next((record.case for record in self._timed.values()), None)
 
     def latency(self, model: str) -> Measurement | None:
         """The time of one call."""
@@ -192,39 +207,14 @@ class Evidence:
         times = self.row_times(model)
         if times is None:
             return None
-        samples = zip(*(row.samples for row in times.values()), strict=True)
-        passes = [dict(zip(times, each, strict=True)) for each in samples]
-        return median_interval(
-            [sum(taken for row, taken in each.items() if row in rows) / sum(each.values()) for each in passes]
-        )
-
-    @property
-    def timed_case(self) -> Case | None:
-        """A case under the condition of the times; None where nothing was timed."""
-        return next((record.case for record in self._timed.values()), None)
-
-    def next_seed(self, seeds: Sequence[int]) -> int:
-        """The first seed after `seeds` that not every arm was trained with."""
-        trained = [
-            {seed for seeds in self.trainings(arm).values() for seed in seeds} for arm in self.arms if arm.trained
+        passes = [
+            dict(zip(times, each, strict=True)) for each in zip(*(row.samples for row in times.values()), strict=True)
         ]
-        seed = max(seeds) + 1
-        while trained and all(seed in seeds for seeds in trained):
-            seed += 1
-        return seed
-
-    def training_records(self) -> list[Record]:
-        """Every training an arm's figure comes from."""
-        found = []
-        for arm in self.arms:
-            trainings = self.trainings(arm)
-            if trainings:
-                found += list(trainings[max(trainings, key=self._thoroughness)].values())
-        return found
+        return median_interval([sum(each[row] for row in rows if row in each) / sum(each.values()) for each in passes])
 
 
-def _top1(record: Record) -> float:
-    value = record.value("top1")
-    if value is None:
+def _top1(record: Record) -> Measurement:
+    top1 = record.find("top1")
+    if top1 is None:
         raise ValueError(f"a record of accuracy without top1: {record.case}")
-    return value
+    return top1

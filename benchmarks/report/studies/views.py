@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import zoo
 from benchmarks.stats.means import mean_of
 from benchmarks.studies.arm import Arm
 from benchmarks.studies.evidence import Evidence
-from benchmarks.studies.study import Picture
+from benchmarks.studies.study import Picture, words_of
 
 __all__ = ["data_of", "published_top1"]
 
 
 def data_of(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
     """What the drawing function of `picture.kind` needs."""
-    views = {
-        "stacked": _stacked,
-        "scatter": _scatter,
-        "heatmaps": _heatmaps,
-        "curves": _curves,
-        "differences": _differences,
-        "rows": _rows,
-    }
-    return views[picture.kind](picture, evidence)
+    return VIEWS[picture.kind](picture, evidence)
 
 
 def published_top1(arm: Arm) -> tuple[float, str] | None:
     """ImageNet accuracy printed for exactly this variant, and by whom; a paper comes before a library."""
-    if arm.printed_top1 is not None:
-        return arm.printed_top1, arm.printed_source
-    if arm.recipe:
-        return None  # nobody printed a figure for training it that way
+    if arm.printed or arm.recipe:
+        return arm.printed  # nobody prints a figure for training it in the recipe's way
     spec = zoo.spec(arm.model)
     printed = [entry for entry in spec.references if entry.options == spec.options and entry.top1 is not None]
     printed.sort(key=lambda entry: not entry.source.startswith(("arXiv", "NIPS")))
     return next(((entry.top1, entry.source) for entry in printed if entry.top1 is not None), None)
+
+
+def _printers(found: Iterable[tuple[float, str] | None]) -> str:
+    """Who printed some accuracies."""
+    return " and ".join(dict.fromkeys(each[1].partition(",")[0] for each in found if each))
 
 
 def _stacked(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
@@ -48,106 +44,63 @@ def _stacked(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
         kinds = evidence.kinds(model)
         if kinds is None:
             return None
-        params: dict[str, int] = {}
-        mult_adds: dict[str, int] = {}
+        params: Counter[str] = Counter()
+        mult_adds: Counter[str] = Counter()
         for kind, sums in kinds.items():
-            name = _kind(kind)
-            params[name] = params.get(name, 0) + sums["weights"]
-            params["norm"] = params.get("norm", 0) + sums["biases"]
-            mult_adds[name] = mult_adds.get(name, 0) + sums["mult_adds"]
+            segment = kind if kind in ("conv 1x1", "linear", "norm") else kind.partition(" ")[0]
+            params[segment] += sums["weights"]
+            params["norm"] += sums["biases"]
+            mult_adds[segment] += sums["mult_adds"]
         arms.append({"title": title, "params": params, "mult_adds": mult_adds})
     return {"arms": arms}
 
 
-def _kind(kind: str) -> str:
-    """The segment a kind of layer belongs to."""
-    if kind in ("conv 1x1", "linear", "norm"):
-        return kind
-    return kind.partition(" ")[0]
-
-
 def _scatter(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
     printed, measured = [], []
-    sources = []
     for arm in evidence.arms:
         cost = evidence.mult_adds(arm.model)
         if cost is None:
             return None
-        settings = zoo.spec(arm.model).settings
-        both = len({zoo.spec(each.model).settings["resolution"] for each in evidence.arms}) > 1
-        mark = f"{settings['resolution']} pixels" if both else f"width {settings['width']:g}"
-        point = {"x": cost / 1e6, "group": f"width {settings['width']:g}" if both else "", "mark": mark}
-        found = published_top1(arm)
+        point = {"x": cost / 1e6, "group": words_of(arm, picture.color), "mark": words_of(arm, picture.marker)}
+        found, mean = published_top1(arm), evidence.accuracy(arm)
         if found is not None:
             printed.append({**point, "y": 100 * found[0], "low": None, "high": None})
-            sources.append(found[1])
-        mean = evidence.accuracy(arm)
         if mean is not None:
-            low, high = (None, None) if mean.low is None or mean.high is None else (100 * mean.low, 100 * mean.high)
+            low, high = (None if bound is None else 100 * bound for bound in (mean.low, mean.high))
             measured.append({**point, "y": 100 * mean.value, "low": low, "high": high})
-    names = " and ".join(dict.fromkeys(source.partition(",")[0] for source in sources))
     panels = [
-        {"title": f"ImageNet, as printed ({names})", "points": printed},
+        {"title": f"ImageNet, as printed ({_printers(map(published_top1, evidence.arms))})", "points": printed},
         {"title": "measured here", "points": measured},
     ]
     return {"panels": panels} if printed or measured else None
 
 
 def _heatmaps(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
-    arms = {}
-    for arm in evidence.arms:
-        settings = zoo.spec(arm.model).settings
-        arms[settings["width"], settings["resolution"]] = arm
-    rows = list(dict.fromkeys(width for width, _ in arms))
-    columns = list(dict.fromkeys(resolution for _, resolution in arms))
-    times = {key: evidence.latency(arm.model) for key, arm in arms.items()}
-    grids: list[tuple[str, bool, str, dict[Any, float | None]]] = [
-        ("parameters, M", True, ".2f", {key: _scaled(evidence.params(arm.model), 1e-6) for key, arm in arms.items()}),
-        (
-            "multiply-adds, M",
-            True,
-            ".0f",
-            {key: _scaled(evidence.mult_adds(arm.model), 1e-6) for key, arm in arms.items()},
-        ),
-        (
-            "latency measured here, ms",
-            True,
-            ".1f",
-            {key: _scaled(found.value if found else None, 1e3) for key, found in times.items()},
-        ),
-        (
-            "ImageNet top-1, % (TF-Slim)",
-            False,
-            ".1f",
-            {key: _scaled(arm.printed_top1, 100) for key, arm in arms.items()},
-        ),
-    ]
-    means = {key: evidence.accuracy(arm) for key, arm in arms.items()}
-    measured = {key: None if mean is None else 100 * mean.value for key, mean in means.items()}
-    grids.append(("top-1 measured here, %", False, ".1f", measured))
-    panels = [
-        {
-            "title": title,
-            "log": log,
-            "values": [[values[row, column] for column in columns] for row in rows],
-            "texts": [[format(values[row, column], form) for column in columns] for row in rows],
-        }
-        for title, log, form, values in grids
-        if None not in values.values()
-    ]
-    if not panels:
-        return None
-    return {
-        "panels": panels,
-        "rows": [f"{row:g}" for row in rows],
-        "columns": [str(column) for column in columns],
-        "x": "resolution, pixels",
-        "y": "width",
-    }
+    (y, row), (x, column) = picture.rows, picture.columns
+    cells = {(words_of(arm, row), words_of(arm, column)): arm for arm in evidence.arms}
+    rows, columns = ([*dict.fromkeys(places)] for places in zip(*cells, strict=True))
+    printed = {arm: published_top1(arm) for arm in evidence.arms}
+    printed_title = f"ImageNet top-1, % ({_printers(printed.values())})"
+    # title, whether shades are logarithms, digits, and the figure of an arm with its factor
+    grids: tuple[tuple[str, bool, str, Callable[[Arm], float | None], float], ...] = (
+        ("parameters, M", True, ".2f", lambda arm: evidence.params(arm.model), 1e-6),
+        ("multiply-adds, M", True, ".0f", lambda arm: evidence.mult_adds(arm.model), 1e-6),
+        ("latency measured here, ms", True, ".1f", lambda arm: _value(evidence.latency(arm.model)), 1e3),
+        (printed_title, False, ".1f", lambda arm: (printed[arm] or (None,))[0], 100),
+        ("top-1 measured here, %", False, ".1f", lambda arm: _value(evidence.accuracy(arm)), 100),
+    )  # fmt: skip
+    panels = []
+    for title, log, form, figure, factor in grids:
+        values = {place: value * factor for place, arm in cells.items() if (value := figure(arm)) is not None}
+        if len(values) == len(cells):
+            grid = [[values.get((row, column)) for column in columns] for row in rows]
+            texts = [["" if value is None else format(value, form) for value in line] for line in grid]
+            panels.append({"title": title, "log": log, "values": grid, "texts": texts})
+    return {"panels": panels, "rows": rows, "columns": columns, "x": x, "y": y} if panels else None
 
 
-def _scaled(value: float | None, factor: float) -> float | None:
-    return None if value is None else value * factor
+def _value(found: Any) -> float | None:
+    return None if found is None else found.value
 
 
 def _curves(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
@@ -160,7 +113,7 @@ def _curves(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
 
 def _rows(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
     panels = []
-    for title, (name,) in picture.panels:
+    for title, name in ((title, name) for title, names in picture.panels for name in names):
         times = evidence.row_times(evidence.by_title[name].model)
         if times is None:
             return None
@@ -182,17 +135,19 @@ def _rows(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
 def _differences(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
     pairs = []
     for left, right in picture.pairs:
-        arms = evidence.by_title
-        found = evidence.differences(arms[left], arms[right])
+        found = evidence.differences(evidence.by_title[left], evidence.by_title[right])
         if found:
             mean = mean_of(found)
-            pairs.append(
-                {
-                    "title": f"{left} \N{MINUS SIGN} {right}",
-                    "differences": found,
-                    "mean": mean.value,
-                    "low": mean.low,
-                    "high": mean.high,
-                }
-            )
+            title = f"{left} \N{MINUS SIGN} {right}"
+            pairs.append({"title": title, "differences": found, "mean": mean.value, "low": mean.low, "high": mean.high})
     return {"pairs": pairs} if pairs else None
+
+
+VIEWS: Mapping[str, Callable[[Picture, Evidence], Mapping[str, Any] | None]] = {
+    "stacked": _stacked,
+    "scatter": _scatter,
+    "heatmaps": _heatmaps,
+    "curves": _curves,
+    "differences": _differences,
+    "rows": _rows,
+}
