@@ -25,6 +25,7 @@ from benchmarks.records.naming import conditions_of, names_of
 from benchmarks.records.record import Case, Environment, Record
 from benchmarks.records.store import Store, StoreError, open_store
 from benchmarks.studies import STUDIES
+from benchmarks.studies.mobilenets import GRID, label
 from zoo.data import DATASETS
 
 __all__ = ["main"]
@@ -60,7 +61,7 @@ def _cases(request: Request) -> tuple[Case, ...]:
     options = request.options
     cases = dict.fromkeys(plan(options) if options.models else ())
     if "mobilenet_v1" in options.models and options.metrics == DEFAULT_METRICS:
-        sixteen = tuple(arm.model for arm in STUDIES["mobilenet_grid"].arms)
+        sixteen = tuple(zoo.spec(label(width=width, resolution=resolution)).label for width, resolution in GRID)
         cases |= dict.fromkeys(plan(replace(options, models=sixteen, metrics=("params", "mult_adds"), img_size=0)))
     for name in request.studies:
         cases |= dict.fromkeys(plan_study(STUDIES[name], request.options))

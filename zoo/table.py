@@ -227,7 +227,3 @@ def _in_words(printed: Printed | None, notes: list[str]) -> str:
         notes.append(f"[{len(notes) + 1}] {printed.source}: {printed.slip}")
         mark = f" [{len(notes)}]"
     return ", ".join(filter(None, figures)) + mark
-
-
-# what benchmarks.studies.inception_module still reads by this name; `printed_for` has it for every model
-PRINTED = {"googlenet_2014": printed_for(find_spec("googlenet_2014"))}

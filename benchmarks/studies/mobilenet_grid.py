@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping
 from benchmarks.studies import count
 from benchmarks.studies.claims import figures_agree, holds, time_follows_work
 from benchmarks.studies.finding import Count, combined
-from benchmarks.studies.mobilenets import ALL_SMALLER, RESOLUTIONS, TRAINED_AT, WIDTHS, label
+from benchmarks.studies.mobilenets import ALL_SMALLER, GRID, TRAINED_AT, label
 from benchmarks.studies.study import OURS, Arm, Claim, Judge, Picture, Published, Study
 
 __all__ = ["STUDY"]
 
-GRID = [(width, resolution) for width in WIDTHS for resolution in RESOLUTIONS]
 COSTS = {(width, side): count.mult_adds(label(width=width, resolution=side)) for width, side in GRID}
 SIZES = {(width, side): count.params(label(width=width, resolution=side)) for width, side in GRID}
 MOST, LEAST = COSTS[1.0, 224], COSTS[0.25, 128]

@@ -105,7 +105,7 @@ def test_findings_know_what_they_are_made_of() -> None:
 BROKEN = {
     "residual": ('"Table 1", text', '"Table 1", f"{text}B"', "'1.8 GB'"),
     "vgg_depth": ('more_accurate("C", "B")', 'more_accurate("C", "b")', "names arm 'b'"),
-    "mobilenet_grid": ("GRID = [", "GRID = )", "SyntaxError"),
+    "mobilenet_grid": ("PAPER = {", "PAPER = )", "SyntaxError"),
     "separable": ("from benchmarks.studies import count", "import no_such_module", "No module named"),
     "xception_block": ('name="xception_block"', 'name="xception"', "is called 'xception'"),
 }
