@@ -9,16 +9,16 @@ from typing import Any
 
 from benchmarks.report.drawing import Drawing, draw
 from benchmarks.report.page import image, listed, provenance, section, write_page
-from benchmarks.report.table import TableColumn, table
+from benchmarks.report.table import table, text_column
 from benchmarks.report.words import enumerate_words, markdown
 
 __all__ = ["Bar", "Cases", "CheckPage", "measured_ones"]
 
 Cases = Mapping[str, Mapping[str, Any]]
 COLUMNS = (
-    TableColumn("bar", lambda bar: bar.text, align="l"),
-    TableColumn("measured", lambda bar: bar.found or "-", align="l"),
-    TableColumn("met", lambda bar: {True: "yes", False: "**no**", None: "not measured"}[bar.met], align="l"),
+    text_column("bar", lambda bar: bar.text),
+    text_column("measured", lambda bar: bar.found or "-"),
+    text_column("met", lambda bar: {True: "yes", False: "**no**", None: "not measured"}[bar.met]),
 )
 
 

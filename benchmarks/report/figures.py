@@ -12,21 +12,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from benchmarks.report import style
 from benchmarks.report.labels import Anchor, place_labels
-from benchmarks.report.style import (
-    FAMILIES,
-    INK,
-    OTHER,
-    SOFT,
-    TIMES,
-    WIDTH,
-    canvas,
-    family_style,
-    heat_map,
-    key,
-    log_ticks,
-    panels,
-)
+from benchmarks.report.style import FAMILIES, INK, SOFT, TIMES, canvas, family_style, key, log_ticks
 from benchmarks.report.words import number, shorten
 
 __all__ = ["bars", "curves", "grid", "scatter", "slopes"]
@@ -105,7 +93,7 @@ def _add_keys(figure: Figure, points: Points, *, sizes: bool) -> None:
     """The families above, and how large a bubble is below."""
     present = {point["family"] for point in points}
     kinds = [look for family, look in FAMILIES.items() if family in present]
-    kinds += [OTHER] if present - FAMILIES.keys() else []
+    kinds += [style.OTHER] if present - FAMILIES.keys() else []
     handles = [key(title, marker=marker, markersize=7, color=color) for color, marker, title in kinds]
     figure.legend(handles=handles, loc="outside upper center", ncols=4, columnspacing=1.6)
     if sizes:
@@ -191,11 +179,11 @@ def grid(data: Mapping[str, Any]) -> Figure:
     widths, resolutions = data["widths"], data["resolutions"]
     cells = {(cell["width"], cell["resolution"]): cell for cell in data["cells"]}
     shown = [panel for panel in data["panels"] if any(_first(cell, panel) for cell in data["cells"])]
-    figure, drawn = panels(len(shown), 3.3)
+    figure, drawn = style.panels(len(shown), 3.3)
     for axes, panel in zip(drawn, shown, strict=True):
         values = [[_first(cells[width, resolution], panel) for resolution in resolutions] for width in widths]
         first = axes is drawn[0]
-        heat_map(
+        style.heat_map(
             axes,
             [[math.log(value) if value else math.nan for value in row] for row in values],
             rows=[f"{width:g}" for width in widths] if first else None,
@@ -231,7 +219,7 @@ def curves(data: Mapping[str, Any]) -> Figure:
     columns = min(6, len(drawn))
     rows = math.ceil(len(drawn) / columns)
     height = 0.6 + 1.2 * rows
-    figure = Figure(figsize=(WIDTH, height))
+    figure = Figure(figsize=(style.WIDTH, height))
     FigureCanvasAgg(figure)
     figure.subplots_adjust(left=0.085, right=0.99, bottom=0.55 / height, top=1 - 0.3 / height, wspace=0.1, hspace=0.38)
     last = max(point[0] for curve in drawn for point in curve["curve"])

@@ -14,8 +14,8 @@ from benchmarks.report.frame import prints_the_same
 from benchmarks.report.joining import model_spec
 from benchmarks.report.overview import Overview
 from benchmarks.report.page import code, folded, listed, section
-from benchmarks.report.table import TableColumn, table
-from benchmarks.report.words import count_of, dataset_title, enumerate_words, markdown, number, shorten
+from benchmarks.report.table import table, text_column
+from benchmarks.report.words import count_of, dataset_title, enumerate_words, gathered, markdown, number, shorten
 from benchmarks.stats.intervals import round_medians
 from zoo.training.recipes import Recipe
 
@@ -40,18 +40,16 @@ def deviations(overview: Overview) -> str:
                     f"**{markdown(model)}**: {counted} {unit.upper()} {what} counted, {printed} {unit.upper()} "
                     f"published ({markdown(source)})"
                 )
-    notes: dict[str, list[str]] = defaultdict(list)
-    for model in overview.table.index:
-        entry = model_spec(model)
-        for deviation in entry.deviations if entry else ():
-            notes[deviation].append(model)
-    reasons = listed(f"{_models(models)}: {markdown(deviation, 400)}" for deviation, models in notes.items())
+    specs = {model: model_spec(model) for model in overview.table.index}
+    reasons = gathered(
+        (markdown(deviation, 400), model) for model, spec in specs.items() if spec for deviation in spec.deviations
+    )
     agreed = f"{compared - len(lines)} of {count_of(compared, 'count')} round to the figure published for that network."
     return section(
         "Where papers and implementations part",
         agreed if compared else "Nothing has been counted yet.",
         listed(lines),
-        folded("Why: the known deviations", reasons),
+        folded("Why: the known deviations", listed(reasons)),
     )
 
 
@@ -196,10 +194,8 @@ def recipe(overview: Overview) -> str:
 
 def sources(overview: Overview) -> str:
     """Where each published figure was printed."""
-    by_source: dict[str, list[str]] = defaultdict(list)
-    for model, source in overview.table["published_source"].dropna().items():
-        by_source[str(source)].append(str(model))
-    lines = [f"{_models(models)}: {markdown(source)}" for source, models in by_source.items() if source]
+    printed = overview.table["published_source"].dropna().items()
+    lines = gathered((markdown(source), str(model)) for model, source in printed if source)
     return folded("Sources of the published figures", listed(lines))
 
 
@@ -211,9 +207,9 @@ def colophon(overview: Overview, command: str) -> str:
             named = [(name, text) for name, value in group.items() if (text := _fact(value))]
             facts += [(title if not place else "", *fact) for place, fact in enumerate(named)]
     columns = (
-        TableColumn("", lambda fact: fact[0], align="l"),
-        TableColumn("", lambda fact: markdown(str(fact[1]).replace("_", " ")), align="l"),
-        TableColumn("", lambda fact: markdown(fact[2], 600), align="l"),
+        text_column("", lambda fact: fact[0]),
+        text_column("", lambda fact: markdown(str(fact[1]).replace("_", " "))),
+        text_column("", lambda fact: markdown(fact[2], 600)),
     )
     typed = f"```sh\n{shorten(command, 2000).replace('```', '')}\n```" if command else ""
     return section("Machine, versions, command", typed, table(columns, facts) or "No environment was recorded.")

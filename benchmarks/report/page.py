@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-import shlex
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.records.environment import observe
 from benchmarks.records.files import replace_file
 from benchmarks.report.drawing import Drawing
 from benchmarks.report.words import machine_in_words, markdown, shorten
 
-__all__ = ["code", "folded", "image", "listed", "origin", "provenance", "section", "write_page"]
+__all__ = ["code", "folded", "image", "listed", "provenance", "section", "write_page"]
 
 
 def write_page(path: Path, sections: Iterable[str]) -> None:
@@ -54,17 +51,6 @@ def image(drawing: Drawing, folder: str = "figures") -> str:
 def code(text: str) -> str:
     """Text from outside as code within a line."""
     return f"`{shorten(text, 2000).replace('`', chr(39))}`"
-
-
-def origin(program: str, arguments: Sequence[str] | None) -> str:
-    """`provenance` of a page that this process makes, here and now.
-
-    Args:
-        arguments: of the program, None for those of this process.
-    """
-    command = shlex.join([*program.split(), *(sys.argv[1:] if arguments is None else arguments)])
-    environment = observe(command)
-    return provenance(environment.machine, environment.software, command)
 
 
 def provenance(

@@ -19,7 +19,7 @@ from benchmarks.report.joining import by_machine
 from benchmarks.report.overview import Overview, survey
 from benchmarks.report.page import image, listed, section, write_page
 from benchmarks.report.pictures import PICTURES
-from benchmarks.report.words import count_of, enumerate_words, markdown
+from benchmarks.report.words import count_of, enumerate_words, gathered, markdown
 
 __all__ = ["write_report"]
 
@@ -117,10 +117,13 @@ def _head(overview: Overview, others: Mapping[str, Sequence[Record]], trained_on
 
 
 def _unfinished(overview: Overview) -> str:
-    by_metric: dict[str, list[str]] = defaultdict(list)
+    by_metric: dict[str, dict[str, None]] = defaultdict(dict)
     for case, name in names_of(overview.open_cases).items():
-        by_metric[case.metric].append(name.removeprefix(f"{case.metric} "))
-    parts = [f"{markdown(metric)} of {_distinct(names)}" for metric, names in by_metric.items()]
+        by_metric[case.metric][name.removeprefix(f"{case.metric} ")] = None
+    parts = [
+        f"{markdown(metric)} of {enumerate_words(list(names), most=8, write=markdown)}"
+        for metric, names in by_metric.items()
+    ]
     opened = f"> **Still open:** {count_of(len(overview.open_cases), 'case')} of this run: {'; '.join(parts)}."
     return f"{opened} The same command goes on from here." if parts else ""
 
@@ -132,7 +135,7 @@ def _did_not_work(overview: Overview) -> str:
         status = f"**{markdown(record.status)}**{': ' + markdown(record.reason) if record.reason else ''}"
         return [] if record.status == "ok" else [f"{markdown(record.case.metric)} {status}"]
 
-    return section("What was skipped or failed", "", _gathered(overview, outcome))
+    return section("What was skipped or failed", "", _said(overview, outcome))
 
 
 def _had_to_say(overview: Overview) -> str:
@@ -142,24 +145,17 @@ def _had_to_say(overview: Overview) -> str:
         shown = record.case.model in overview.table.index
         return [f"{markdown(record.case.metric)}: {markdown(note)}" for note in record.notes if shown]
 
-    return section("What the measurements had to say", "", _gathered(overview, said))
+    return section("What the measurements had to say", "", _said(overview, said))
 
 
-def _gathered(overview: Overview, sentences: Callable[[Record], list[str]]) -> str:
+def _said(overview: Overview, sentences: Callable[[Record], list[str]]) -> str:
     """What records have to say as a list; of equal sentences one, with all that it is about."""
     records = {record.case: record for row in overview.rows for record in row.records.values()}
-    about: dict[str, list[str]] = defaultdict(list)
-    for case, name in names_of(records).items():
-        for sentence in sentences(records[case]):
-            about[sentence].append(name.removeprefix(f"{case.metric} "))
-    lines = [f"{_distinct(names)}: {sentence}" for sentence, names in sorted(about.items())]
+    names = {case: name.removeprefix(f"{case.metric} ") for case, name in names_of(records).items()}
+    lines = gathered(sorted((text, names[case]) for case in records for text in sentences(records[case])), most=8)
     rest = len(lines) - MOST_REASONS
     more = [f"{count_of(rest, 'further reason')} in [results.csv](results.csv)"] if rest > 0 else []
     return listed([*lines[:MOST_REASONS], *more])
-
-
-def _distinct(names: Sequence[str]) -> str:
-    return enumerate_words(list(dict.fromkeys(names)), most=8, write=markdown)
 
 
 def _more_pages(folder: Path) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from benchmarks.metrics.columns import BASE
@@ -31,51 +30,50 @@ MOST_PANELS = 36
 MOST_POINTS = 150
 
 
-def accuracy_by_mult_adds(overview: Overview) -> Drawing | None:
+def accuracy_mult_adds(overview: Overview) -> Drawing | None:
     """Accuracy against multiply-adds, bubbles as large as the network."""
     measured = overview.table["top1"].notna().any()
     points = _points(overview, "gmacs", "top1" if measured else "published_top1")
+    what = f"Top-1 on {dataset_title(overview)}, %" if measured else "Published ImageNet top-1, %"
+    words = (
+        "On the dashed Pareto front, where no other model is both more accurate and cheaper: {}. A bubble's area is "
+        f"its parameters; the axis of multiply-adds is logarithmic. {_two_sizes(overview) if measured else ''}"
+    )
+    data = {"points": points, "x": "Multiply-adds of one image, G", "y": what, "bubbles": True}
+    return _trade("accuracy_mult_adds", "Accuracy against multiply-adds", f"{what} over multiply-adds", words, data)
+
+
+def accuracy_latency(overview: Overview) -> Drawing | None:
+    """Accuracy against latency, both with their intervals."""
+    if overview.condition is None:
+        return None
+    condition = condition_in_words(overview.condition)
+    words = f"On the front: {{}}. Bars are 95 % intervals. Latency: {condition}. {_two_sizes(overview)}"
+    what = f"Top-1 on {dataset_title(overview)}, %"
+    alt = f"{what} over median latency in milliseconds"
+    points = _points(overview, "latency_ms_p50", "top1")
+    data = {"points": points, "x": "Median latency, ms", "y": what, "bubbles": False}
+    return _trade("accuracy_latency", "Accuracy against latency", alt, words, data)
+
+
+def _trade(name: str, heading: str, alt: str, words: str, data: dict[str, Any]) -> Drawing | None:
+    """Accuracy against a cost; `words` say what is on the front."""
+    points = data["points"]
     if len(points) < 2:
         return None
-    front = _front(points)
-    what = f"Top-1 on {dataset_title(overview)}, %" if measured else "Published ImageNet top-1, %"
+    places = pareto_front([point["x"] for point in points], [point["y"] for point in points])
+    front = [str(points[place]["model"]) for place in places]
     return Drawing(
-        name="accuracy_mult_adds",
-        heading="Accuracy against multiply-adds",
-        alt=f"{what} over multiply-adds for {len(points)} models; on the Pareto front: {', '.join(front)}",
-        caption=(
-            f"On the dashed Pareto front, where no other model is both more accurate and cheaper: "
-            f"{enumerate_words(front)}. A bubble's area is its parameters; the axis of multiply-adds is logarithmic. "
-            + (_two_sizes(overview) if measured else "")
-        ),
-        data={"points": points, "front": front, "base": BASE, "x": "Multiply-adds of one image, G", "y": what,
-              "bubbles": True},
-        draw=figures.scatter,
-    )  # fmt: skip
-
-
-def accuracy_by_latency(overview: Overview) -> Drawing | None:
-    """Accuracy against latency, both with their intervals."""
-    points = _points(overview, "latency_ms_p50", "top1")
-    if len(points) < 2 or overview.condition is None:
-        return None
-    front = _front(points)
-    what = f"Top-1 on {dataset_title(overview)}, %"
-    return Drawing(
-        name="accuracy_latency",
-        heading="Accuracy against latency",
-        alt=f"{what} over median latency in milliseconds for {len(points)} models; on the Pareto front: "
-        + ", ".join(front),
-        caption=(
-            f"On the front: {enumerate_words(front)}. Bars are 95 % intervals. Latency: "
-            f"{condition_in_words(overview.condition)}. {_two_sizes(overview)}"
-        ),
-        data={"points": points, "front": front, "base": BASE, "x": "Median latency, ms", "y": what, "bubbles": False},
+        name=name,
+        heading=heading,
+        alt=f"{alt} for {len(points)} models; on the Pareto front: {', '.join(front)}",
+        caption=words.format(enumerate_words(front)),
+        data=data | {"front": front, "base": BASE},
         draw=figures.scatter,
     )
 
 
-def latency_bars(overview: Overview) -> Drawing | None:
+def latency(overview: Overview) -> Drawing | None:
     """Latencies, the fastest on top."""
     points = sorted(_points(overview, "latency_ms_p50"), key=lambda point: point["x"])
     if not points or overview.condition is None:
@@ -99,7 +97,7 @@ def latency_bars(overview: Overview) -> Drawing | None:
     )
 
 
-def rank_change(overview: Overview) -> Drawing | None:
+def rank(overview: Overview) -> Drawing | None:
     """Rank by multiply-adds beside rank by latency."""
     points = _points(overview, "gmacs", "latency_ms_p50")
     rho = rank_correlation([point["x"] for point in points], [point["y"] for point in points])
@@ -212,16 +210,11 @@ def _learning_curve(top1: Measurement) -> list[tuple[int, float]]:
     return [(int(point["epoch"]), 100 * float(point["top1"])) for point in curve if {"epoch", "top1"} <= point.keys()]
 
 
-PICTURES: Mapping[str, Callable[[Overview], Drawing | None]] = MappingProxyType(
-    {
-        "accuracy_mult_adds": accuracy_by_mult_adds,
-        "accuracy_latency": accuracy_by_latency,
-        "latency": latency_bars,
-        "rank": rank_change,
-        "mobilenet_grid": mobilenet_grid,
-        "learning_curves": learning_curves,
-    }
-)
+PICTURES: Mapping[str, Callable[[Overview], Drawing | None]] = {
+    make.__name__: make
+    for make in (accuracy_mult_adds, accuracy_latency, latency, rank, mobilenet_grid, learning_curves)
+}
+"""By the names of their files."""
 
 
 def _points(overview: Overview, x: str, y: str | None = None) -> list[dict[str, Any]]:
@@ -239,11 +232,6 @@ def _points(overview: Overview, x: str, y: str | None = None) -> list[dict[str, 
             point |= {axis: value, f"{axis}_lo": low, f"{axis}_hi": high}
         points.append(point)
     return points
-
-
-def _front(points: Sequence[Mapping[str, Any]]) -> list[str]:
-    places = pareto_front([point["x"] for point in points], [point["y"] for point in points])
-    return [str(points[place]["model"]) for place in places]
 
 
 def _two_sizes(overview: Overview) -> str:

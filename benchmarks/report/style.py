@@ -14,25 +14,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 __all__ = [
-    "DASHES",
-    "FAINT",
-    "FAMILIES",
-    "GREY",
-    "INK",
-    "MARKERS",
-    "OTHER",
-    "PALETTE",
-    "SOFT",
-    "STYLE",
-    "TIMES",
-    "WIDTH",
-    "canvas",
-    "family_style",
-    "heat_map",
-    "key",
-    "log_ticks",
-    "panels",
-]
+    "DASHES", "FAMILIES", "GREY", "INK", "MARKERS", "OTHER", "PALETTE", "SOFT", "STYLE", "TIMES", "WIDTH", "canvas",
+    "family_style", "heat_map", "key", "log_ticks", "panels",
+]  # fmt: skip
 
 WIDTH = 8.4  # inches; about 800 pixels on a page
 INK, SOFT, FAINT = "#1a1a1a", "#5f5f5f", "#dddddd"
@@ -62,28 +46,13 @@ FAMILIES = {
 OTHER = ("#777777", "X", "other")
 
 STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 10,
-    "axes.labelsize": 10.5,
-    "axes.edgecolor": SOFT,
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "axes.grid": True,
-    "grid.color": FAINT,
-    "grid.linewidth": 0.7,
-    "xtick.color": SOFT,
-    "ytick.color": SOFT,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "text.color": INK,
-    "legend.frameon": False,
-    "legend.fontsize": 9,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
+    "font.family": "DejaVu Sans", "font.size": 10, "axes.labelsize": 10.5, "axes.edgecolor": SOFT,
+    "axes.labelcolor": INK, "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True,
+    "axes.grid": True, "grid.color": FAINT, "grid.linewidth": 0.7, "xtick.color": SOFT, "ytick.color": SOFT,
+    "xtick.labelcolor": INK, "ytick.labelcolor": INK, "text.color": INK, "legend.frameon": False, "legend.fontsize": 9,
+    "figure.facecolor": "white", "savefig.facecolor": "white",
     "svg.hashsalt": "report",  # the same data gives the same bytes
-}
+}  # fmt: skip
 
 
 def canvas(height: float) -> tuple[Figure, Axes]:

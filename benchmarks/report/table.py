@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.report.words import number
 from benchmarks.stats.intervals import Interval
 
-__all__ = ["MOST_ROWS", "Cell", "TableColumn", "table"]
+__all__ = ["MOST_ROWS", "Cell", "TableColumn", "table", "text_column"]
 
 MOST_ROWS = 120  # of a table on a page; the files beside it have them all
 Cell = str | float | Interval | None
@@ -35,6 +35,11 @@ class TableColumn:
     better: str = ""
     align: str = "r"
     bounds: str = "({} to {})"
+
+
+def text_column(title: str, cell: Callable[[Any], str]) -> TableColumn:
+    """A column of words."""
+    return TableColumn(title, cell, align="l")
 
 
 def table(columns: Sequence[TableColumn], rows: Iterable[Any], *, across: bool = False) -> str:

@@ -11,16 +11,9 @@ from benchmarks.records.record import Case
 from benchmarks.report.overview import Overview
 
 __all__ = [
-    "condition_in_words",
-    "count_of",
-    "dataset_title",
-    "enumerate_words",
-    "machine_in_words",
-    "markdown",
-    "markdown_table",
-    "number",
-    "shorten",
-]
+    "condition_in_words", "count_of", "dataset_title", "enumerate_words", "gathered", "machine_in_words", "markdown",
+    "number", "shorten",
+]  # fmt: skip
 
 LONGEST = 240  # characters of a reason on the page; results.csv has all of it
 
@@ -95,8 +88,9 @@ def markdown(text: str, longest: int = LONGEST) -> str:
     return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", line)  # inside a word an underscore is one
 
 
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], align: str) -> str:
-    """A table of finished cells; `align` has an l or r for each column."""
-    rule = ["---:" if side == "r" else ":---" for side in align]
-    lines = [header, rule, *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+def gathered(found: Iterable[tuple[str, str]], *, most: int = 12) -> list[str]:
+    """Lines "a, b and c: text" from pairs of a text and a name it is about, each name once."""
+    about: dict[str, dict[str, None]] = {}
+    for text, name in found:
+        about.setdefault(text, {})[name] = None
+    return [f"{enumerate_words(list(names), most=most, write=markdown)}: {text}" for text, names in about.items()]

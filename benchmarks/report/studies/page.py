@@ -15,8 +15,16 @@ from benchmarks.report.joining import by_machine
 from benchmarks.report.page import image, listed, provenance, section, write_page
 from benchmarks.report.studies.pictures import DRAW
 from benchmarks.report.studies.views import data_of, published_top1
-from benchmarks.report.table import Cell, TableColumn, table
-from benchmarks.report.words import condition_in_words, count_of, enumerate_words, machine_in_words, markdown, number
+from benchmarks.report.table import Cell, TableColumn, table, text_column
+from benchmarks.report.words import (
+    condition_in_words,
+    count_of,
+    enumerate_words,
+    gathered,
+    machine_in_words,
+    markdown,
+    number,
+)  # fmt: skip
 from benchmarks.studies.arm import Arm
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.study import Claim, Published, Study, Verdict
@@ -29,7 +37,6 @@ HOW_TO_READ = (
     "where the interval excludes zero."
 )
 STATUSES = ("supported", "contradicted", "too noisy", "open")
-UNITS = {"": "", "%": " %", "MiB": " MiB"}
 AGREEMENT = {"equal": "agrees", "cut": "agrees (digits cut, not rounded)"}
 
 
@@ -103,10 +110,6 @@ def begun(study: Study, evidence: Evidence) -> bool:
     return all(evidence.rows(arm.model) is not None for arm in study.arms)
 
 
-def _text(title: str, cell: Callable[[Any], str]) -> TableColumn:
-    return TableColumn(title, cell, align="l")
-
-
 def _variants(study: Study, evidence: Evidence) -> str:
     """The arms: counted, measured and published side by side."""
     sources: dict[str, int] = {}
@@ -124,8 +127,8 @@ def _variants(study: Study, evidence: Evidence) -> str:
 
     trained = "accuracy" in study.metrics and any(arm.trained for arm in study.arms)
     columns = [
-        _text("variant", lambda arm: arm.title),
-        _text("model", lambda arm: f"`{arm.model}`"),
+        text_column("variant", lambda arm: arm.title),
+        text_column("model", lambda arm: f"`{arm.model}`"),
         TableColumn("parameters, M", counted(evidence.params, 1e6), -2),
         TableColumn("multiply-adds, G", counted(evidence.mult_adds, 1e9), -3),
         *([TableColumn("top-1 measured, % (95 %)", lambda arm: _accuracy(arm, evidence))] if trained else []),
@@ -150,10 +153,10 @@ def _accuracy(arm: Arm, evidence: Evidence) -> str:
 def _claims(study: Study, evidence: Evidence) -> str:
     judged = verdicts(study, evidence)
     columns = [
-        _text("claim", lambda row: row[0].text),
-        _text("source", lambda row: row[0].source),
-        _text("verdict", lambda row: f"**{row[1].status}**"),
-        _text("evidence", lambda row: row[1].words),
+        text_column("claim", lambda row: row[0].text),
+        text_column("source", lambda row: row[0].source),
+        text_column("verdict", lambda row: f"**{row[1].status}**"),
+        text_column("evidence", lambda row: row[1].words),
     ]
     return section("The claims", "", table(columns, judged), *_how_judged(study, evidence, [row[1] for row in judged]))
 
@@ -189,11 +192,11 @@ def _how_judged(study: Study, evidence: Evidence, found: Sequence[Verdict]) -> I
 
 def _figures(study: Study, evidence: Evidence) -> str:
     columns = [
-        _text("quantity", lambda figure: figure.what),
-        _text("printed in", lambda figure: figure.where),
-        TableColumn("printed", lambda figure: f"{figure.printed}{UNITS.get(figure.unit, f' {figure.unit}')}"),
+        text_column("quantity", lambda figure: figure.what),
+        text_column("printed in", lambda figure: figure.where),
+        TableColumn("printed", lambda figure: figure.text),
         TableColumn("counted", lambda figure: _counted(figure, figure.counted(evidence))),
-        _text("", lambda figure: _agreement(figure, figure.counted(evidence))),
+        text_column("", lambda figure: _agreement(figure, figure.counted(evidence))),
     ]
     return section("Printed figures, counted again", "", table(columns, study.published))
 
@@ -252,11 +255,9 @@ def _conditions(
             case = record.case
             reason = markdown(record.reason)
             yield f"{record.status}: {case.metric} of `{case.model}`, seed {case.seed}: {reason}"
-    said: dict[str, dict[str, None]] = {}
-    for record in asked:
-        for note in record.notes:
-            said.setdefault(f"{record.case.metric}: {markdown(note)}", {})[f"`{record.case.model}`"] = None
-    yield from (f"{enumerate_words(list(models))}: {note}" for note, models in said.items())
+    yield from gathered(
+        (f"{record.case.metric}: {markdown(note)}", record.case.model) for record in asked for note in record.notes
+    )
     for machine, group in by_machine(trainings).items():
         if machine != environment.machine_id:
             seeds = [str(seed) for seed in sorted({record.case.seed for record in group})]

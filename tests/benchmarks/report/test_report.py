@@ -23,7 +23,7 @@ from benchmarks.report.answers import answers, indistinguishable_neighbours
 from benchmarks.report.frame import comparison
 from benchmarks.report.joining import model_spec
 from benchmarks.report.overview import survey
-from benchmarks.report.pictures import PICTURES, accuracy_by_latency, accuracy_by_mult_adds, mobilenet_grid
+from benchmarks.report.pictures import PICTURES, accuracy_latency, accuracy_mult_adds, mobilenet_grid
 from benchmarks.report.table import MOST_ROWS, TableColumn, table
 from benchmarks.report.words import enumerate_words, markdown, number
 from benchmarks.stats.intervals import Interval
@@ -613,7 +613,7 @@ class TestFiles:
 
 
 class TestPictures:
-    @pytest.mark.parametrize("make", [accuracy_by_mult_adds, accuracy_by_latency])
+    @pytest.mark.parametrize("make", [accuracy_mult_adds, accuracy_latency])
     def test_no_label_covers_another_or_leaves_the_picture(self, make: type) -> None:
         picture = make(survey(full_records(), ENVIRONMENT))
         figure = picture.draw(picture.data)
@@ -631,7 +631,7 @@ class TestPictures:
     def test_published_accuracy_stands_in_where_none_was_measured(self) -> None:
         static = [found for found in full_records() if found.case.metric in ("params", "mult_adds")]
         static += [latency(model, 0.1) for model in MODELS]
-        picture = accuracy_by_mult_adds(survey(static, ENVIRONMENT))
+        picture = accuracy_mult_adds(survey(static, ENVIRONMENT))
         assert picture is not None and picture.data["y"].startswith("Published ImageNet")
 
     def test_the_grid_has_sixteen_cells_counted_and_printed(self) -> None:
