@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 
 import zoo
-from benchmarks.measure import rounds, worker
+from benchmarks.measure import questions
+from benchmarks.measure.session import Session
 from benchmarks.metrics import METRICS
 from benchmarks.records.record import Case
 from benchmarks.records.staleness import fingerprint
@@ -19,8 +20,8 @@ __all__ = ["code_of"]
 def code_of(case: Case) -> str:
     """Hash of code, values and library versions behind a case; raises LookupError for an unknown metric or model."""
     metric, spec = METRICS[case.metric], zoo.spec(case.model)
-    timed = (worker.prepare, worker.turn, rounds.play, metric.prepare, metric.summarize)
-    parts: list[object] = list(timed) if metric.prepare else [worker.measure]
+    timed = (questions.prepare, questions.turn, Session.results, metric.prepare, metric.summarize)
+    parts: list[object] = list(timed) if metric.prepare else [questions.measure]
     parts += metric.basis(case) if metric.basis else filter(None, [metric.measure])
     parts += [spec.build, spec.input.channels, spec.settings, type(spec), *map(type, spec.declared)]
     libraries = list(metric.libraries)

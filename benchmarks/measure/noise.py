@@ -6,14 +6,14 @@ import contextlib
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-__all__ = ["NoiseMeter", "Reading", "summary"]
+__all__ = ["NoiseMeter", "Reading", "remarks", "summary"]
 
 # A round counts as loaded above one of these.
 FOREIGN_CPUS = 0.15  # processors kept busy by other processes
@@ -43,55 +43,25 @@ class Reading:
         return self.foreign > FOREIGN_CPUS or self.steal > STEAL
 
 
-@dataclass(frozen=True, slots=True)
-class _Counters:
-    at: float
-    pressure_us: int | None
-    steal: float
-    busy: float
-    own: Mapping[int, float]
-
-
 class NoiseMeter:
     """Reads the machine's counters; each reading covers the time since the one before.
 
-    Args:
-        own_pids: the processes whose work is the measurement itself, asked anew at every reading.
+    This process and those that it started, directly or by way of others, are the measurement itself.
     """
 
-    def __init__(self, own_pids: Callable[[], Iterable[int]]) -> None:
-        self._own_pids = own_pids
-        self._before = self._counters()
+    def __init__(self) -> None:
+        self._before = _counters()
 
     def read(self) -> Reading:
         """Conditions since the last call."""
-        before, now = self._before, self._counters()
-        self._before = now
-        wall = max(now.at - before.at, 1e-9)
-        pressure = None
-        if before.pressure_us is not None and now.pressure_us is not None:
-            pressure = (now.pressure_us - before.pressure_us) * 1e-6 / wall
-        own = sum(spent - before.own.get(pid, 0.0) for pid, spent in now.own.items())
+        before, self._before = self._before, _counters()
+        wall = max(self._before["wall"] - before["wall"], 1e-9)
+        share = {name: (value - before.get(name, 0.0)) / wall for name, value in self._before.items()}
         return Reading(
             load=os.getloadavg()[0],
-            pressure=pressure,
-            steal=(now.steal - before.steal) / wall / (os.cpu_count() or 1),
-            foreign=max(now.busy - before.busy - own, 0.0) / wall,
-        )
-
-    def _counters(self) -> _Counters:
-        times = psutil.cpu_times()
-        own: dict[int, float] = {}
-        for pid in self._own_pids():
-            with contextlib.suppress(psutil.Error):
-                spent = psutil.Process(pid).cpu_times()
-                own[pid] = spent.user + spent.system
-        return _Counters(
-            at=time.perf_counter(),
-            pressure_us=_pressure_us(),
-            steal=float(getattr(times, "steal", 0.0)),
-            busy=float(times.user + times.system + getattr(times, "nice", 0.0)),
-            own=own,
+            pressure=share.get("pressure"),
+            steal=share["steal"] / (os.cpu_count() or 1),
+            foreign=max(share["foreign"], 0.0),
         )
 
 
@@ -99,12 +69,11 @@ def summary(readings: Sequence[Reading]) -> Mapping[str, Any]:
     """What a measurement says of its rounds: whether it is noisy, why, and every reading."""
     if not readings:
         return {"noisy": False, "noise": {}, "noise_by_round": []}
-    loaded = sum(reading.loaded for reading in readings) / len(readings)
     pressures = [reading.pressure for reading in readings if reading.pressure is not None]
     return {
-        "noisy": loaded > LOADED_ROUNDS,
+        "noisy": bool(remarks(readings)),
         "noise": {
-            "loaded_rounds": loaded,
+            "loaded_rounds": _loaded(readings) / len(readings),
             "load": statistics.median(reading.load for reading in readings),
             "pressure": statistics.median(pressures) if pressures else None,
             "steal": statistics.median(reading.steal for reading in readings),
@@ -117,7 +86,29 @@ def summary(readings: Sequence[Reading]) -> Mapping[str, Any]:
     }
 
 
-def _pressure_us() -> int | None:
+def remarks(readings: Sequence[Reading]) -> list[str]:
+    """A sentence where more rounds were loaded than may be, for whoever reads the figures."""
+    loaded = _loaded(readings)
+    if loaded <= LOADED_ROUNDS * len(readings):
+        return []
+    return [f"other work kept the processors busy in {loaded} of {len(readings)} rounds"]
+
+
+def _loaded(readings: Sequence[Reading]) -> int:
+    return sum(reading.loaded for reading in readings)
+
+
+def _counters() -> dict[str, float]:
+    """Seconds since some start, of each kind that the kernel tells."""
+    own = 0.0
+    here = psutil.Process()
+    for process in (here, *here.children(recursive=True)):
+        with contextlib.suppress(psutil.Error):
+            spent = process.cpu_times()
+            own += spent.user + spent.system + spent.children_user + spent.children_system  # of children that ended
+    times = psutil.cpu_times()
+    busy = times.user + times.system + getattr(times, "nice", 0.0)
+    counters = {"wall": time.perf_counter(), "steal": getattr(times, "steal", 0.0), "foreign": busy - own}
     with contextlib.suppress(OSError, ValueError, IndexError):
-        return int(Path("/proc/pressure/cpu").read_text().split("total=")[1].split()[0])
-    return None
+        counters["pressure"] = int(Path("/proc/pressure/cpu").read_text().split("total=")[1].split()[0]) * 1e-6
+    return counters

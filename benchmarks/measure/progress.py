@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
-from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from benchmarks.metrics import METRICS
 from benchmarks.plan.cost import seconds_of
+from benchmarks.records.naming import names_of
 from benchmarks.records.record import Case, Record
 
 __all__ = ["Display"]
@@ -24,11 +23,12 @@ class Display:
     """
 
     def __init__(self, cases: Iterable[Case]) -> None:
-        self._weights = {case: seconds_of(case) for case in cases}
+        self._names = names_of(cases)
+        self._weights = {case: seconds_of(case) for case in self._names}
         self._shares = dict.fromkeys(self._weights, 0.0)
         self._running: dict[Case, str] = {}  # of those that run side by side, what each is doing
         self._finished = 0
-        self._console = Console(stderr=True)
+        self._console = Console(stderr=True, markup=False, emoji=False, highlight=False)
         self._bar = Progress(
             TextColumn("{task.fields[count]}"),
             BarColumn(),
@@ -39,33 +39,35 @@ class Display:
             console=self._console,
             disable=not self._console.is_terminal,
         )
-        self._task = self._bar.add_task("", total=sum(self._weights.values()), count=self._count)
+        self._task = self._bar.add_task("", total=sum(self._weights.values()), count=f"0/{len(self._names)}")
 
     def step(self, case: Case, step: str, share: float) -> None:
         """What is going on, and the share of the case that is done."""
         if case in self._shares:
             self._shares[case] = max(self._shares[case], share)
-        text = " ".join(filter(None, (case.metric, case.model, step)))
+        text = f"{self._names.get(case, f'{case.metric} {case.model}')} {step}"
         if METRICS[case.metric].slow:
             self._running[case] = text
-        self._refresh(" | ".join(list(self._running.values())) or text)
+        self._refresh(" | ".join(self._running.values()) or text)
 
     def finish(self, record: Record) -> None:
-        """A case is done."""
+        """A case is done: a line says so where no bar does or where it failed, and one each of what is to be known."""
         self._finished += 1
         self._running.pop(record.case, None)
         self._shares[record.case] = 1.0
-        text = f"{record.case.metric} {record.case.model}"
-        if record.status != "ok" and self._console.is_terminal:
-            self._console.print(f"{record.status}: {text}: {record.reason}", markup=False, highlight=False)
-        elif not self._console.is_terminal:
-            reason = f": {record.reason}" if record.reason else ""
-            print(f"{self._count} {record.status} {text}{reason}", file=sys.stderr, flush=True)
-        self._refresh(text)
+        name = self._names[record.case]
+        if record.status != "ok" or not self._console.is_terminal:
+            self._say(f"{self._count} {record.status} {name}{record.reason and f': {record.reason}'}")
+        for note in record.notes:
+            self._say(f"note: {name}: {note}")
+        self._refresh(name)
 
     @property
     def _count(self) -> str:
-        return f"{self._finished}/{len(self._weights)}"
+        return f"{self._finished}/{len(self._names)}"
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, soft_wrap=not self._console.is_terminal)
 
     def _refresh(self, text: str) -> None:
         done = sum(weight * self._shares[case] for case, weight in self._weights.items())
@@ -75,7 +77,5 @@ class Display:
         self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bar.stop()

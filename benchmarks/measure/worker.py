@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
-import gc
 import multiprocessing
 import os
 import signal
@@ -17,19 +16,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from benchmarks.measure.handover import Handover
-from benchmarks.records.record import Case, Measurement
+__all__ = ["Worker", "WorkerError", "describe_torch", "die_with_parent", "start_server"]
 
-__all__ = ["Prepared", "Turn", "Worker", "WorkerError", "describe_torch", "die_with_parent", "start_server"]
-
-WARMUP_CALLS, WARMUP_SECONDS = 5, 0.5
-BLOCK_SECONDS = 1e-3  # calls shorter than this are timed in blocks, so that the clock's own cost stays out
 PROGRESS, PROGRESS_SECONDS = "progress", 1.0  # mark of a message that is no answer yet, and how often one is sent
 PRELOAD = (
     "torch",
@@ -55,42 +47,6 @@ class WorkerError(RuntimeError):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """A case that is loaded and warm.
-
-    Args:
-        load_s: building the network, its weights and images.
-        first_call_s: the first call, which allocates and selects kernels.
-        warmup_calls: calls made and discarded, the first included.
-        warmup_s: their time.
-        block: calls a timed sample holds.
-        resident_bytes: what the process occupies.
-    """
-
-    load_s: float
-    first_call_s: float
-    warmup_calls: int
-    warmup_s: float
-    block: int
-    resident_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """What a timed case found in one turn.
-
-    Args:
-        again_s: the call that warms the caches up again, which is discarded.
-        samples: seconds of each timed call.
-        handover_s: of a handover between threads, the longer of before and after; 0 for one thread or on a GPU.
-    """
-
-    again_s: float
-    samples: tuple[float, ...]
-    handover_s: float
-
-
 def start_server(num_threads: int) -> None:
     """Starts the server that processes are forked from; returns before it has imported PyTorch.
 
@@ -107,31 +63,32 @@ def start_server(num_threads: int) -> None:
 
 
 def _imports_of_the_program() -> list[str]:
-    """Modules of this package that the running program names: every process would import them anew."""
-    named = [getattr(value, "__module__", None) or getattr(value, "__name__", "") for value in vars(_main()).values()]
+    """Modules of this package that the running program names: every process would import them again."""
+    values = vars(sys.modules["__main__"]).values()
+    named = [getattr(value, "__module__", None) or getattr(value, "__name__", "") for value in values]
     return sorted({name for name in named if isinstance(name, str) and name.startswith("benchmarks.")})
-
-
-def _main() -> ModuleType:
-    return sys.modules["__main__"]
 
 
 def describe_torch(timeout: float) -> dict[str, str]:
     """PyTorch's build and settings, asked in a process of its own."""
-    with contextlib.closing(Worker()) as worker:
-        described: dict[str, str] = worker.ask(_describe, timeout=timeout)
+    with contextlib.closing(Worker(timeout)) as worker:
+        described: dict[str, str] = worker.ask(_describe)
     return described
 
 
 class Worker:
     """A process of its own that answers questions one after another.
 
-    A question is a function of this module (or of any importable one) and its arguments; the first argument it
-    receives is the process's own memory, a dict.
+    A question is an importable function and its arguments; the first argument it receives is the process's own memory,
+    a dict. Its answer is never None.
+
+    Args:
+        timeout: seconds that every answer may take.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, timeout: float) -> None:
         context = multiprocessing.get_context("forkserver")
+        self._timeout = timeout
         self._ooms = _oom_kills()
         handle, name = tempfile.mkstemp(prefix="zoo-worker-")
         os.close(handle)
@@ -141,55 +98,59 @@ class Worker:
         self._process.start()
         theirs.close()
 
-    @property
-    def pid(self) -> int | None:
-        """Process id."""
-        return self._process.pid
+    def fileno(self) -> int:
+        """For `select`, which tells when there is something to receive."""
+        return self._connection.fileno()
 
-    def ask(
+    def ask(self, question: Callable[..., Any], *arguments: Any) -> Any:
+        """The answer to a question; raises `WorkerError`."""
+        self.begin(question, *arguments)
+        while (answer := self.receive()) is None:
+            pass
+        return answer
+
+    def begin(
         self,
         question: Callable[..., Any],
         *arguments: Any,
-        timeout: float,
-        on_progress: Callable[[int, int], None] | None = None,
-    ) -> Any:
-        """The answer to a question.
+        on_progress: Callable[[int, int], None] = lambda done, whole: None,
+    ) -> None:
+        """Asks a question whose answer is received later.
 
         Args:
-            timeout: seconds until the answer.
-            on_progress: told how many of how many images are done, where the answer takes that long.
+            on_progress: told how many of how many images are done, where the answer takes long.
+        """
+        self.deadline = time.monotonic() + self._timeout
+        self._on_progress = on_progress
+        with contextlib.suppress(OSError):  # a process that is gone is noticed when its answer is received
+            self._connection.send((question, arguments))
+
+    def receive(self) -> Any:
+        """The answer to the question that was begun; None where something else came, which says how far it is.
 
         Raises:
-            WorkerError: the question raised, or the process died or took longer than `timeout` seconds.
+            WorkerError: the question raised, or the process died or took too long.
         """
         try:
-            self._connection.send((question, arguments))
-            until = time.monotonic() + timeout
-            while True:
-                if not self._connection.poll(max(until - time.monotonic(), 0)):
-                    raise WorkerError("timeout", f"no answer within {timeout:g} s{self._whereabouts()}")
-                status, answer = self._connection.recv()
-                if status != PROGRESS:
-                    break
-                if on_progress is not None:
-                    on_progress(*answer)
+            if not self._connection.poll(max(self.deadline - time.monotonic(), 0)):
+                raise WorkerError("timeout", f"no answer within {self._timeout:g} s{self._whereabouts()}")
+            status, content = self._connection.recv()
         except (EOFError, OSError):
             raise self._obituary() from None
+        if status == PROGRESS:
+            self._on_progress(*content)
+            return None
         if status != "ok":
-            raise WorkerError(status, answer)
-        return answer
-
-    def kill(self) -> None:
-        """Ends the process; who waits for its answer is told."""
-        with contextlib.suppress(ValueError):  # another thread has just closed it
-            self._process.kill()
+            raise WorkerError(status, content)
+        return content
 
     def close(self) -> None:
-        """Ends the process, whatever it is doing; nobody may be waiting for its answer."""
+        """Ends the process, whatever it is doing; nothing happens the second time."""
+        with contextlib.suppress(ValueError):  # it is closed
+            self._process.kill()
+            self._process.join()
+            self._process.close()
         self._connection.close()
-        self._process.kill()
-        self._process.join()
-        self._process.close()
         self._output.unlink(missing_ok=True)
 
     def _obituary(self) -> WorkerError:
@@ -209,96 +170,18 @@ class Worker:
             os.kill(self._process.pid, signal.SIGABRT)  # on which faulthandler writes where each thread is
         self._process.join(2)
         self._process.kill()
-        with contextlib.suppress(OSError):
-            said = self._output.read_text(errors="replace")
-            main = said.partition("Current thread")[2].splitlines()[1:2]
-            return f"; it was in {main[0].strip().removeprefix('File ')}" if main else ""
-        return ""
+        main = self._said().partition("Current thread")[2].splitlines()[1:2]
+        return f"; it was in {main[0].strip().removeprefix('File ')}" if main else ""
 
     def _last_words(self) -> str:
         """The first line the process left on its standard error."""
+        first = self._said().strip().splitlines()[:1]
+        return f": {first[0][:200]}" if first else ""
+
+    def _said(self) -> str:
         with contextlib.suppress(OSError):
-            lines = [line.strip() for line in self._output.read_text(errors="replace").splitlines() if line.strip()]
-            if lines:
-                return f": {lines[0][:200]}"
+            return self._output.read_text(errors="replace")
         return ""
-
-
-def measure(memory: dict[str, Any], case: Case) -> tuple[Measurement, ...]:
-    """Question: the measurements of one case."""
-    from benchmarks.metrics import METRICS
-    from benchmarks.metrics.subject import Subject
-
-    _set_threads(case)
-    measure_subject = METRICS[case.metric].measure
-    if measure_subject is None:
-        raise TypeError(f"metric {case.metric!r} is timed in rounds")
-    return measure_subject(Subject(case, memory["on_progress"]))
-
-
-def prepare(memory: dict[str, Any], case: Case) -> Prepared:
-    """Question: load a timed case, warm it up, keep it.
-
-    The process keeps what it frees: by default glibc hands it back to the kernel and asks again in every call or in
-    none, as the heap happens to lie, and the page faults make one process up to half again as slow as another.
-    """
-    import psutil
-
-    from benchmarks.metrics import METRICS
-    from benchmarks.metrics.subject import Subject
-    from zoo.training.loop import keep_freed_memory
-
-    keep_freed_memory()
-    _set_threads(case)
-    prepare_subject = METRICS[case.metric].prepare
-    if prepare_subject is None:
-        raise TypeError(f"metric {case.metric!r} is not timed")
-    started = time.perf_counter()
-    call = prepare_subject(Subject(case))
-    load_s = time.perf_counter() - started
-    times = [_timed(call, 1)]
-    while len(times) < WARMUP_CALLS or sum(times) < WARMUP_SECONDS:
-        times.append(_timed(call, 1))
-    typical = sorted(times)[len(times) // 2]
-    block = max(1, round(BLOCK_SECONDS / typical)) if typical < BLOCK_SECONDS else 1
-    gc.collect()
-    gc.freeze()
-    gc.disable()  # for the life of this process, which does nothing but timed calls from here on
-    memory |= {"call": call, "block": block, "handover": Handover() if case.device == "cpu" else None}
-    return Prepared(
-        load_s=load_s,
-        first_call_s=times[0],
-        warmup_calls=len(times),
-        warmup_s=sum(times),
-        block=block,
-        resident_bytes=psutil.Process().memory_info().rss,
-    )
-
-
-def turn(memory: dict[str, Any], seconds: float, longest_handover: float) -> Turn:
-    """Question: the time of each call until `seconds` are filled, behind one that warms the caches up again.
-
-    Args:
-        longest_handover: seconds; while handovers take longer the turn waits a little (`benchmarks.measure.handover`).
-    """
-    call, block, handover = memory["call"], memory["block"], memory["handover"]
-    before = handover.rest(longest_handover) if handover else 0.0
-    again = _timed(call, 1)
-    samples: list[float] = []
-    spent = 0.0
-    while spent < seconds:
-        sample = _timed(call, block)
-        samples.append(sample / block)
-        spent += sample
-    after = handover.seconds() if handover else 0.0
-    return Turn(again_s=again, samples=tuple(samples), handover_s=max(before, after))
-
-
-def _timed(call: Callable[[], object], count: int) -> float:
-    start = time.perf_counter_ns()
-    for _ in range(count):
-        call()
-    return (time.perf_counter_ns() - start) * 1e-9
 
 
 def _describe(_memory: dict[str, Any]) -> dict[str, str]:
@@ -313,13 +196,6 @@ def _describe(_memory: dict[str, Any]) -> dict[str, str]:
         "cudnn_benchmark": str(torch.backends.cudnn.benchmark),
         "deterministic": str(torch.are_deterministic_algorithms_enabled()),
     }
-
-
-def _set_threads(case: Case) -> None:
-    import torch
-
-    if case.num_threads or case.train_threads:
-        torch.set_num_threads(case.num_threads or case.train_threads)
 
 
 def _serve(connection: Connection, output: str) -> None:

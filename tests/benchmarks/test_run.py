@@ -21,7 +21,7 @@ from benchmarks.measure.engine import execute
 from benchmarks.measure.worker import Worker, start_server
 from benchmarks.records.environment import effective_cpus, observe
 from benchmarks.records.record import Case
-from benchmarks.records.store import RECORDS, current, read_records
+from benchmarks.records.store import RECORDS, read_records
 from tests.benchmarks import fake_run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,7 +70,7 @@ def test_trainings_run_side_by_side_on_a_thread_each_in_a_process_of_its_own(tmp
     assert ended.returncode == 0, ended.stderr
     records = read_records(tmp_path / RECORDS).records
     assert {each.case.model for each in records} == set(models)
-    assert {each.case.num_threads for each in records} == {1}
+    assert {each.case.train_threads for each in records} == {1}
     spans = sorted(each.measurements[0].details["span"] for each in records)
     assert spans[1][0] < spans[0][1]
     assert all(each.seconds < 2 for each in records)
@@ -120,7 +120,7 @@ def test_killed_at_random_moments_every_case_is_there_once(tmp_path: Path) -> No
     records = read_records(tmp_path / RECORDS).records
     assert records[: len(kept)] == kept
     assert set(Counter(each.case for each in records).values()) == {1}
-    assert len(current(records)) == 3 * len(models)
+    assert len(records) == 3 * len(models)
 
 
 def _lines(folder: Path) -> int:
@@ -186,10 +186,10 @@ def test_a_read_only_folder_ends_with_one_line(tmp_path: Path) -> None:
 def test_progress_arrives_before_the_answer() -> None:
     start_server(1)
     seen: list[tuple[int, int]] = []
-    with contextlib.closing(Worker()) as worker:
-        answer = worker.ask(
-            fake_run.report_progress, timeout=60, on_progress=lambda done, whole: seen.append((done, whole))
-        )
+    with contextlib.closing(Worker(60)) as worker:
+        worker.begin(fake_run.report_progress, on_progress=lambda done, whole: seen.append((done, whole)))
+        while (answer := worker.receive()) is None:
+            pass
     assert answer == "done"
     assert seen[0] == (1, 3) and set(seen) <= {(1, 3), (2, 3), (3, 3)}
 

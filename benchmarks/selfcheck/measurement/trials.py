@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from benchmarks.measure.engine import execute
-from benchmarks.measure.rounds import Spent
+from benchmarks.measure.session import Spent
 from benchmarks.plan.arguments import parse
 from benchmarks.plan.cases import plan
 from benchmarks.records.environment import observe

@@ -16,7 +16,7 @@ from PIL import Image
 
 import benchmarks
 import zoo
-from benchmarks.measure import worker
+from benchmarks.measure import questions
 from benchmarks.measure.basis import code_of
 from benchmarks.metrics import METRICS
 from benchmarks.plan.cases import canonical
@@ -169,9 +169,7 @@ def test_other_weights_or_images_under_the_same_name_are_another_question(tmp_pa
     (data / "n01440764").symlink_to(images)
     (images / "one.jpg").write_bytes(b"pixels")
     weights.write_bytes(b"one")
-    case = Case(
-        metric="accuracy", model="resnet18", weights_path=str(weights), dataset="imagenet", data_dir=str(data)
-    )
+    case = Case(metric="accuracy", model="resnet18", weights_path=str(weights), dataset="imagenet", data_dir=str(data))
     asked = [canonical(case)]
     assert canonical(case) == asked[0]
     weights.write_bytes(b"two!")
@@ -252,10 +250,10 @@ def test_what_is_executed_counts(metric: str) -> None:
 
     def run() -> None:
         if METRICS[metric].prepare:
-            worker.prepare(memory, case)
-            worker.turn(memory, 0.001, 1.0)
+            questions.prepare(memory, case)
+            questions.turn(memory, 0.001, 1.0)
         else:
-            worker.measure(memory, case)
+            questions.measure(memory, case)
 
     run()  # imports happen in the first
     assert {each for each in executed(run) - reached(case) if each[:2] not in CHOOSING} == set()
@@ -276,8 +274,8 @@ def test_what_a_test_of_weights_executes_counts(tmp_path: Path) -> None:
         )
     )
     memory: dict[str, object] = {"on_progress": lambda done, whole: None}
-    worker.measure(memory, case)
-    found = executed(lambda: worker.measure(memory, case)) - reached(case)
+    questions.measure(memory, case)
+    found = executed(lambda: questions.measure(memory, case)) - reached(case)
     assert {each for each in found if each[:2] not in CHOOSING} == set()
 
 

@@ -1,4 +1,4 @@
-"""Interleaved timing with players whose calls take as long as the test says, so that no clock is involved."""
+"""Interleaved timing with processes whose calls take as long as the test says, so that no clock is involved."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import pytest
 
-from benchmarks.measure.noise import Reading, summary
-from benchmarks.measure.rounds import ENOUGH, ENOUGH_ROUNDS, Plan, Spent, play
-from benchmarks.measure.worker import Prepared, Turn, WorkerError
+from benchmarks.measure.noise import Reading
+from benchmarks.measure.questions import Prepared, Turn, prepare, turn
+from benchmarks.measure.session import ANCHOR, ENOUGH, ENOUGH_ROUNDS, Result, Session, Spent, anchor_of
+from benchmarks.measure.worker import Worker, WorkerError
 from benchmarks.metrics import METRICS
 from benchmarks.metrics.metric import Timing
 from benchmarks.records.record import Case
-from benchmarks.stats.intervals import holm, median_interval, outliers, percentile, ratio_interval, round_medians
+from benchmarks.stats.intervals import ratio_interval, round_medians
 
 QUIET = Reading(load=0.1, pressure=0.0, steal=0.0, foreign=0.0)
-REFERENCE = Case(metric="latency", model="resnet18")
+LOADED = Reading(load=3.0, pressure=0.4, steal=0.0, foreign=0.9)
 
 
 @dataclass
@@ -35,20 +37,25 @@ class World:
     load_s: float = 0.1
     loads: dict[str, float] = field(default_factory=dict)  # of some models, in its place
     handover: Callable[[int], float] = lambda turn: 4e-6
+    block: int = 1
+    notes: tuple[str, ...] = ()
     open: int = 0
     most_open: int = 0
 
-    def player(self) -> Player:
+    def start(self) -> Worker:
         self.open += 1
         self.most_open = max(self.most_open, self.open)
-        return Player(self)
+        return cast(Worker, FakeWorker(self))
 
 
 @dataclass
-class Player:
+class FakeWorker:
     world: World
     model: str = ""
     closed: bool = False
+
+    def ask(self, question: Callable[..., object], *arguments: Any) -> object:
+        return {prepare: self.prepare, turn: self.turn}[question](*arguments)
 
     def prepare(self, case: Case) -> Prepared:
         self.model = case.model
@@ -56,8 +63,8 @@ class Player:
         if self.world.broken.get(self.model) == 0:
             raise WorkerError("oom", "no memory for it")
         load_s = self.world.loads.get(self.model, self.world.load_s)
-        return Prepared(load_s=load_s, first_call_s=0.3, warmup_calls=5, warmup_s=0.5, block=1,
-                        resident_bytes=self.world.resident_bytes)  # fmt: skip
+        return Prepared(load_s=load_s, warmup=(0.3, 0.05, 0.05, 0.05, 0.05), block=self.world.block,
+                        resident_bytes=self.world.resident_bytes, notes=self.world.notes)  # fmt: skip
 
     def turn(self, seconds: float, longest_handover: float) -> Turn:
         self.world.turns[self.model] += 1
@@ -65,8 +72,9 @@ class Player:
         if self.world.broken.get(self.model) == self.world.turns[self.model]:
             raise WorkerError("crashed", "the process was killed by SIGSEGV")
         each = self.world.seconds(self.model, self.world.turns[self.model])
-        samples = (each,) * max(1, round(seconds / each + 0.499))
-        return Turn(again_s=each, samples=samples, handover_s=self.world.handover(len(self.world.log)))
+        samples = (each,) * max(1, round(seconds / each / self.world.block + 0.499))
+        return Turn(again_s=each, samples=samples, timed_s=sum(samples) * self.world.block,
+                    handover_s=self.world.handover(len(self.world.log)))  # fmt: skip
 
     def close(self) -> None:
         if not self.closed:
@@ -74,19 +82,27 @@ class Player:
             self.world.open -= 1
 
 
-def session(
+def results(
     world: World, names: str, *, max_time: float = 4.0, rounds: int = 12, target_ci: float = 0.0001,
-    memory_bytes: float = float("inf"), spent: Spent | None = None,
-) -> dict[str, Timing | WorkerError]:  # fmt: skip
-    cases = [Case(metric="latency", model=name) for name in names.split()]
-    plan = Plan(max_time=max_time, rounds=rounds, target_ci=target_ci, seed=1, memory_bytes=memory_bytes)
-    results = list(
-        play(cases, REFERENCE, plan, open_player=world.player, read_noise=lambda: QUIET,
-             tell=lambda case, step, share: None, spent=spent or Spent())
-    )  # fmt: skip
-    assert sorted(case.model for case, _ in results) == sorted(names.split())
+    memory_bytes: float = float("inf"), spent: Spent | None = None, readings: tuple[Reading, ...] = (),
+) -> list[Result]:  # fmt: skip
+    effort = (("max_time", max_time), ("rounds", rounds), ("target_ci", target_ci))
+    waiting = [Case(metric="latency", model=name, img_size=224, effort=effort) for name in names.split()]
+    noise = iter(readings)
+    found: list[Result] = []
+    while waiting:
+        session = Session(
+            waiting=waiting, start_worker=world.start, read_noise=lambda: next(noise, QUIET),
+            memory_bytes=memory_bytes, tell=lambda case, step, share: None, spent=spent or Spent(), seed=1,
+        )  # fmt: skip
+        found += session.results()
+    assert sorted(case.model for case, *_ in found) == sorted(names.split())
     assert world.open == 0
-    return {case.model: result for case, result in results}
+    return found
+
+
+def session(world: World, names: str, **options: Any) -> dict[str, Timing | WorkerError]:
+    return {case.model: result for case, result, _ in results(world, names, **options)}
 
 
 def jittered(seed: int = 0, spread: float = 0.2) -> Callable[[str, int], float]:
@@ -148,14 +164,14 @@ def test_a_process_that_takes_long_to_start_is_kept() -> None:
 
 def test_a_process_that_cannot_be_renewed_costs_its_own_result_only() -> None:
     world = World(jittered())
-    renewed = world.player
+    renewed = world.start
 
-    def player() -> Player:
+    def start() -> Worker:
         if world.processes["fast"] == 2:
             world.broken["fast"] = 0
         return renewed()
 
-    world.player = player  # type: ignore[method-assign]
+    world.start = start  # type: ignore[method-assign]
     found = session(world, "fast model", max_time=15.0, rounds=45)
     assert isinstance(found["fast"], WorkerError)
     assert isinstance(found["model"], Timing)
@@ -185,6 +201,21 @@ def test_without_its_reference_the_rest_is_still_timed() -> None:
     found = session(World(jittered(), broken={"resnet18": 2}), "resnet18 model")
     assert isinstance(found["resnet18"], WorkerError)
     assert isinstance(found["model"], Timing)
+
+
+def test_the_reference_does_not_play_for_itself_alone() -> None:
+    world = World(jittered(), broken={"fast": 0})
+    session(world, "fast")
+    assert not world.log
+
+
+def test_the_reference_is_the_anchor_as_it_is() -> None:
+    """On PyTorch, at its own size and never slowed down, under the conditions of the others."""
+    asked = Case(metric="latency", model="vgg11", runtime="openvino", img_size=64, num_threads=2, batch_size=8,
+                 precision="bf16", settings=(("slowdown", 0.05),), effort=(("max_time", 1.0),))  # fmt: skip
+    expected = Case(metric="latency", model=ANCHOR, img_size=224, num_threads=2, batch_size=8, precision="bf16",
+                    effort=(("max_time", 1.0),))  # fmt: skip
+    assert anchor_of(asked) == expected
 
 
 def test_the_reference_alone_ends() -> None:
@@ -226,35 +257,6 @@ def test_throughput_is_all_images_over_all_time() -> None:
     assert rate.value == 16 / 4
 
 
-def test_load_marks_a_row() -> None:
-    loaded = Reading(load=3.0, pressure=0.4, steal=0.0, foreign=0.9)
-    assert summary([QUIET] * 9 + [loaded])["noisy"] is False
-    assert summary([QUIET] * 6 + [loaded] * 4)["noisy"] is True
-    assert len(summary([QUIET] * 3)["noise_by_round"]) == 3
-
-
-def test_the_interval_of_a_median_covers_it_as_often_as_it_says() -> None:
-    draws = random.Random(5)
-    inside = 0
-    for trial in range(300):
-        interval = median_interval([draws.lognormvariate(0, 0.3) for _ in range(20)], seed=trial)
-        inside += interval.low <= 1 <= interval.high
-    assert inside >= 0.90 * 300
-
-
-def test_outliers_are_counted_and_percentiles_need_samples() -> None:
-    values = [1.0 + 0.01 * (number % 10) for number in range(70)] + [1.2, 9.0]
-    found = outliers(values)
-    assert (found.mild, found.severe) == (0, 2) or (found.mild, found.severe) == (1, 1)
-    assert percentile(values[:63], 90) is None
-    assert percentile(values[:64], 90) is not None
-    assert percentile(values, 99) is None
-
-
-def test_holm_is_no_smaller_than_the_plain_p_values_and_keeps_their_order() -> None:
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-
-
 def test_rounds_with_the_processors_apart_are_kept_and_left_out_of_medians() -> None:
     """In every third round handovers take longer, and so do the calls of one model."""
 
@@ -275,11 +277,6 @@ def test_rounds_with_the_processors_apart_are_kept_and_left_out_of_medians() -> 
     assert len(measured.samples) == len(result.samples)
 
 
-def test_too_few_rounds_with_the_processors_close_leave_all_to_count() -> None:
-    assert round_medians([1.0] * 9, range(9), range(4, 9)) == dict.fromkeys(range(9), 1.0)
-    assert round_medians([1.0] * 9, range(9), range(5, 9)) == dict.fromkeys(range(5), 1.0)
-
-
 def test_one_thread_hands_nothing_over() -> None:
     found = session(World(jittered(), handover=lambda turn: 0.0), "fast")
     assert found["fast"].apart == ()  # type: ignore[union-attr]
@@ -291,3 +288,65 @@ def test_models_are_given_out_when_they_are_done_though_the_reference_is_not() -
     found = session(world, "fast model", target_ci=0.02, max_time=30.0, rounds=90)
     stops = {name: result.details["stop"] for name, result in found.items() if isinstance(result, Timing)}
     assert stops == {"fast": "target-ci", "model": "target-ci"}
+
+
+def test_one_samples_share_of_a_block_is_recorded_and_all_of_it_counts_as_time() -> None:
+    world = World(lambda model, turn: 1e-4, block=10)
+    spent = Spent()
+    result = session(world, "fast", max_time=0.5, rounds=5, spent=spent)["fast"]
+    assert isinstance(result, Timing)
+    assert set(result.samples) == {1e-4} and result.details["block"] == 10
+    assert 10 * sum(result.samples) == pytest.approx(0.5, rel=0.1)
+    assert spent.timed == pytest.approx(2 * 0.5, rel=0.1)
+
+
+def test_warmup_is_what_was_discarded_in_every_process() -> None:
+    world = World(lambda model, turn: 0.05)
+    result = session(world, "model", max_time=15.0, rounds=45)["model"]
+    assert isinstance(result, Timing)
+    processes, rounds = world.processes["model"], result.details["n_rounds"]
+    assert result.details["warmup_calls"] == 5 * processes + rounds
+    assert result.details["warmup_s"] == pytest.approx(0.5 * processes + 0.05 * rounds)
+
+
+def test_the_median_of_unequal_rounds_is_neither_mean_nor_extreme() -> None:
+    """A turn of a slow round holds fewer calls: the rounds count alike all the same."""
+    times = [0.05, 0.4, 0.05, 0.07, 0.06, 0.09, 0.05, 0.3]
+    world = World(lambda model, turn: times[turn % 8] if model == "model" else 0.1)
+    result = session(world, "model", max_time=4.0, rounds=8)["model"]
+    assert isinstance(result, Timing)
+    (measured, ratio, *_) = METRICS["latency"].summarize(Case(metric="latency", model="model"), result)  # type: ignore[misc]
+    assert measured.value == pytest.approx(0.065, abs=0.006)
+    assert ratio.value == pytest.approx(10 * measured.value)
+
+
+def test_what_every_process_says_is_noted_once() -> None:
+    world = World(jittered(), notes=("packed is not used for\nthis", "packed is not used for this"))
+    found = results(world, "fast model", max_time=15.0, rounds=45)
+    assert world.processes["fast"] > 1
+    assert {case.model: notes for case, _, notes in found} == {
+        name: ("packed is not used for this",) for name in ("fast", "model")
+    }
+
+
+@pytest.mark.parametrize(("loaded", "noted"), [(3, False), (4, True)])
+def test_a_case_is_told_that_other_work_disturbed_it(loaded: int, noted: bool) -> None:
+    first = (QUIET,)  # the time before the rounds
+    ((_, result, notes),) = results(World(jittered()), "model", readings=first + loaded * (LOADED,))
+    assert isinstance(result, Timing)
+    assert result.details["n_rounds"] == 12 and result.details["noisy"] is noted
+    assert notes == ((f"other work kept the processors busy in {loaded} of 12 rounds",) if noted else ())
+
+
+def test_processes_are_closed_whatever_happens() -> None:
+    world = World(jittered())
+
+    def interrupted(turn: int) -> float:
+        if turn == 7:
+            raise KeyboardInterrupt
+        return 4e-6
+
+    world.handover = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        session(world, "fast model")
+    assert world.open == 0

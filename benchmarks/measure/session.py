@@ -1,0 +1,294 @@
+"""Timing many cases against one another: short turns in shuffled rounds, so that drift hits all of them alike.
+
+In every round each case and the anchor take one turn, in an order drawn from a recorded seed. A turn begins with one
+call that is thrown away, since the caches hold the previous model's weights. After a few turns a case gets a new
+process: where a process happens to lie in memory moves its times by several percent for as long as it lives. A case
+leaves when its measuring time is spent, or all leave together once every interval is narrow enough; the anchor stays to
+the end.
+
+A turn rests for a moment before it begins, in which processors that a hypervisor has moved apart may come together
+(`benchmarks.measure.handover`). Rounds in which they were apart all the same are kept and counted, and left out of
+medians and ratios.
+"""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import itertools
+import statistics
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import zoo
+from benchmarks.measure.handover import longest_of_close
+from benchmarks.measure.noise import Reading, remarks, summary
+from benchmarks.measure.questions import Prepared, Turn, prepare, sentences, turn
+from benchmarks.measure.worker import Worker, WorkerError
+from benchmarks.metrics.metric import Timing
+from benchmarks.records.record import Case
+from benchmarks.stats.intervals import median_interval, round_medians
+from zoo.turns import take_turns
+
+__all__ = ["ANCHOR", "Session", "Spent", "anchor_of"]
+
+ANCHOR = "resnet18"  # timed in every round, whatever else is, so that sessions can be compared
+AT_LEAST = 3  # rounds of a case, however long a call takes
+PROCESS_SECONDS = 2.5  # of timed calls, after which a case goes on in a new process,
+PROCESS_COSTS = 2.0  # unless the present one took more than a half of its timed calls to load and to warm up
+ENOUGH = 6  # processes before narrow intervals may end a case, as many as an interval of their medians needs,
+ENOUGH_ROUNDS = 8  # or rounds, where the measuring time has no room for as many processes
+GROUP = 32  # cases in one session, so that a round stays short against the machine's moods
+
+Result = tuple[Case, Timing | WorkerError, tuple[str, ...]]  # the times or why there are none, and notes
+
+
+def anchor_of(case: Case) -> Case:
+    """The anchor under the conditions of a case, on PyTorch as it is and at its own image size."""
+    size = zoo.spec(ANCHOR).input.size
+    return dataclasses.replace(case, model=ANCHOR, runtime="eager", img_size=size, settings=())
+
+
+@dataclass(slots=True)
+class Spent:
+    """Where the time of the sessions went, in seconds."""
+
+    timed: float = 0.0
+    warmup: float = 0.0
+    loading: float = 0.0
+
+
+@dataclass(slots=True)
+class _Seat:
+    """A case in the session, with what it has so far.
+
+    Args:
+        worker: its present process.
+        processes: what each of its processes said when it was ready.
+        starts: the first round of each process.
+        turns: by round.
+        stop: why it is done; empty while it is not.
+    """
+
+    case: Case
+    worker: Worker
+    processes: list[Prepared] = field(default_factory=list)
+    starts: list[int] = field(default_factory=lambda: [1])
+    turns: dict[int, Turn] = field(default_factory=dict)
+    stop: str = ""
+
+    @property
+    def lasts_s(self) -> float:
+        """Seconds of timed calls after which the process is replaced."""
+        first = self.processes[0]
+        return max(PROCESS_SECONDS, PROCESS_COSTS * (first.load_s + sum(first.warmup)))
+
+    @property
+    def warmup_s(self) -> float:
+        """Of calls that were discarded."""
+        return sum(sum(each.warmup) for each in self.processes) + sum(each.again_s for each in self.turns.values())
+
+    @property
+    def samples(self) -> tuple[float, ...]:
+        """Seconds of every timed call."""
+        return tuple(itertools.chain.from_iterable(each.samples for each in self.turns.values()))
+
+    @property
+    def rounds(self) -> tuple[int, ...]:
+        """The round of every timed call."""
+        return tuple(number for number, each in self.turns.items() for _ in each.samples)
+
+    def timed_s(self, since: int = 0) -> float:
+        """Seconds of timed calls, from a round on."""
+        return sum(each.timed_s for number, each in self.turns.items() if number >= since)
+
+
+@dataclass(kw_only=True)
+class Session:
+    """Cases that are loaded at the same time, each in a process of its own, and their rounds.
+
+    Args:
+        waiting: cases under the same conditions, so that their rounds compare; those that there is room for are taken
+            from the list.
+        start_worker: a new process.
+        read_noise: what else the machine did since it was last asked.
+        memory_bytes: what the loaded cases may occupy together.
+        tell: what is going on and the share of a case that is done, for the progress bar.
+        spent: is told where the time goes.
+        seed: of the order of turns.
+    """
+
+    waiting: list[Case]
+    start_worker: Callable[[], Worker]
+    read_noise: Callable[[], Reading]
+    memory_bytes: float
+    tell: Callable[[Case, str, float], None]
+    spent: Spent
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        effort = dict(self.waiting[0].effort)
+        self._max_time, self._rounds = float(effort["max_time"]), int(effort["rounds"])
+        self._target_ci = float(effort["target_ci"])
+        self._anchor = anchor_of(self.waiting[0])
+        self._asked = set(self.waiting)
+        self._id = uuid.uuid4().hex[:12]
+        self._seats: dict[Case, _Seat] = {}
+        self._readings: list[Reading] = []
+        self._handovers: list[float] = []  # of all cases and rounds
+        self._done: list[Result] = []
+
+    def results(self) -> Iterator[Result]:
+        """Plays rounds until every case is done, and gives out each as soon as it is, the anchor last."""
+        try:
+            self._load()
+            self.read_noise()
+            rounds = take_turns(self._seats, self._turn, seed=self.seed)
+            while any(not seat.stop for seat in self._seats.values() if seat.case in self._asked):
+                next(rounds)
+                self._readings.append(self.read_noise())
+                for seat in list(self._seats.values()):
+                    self._judge(seat)
+                    if seat.stop == "max-time" and seat.case != self._anchor:
+                        self._leave(seat, self._timing(seat))
+                while self._done:
+                    yield self._done.pop(0)
+            for seat in sorted(self._seats.values(), key=lambda seat: seat.case == self._anchor):
+                self._leave(seat, self._timing(seat))
+            yield from self._done
+        finally:
+            for seat in list(self._seats.values()):
+                self._close(seat)
+
+    def _load(self) -> None:
+        """Loads and warms up the anchor and, of those that wait, as many as there is room for, one in any case."""
+        if self._anchor in self._asked:
+            self.waiting.remove(self._anchor)
+        self._seat(self._anchor)
+        while self.waiting and self._room():
+            self._seat(self.waiting.pop(0))
+
+    def _room(self) -> bool:
+        occupied = sum(seat.processes[0].resident_bytes for seat in self._seats.values())
+        return len(self._seats) < 2 or (occupied < self.memory_bytes and len(self._seats) <= GROUP)
+
+    def _seat(self, case: Case) -> None:
+        self.tell(case, "warming up", 0.0)
+        seat = self._seats[case] = _Seat(case, self.start_worker())
+        try:
+            seat.processes.append(seat.worker.ask(prepare, case))
+        except WorkerError as error:
+            self._leave(seat, error)
+
+    def _turn(self, case: Case) -> None:
+        """A turn in the present process or, when that has lived long enough, in a new one."""
+        seat, number = self._seats[case], len(self._readings) + 1
+        self.tell(case, f"round {number}", min((number - 1) / self._rounds, 1.0))
+        try:
+            if seat.timed_s(since=seat.starts[-1]) >= seat.lasts_s:
+                seat.worker.close()
+                seat.worker = self.start_worker()
+                seat.processes.append(seat.worker.ask(prepare, case))
+                seat.starts.append(number)
+            found = seat.worker.ask(turn, self._max_time / self._rounds, longest_of_close(self._handovers))
+        except WorkerError as error:
+            self._leave(seat, error)
+            return
+        seat.turns[number] = found
+        self._handovers.append(found.handover_s)
+
+    def _leave(self, seat: _Seat, result: Timing | WorkerError) -> None:
+        self._close(seat)
+        if seat.case in self._asked:
+            said = itertools.chain.from_iterable(each.notes for each in seat.processes)
+            self._done.append((seat.case, result, sentences([*said, *remarks(self._readings)])))
+
+    def _close(self, seat: _Seat) -> None:
+        del self._seats[seat.case]
+        seat.worker.close()
+        self.spent.loading += sum(each.load_s for each in seat.processes)
+        self.spent.warmup += seat.warmup_s
+        self.spent.timed += seat.timed_s()
+
+    def _judge(self, seat: _Seat) -> None:
+        """Notes that a case is done, and why: its intervals are narrow, or its time is spent."""
+        if seat.timed_s() >= self._max_time * 0.999 and len(seat.turns) >= AT_LEAST:
+            seat.stop = "max-time"
+        elif self._half_width(seat) <= self._target_ci:
+            seat.stop = "target-ci"
+
+    def _half_width(self, seat: _Seat) -> float:
+        """The wider of the relative intervals of a case's median and of its ratio to the anchor.
+
+        They are taken over processes, which vary more than the rounds of one process do, where there is time for enough
+        of them.
+        """
+        medians = self._medians(seat)
+        several = ENOUGH * seat.lasts_s <= self._max_time
+        if (len(seat.starts) < ENOUGH) if several else (len(medians) < ENOUGH_ROUNDS):
+            return float("inf")
+        values = [medians]
+        anchor = self._seats.get(self._anchor, seat)
+        if anchor is not seat:
+            beside = self._medians(anchor)
+            values.append({number: medians[number] / beside[number] for number in medians.keys() & beside.keys()})
+        if several:
+            values = [_by_process(each, seat.starts) for each in values]
+        return max(median_interval(list(each.values()), seed=self.seed).half_width for each in values if each)
+
+    def _medians(self, seat: _Seat) -> dict[int, float]:
+        return round_medians(seat.samples, seat.rounds, self._apart(seat))
+
+    def _apart(self, seat: _Seat) -> tuple[int, ...]:
+        """The rounds in which the processors were far from one another while a case ran."""
+        longest = longest_of_close(self._handovers)
+        return tuple(number for number, each in seat.turns.items() if each.handover_s > longest)
+
+    def _timing(self, seat: _Seat) -> Timing:
+        anchor, first = self._seats.get(self._anchor), seat.processes[0]
+        return Timing(
+            samples=seat.samples,
+            rounds=seat.rounds,
+            reference=anchor.samples if anchor else (),
+            reference_rounds=anchor.rounds if anchor else (),
+            apart=self._apart(seat),
+            reference_apart=self._apart(anchor) if anchor else (),
+            details={
+                "run": self._id,
+                "order_seed": self.seed,
+                "stop": seat.stop,
+                "n_rounds": len(seat.turns),
+                "process_starts": seat.starts,
+                "handover_us": [round(1e6 * each.handover_s, 2) for each in seat.turns.values()],
+                "block": first.block,
+                "load_s": first.load_s,
+                "first_call_s": first.warmup[0],
+                "warmup_calls": sum(len(each.warmup) for each in seat.processes) + len(seat.turns),
+                "warmup_s": seat.warmup_s,
+                "reference": ANCHOR if anchor else "",
+                "drift": _drift(self._medians(anchor) if anchor else {}),
+                **summary(self._readings),
+            },
+        )
+
+
+def _by_process(values: Mapping[int, float], starts: Sequence[int]) -> dict[int, float]:
+    """The median of the rounds of each process, by its first round."""
+    groups: dict[int, list[float]] = {}
+    for number, value in values.items():
+        groups.setdefault(starts[bisect.bisect_right(starts, number) - 1], []).append(value)
+    return {start: statistics.median(group) for start, group in groups.items()}
+
+
+def _drift(by_round: Mapping[int, float]) -> Mapping[str, Any]:
+    """How the anchor's times moved over the session: its last third against its first, and its range."""
+    medians = list(by_round.values())
+    if not medians:
+        return {}
+    third = max(len(medians) // 3, 1)
+    return {
+        "last_third_over_first": statistics.median(medians[-third:]) / statistics.median(medians[:third]),
+        "range": (max(medians) - min(medians)) / statistics.median(medians),
+    }
