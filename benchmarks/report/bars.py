@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.report.drawing import Drawing, draw
 from benchmarks.report.page import image, listed, provenance, section, write_page
 from benchmarks.report.table import table, text_column
 from benchmarks.report.words import enumerate_words, markdown
 
-__all__ = ["Bar", "Cases", "CheckPage", "measured_ones"]
+__all__ = ["Bar", "Cases", "CheckPage", "judged", "measured_ones"]
 
+T = TypeVar("T")
 Cases = Mapping[str, Mapping[str, Any]]
 COLUMNS = (
     text_column("bar", lambda bar: bar.text),
@@ -29,6 +30,11 @@ class Bar:
     text: str
     found: str = ""
     met: bool | None = None
+
+
+def judged(text: str, found: T | None, judge: Callable[[T], tuple[str, bool]]) -> Bar:
+    """A bar held against what was found, in words and whether it is met; nothing where nothing was."""
+    return Bar(text) if found is None else Bar(text, *judge(found))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

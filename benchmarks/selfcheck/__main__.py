@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from importlib import import_module
 
 CHECKS = {
-    "speed": "benchmarks.selfcheck.speed.benchmark",
-    "measurement": "benchmarks.selfcheck.measurement.benchmark",
+    "speed": "benchmarks.selfcheck.speed.page",
+    "measurement": "benchmarks.selfcheck.measurement.page",
     "loading": "benchmarks.selfcheck.loading",
     "parity": "benchmarks.selfcheck.parity",
 }

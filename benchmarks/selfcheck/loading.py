@@ -10,7 +10,7 @@ import gc
 import multiprocessing
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from operator import itemgetter
@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure.worker import die_with_parent
-from benchmarks.report.bars import Bar, Cases, CheckPage
+from benchmarks.report.bars import Bar, Cases, CheckPage, judged
 from benchmarks.report.page import section
-from benchmarks.report.table import TableColumn, table
+from benchmarks.report.table import TableColumn, table, text_column
 from benchmarks.selfcheck.tasks import Benchmark
 from zoo.lazy import nn, torch
 
@@ -86,15 +86,24 @@ def _status_bytes(field: str) -> int:
 
 def bars(cases: Cases) -> list[Bar]:
     """Fast enough by both clocks, and lean enough."""
-    memory = f"Peak memory at most {MEMORY_BAR:g} times the size of the file"
     case = cases.get(MODEL)
-    found = []
-    for name, title in CLOCKS.items():
-        gain = _least(case, "torchvision", name) / _least(case, "zoo", name) if case else 0.0
-        text = f"{title.capitalize()}: at least {SPEED_BAR:g} times as fast as torchvision"
-        found.append(Bar(text, f"{gain:.1f}", gain >= SPEED_BAR) if case else Bar(text))
-    peak = _least(case, "zoo", "peak_bytes") / case["file_bytes"] if case else 0.0
-    return [*found, Bar(memory, f"{peak:.2f}", peak <= MEMORY_BAR) if case else Bar(memory)]
+
+    def fast(clock: str) -> Callable[[Mapping[str, Any]], tuple[str, bool]]:
+        def judge(case: Mapping[str, Any]) -> tuple[str, bool]:
+            gain = _least(case, "torchvision", clock) / _least(case, "zoo", clock)
+            return f"{gain:.1f}", gain >= SPEED_BAR
+
+        return judge
+
+    def lean(case: Mapping[str, Any]) -> tuple[str, bool]:
+        peak = _least(case, "zoo", "peak_bytes") / case["file_bytes"]
+        return f"{peak:.2f}", peak <= MEMORY_BAR
+
+    times = f"at least {SPEED_BAR:g} times as fast as torchvision"
+    return [
+        *(judged(f"{title.capitalize()}: {times}", case, fast(clock)) for clock, title in CLOCKS.items()),
+        judged(f"Peak memory at most {MEMORY_BAR:g} times the size of the file", case, lean),
+    ]
 
 
 def _least(case: Mapping[str, Any], way: str, name: str) -> float:
@@ -107,7 +116,7 @@ def _sections(cases: Cases, picture: str) -> Iterator[str]:
         figures.append(("peak memory, MB", "peak_bytes", 1e-6))
         rows = [(title, *(factor * _least(case, way, name) for way in WAYS)) for title, name, factor in figures]
         columns = (
-            TableColumn("", itemgetter(0), align="l"),
+            text_column("", itemgetter(0)),
             TableColumn("zoo", itemgetter(1)),
             TableColumn("torchvision", itemgetter(2)),
             TableColumn("torchvision / zoo", lambda row: row[2] / row[1]),

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from benchmarks.report.bars import Bar, Cases, CheckPage
+from benchmarks.report.bars import Bar, Cases, CheckPage, judged
 from benchmarks.report.page import section
-from benchmarks.report.table import TableColumn, table
+from benchmarks.report.table import TableColumn, table, text_column
 from benchmarks.report.words import enumerate_words
 from benchmarks.selfcheck.tasks import Benchmark
 from zoo.lazy import nn, torch
@@ -75,7 +75,6 @@ def _cases() -> Iterator[Parity]:
 
 
 CASES = {str(case): case for case in _cases()}
-SOURCES = tuple(dict.fromkeys(case.source for case in CASES.values()))
 
 
 def measure(case: Parity) -> dict[str, Any]:
@@ -240,27 +239,28 @@ def _drawn(kind: str, shape: tuple[int, ...], inputs: int, generator: torch.Gene
 
 def bars(cases: Cases) -> list[Bar]:
     """Every network of every library."""
+
+    def judge(found: Cases) -> tuple[str, bool]:
+        others = [key for key, case in found.items() if not case["agrees"]]
+        return f"not {enumerate_words(others)}" if others else f"{len(found)} of {len(found)}", not others
+
     found = []
-    for source in SOURCES:
+    for source in dict.fromkeys(case.source for case in CASES.values()):
+        keys = [key for key, case in CASES.items() if case.source == source]
+        own = {key: cases[key] for key in keys} if cases.keys() >= set(keys) else None
         text = f"Every network of {source} gives its logits here, and its weights go back to the bit"
-        keys = [key for key in CASES if CASES[key].source == source]
-        if not cases.keys() >= set(keys):
-            found.append(Bar(text))
-            continue
-        others = [key for key in keys if not cases[key]["agrees"]]
-        words = f"not {enumerate_words(others)}" if others else f"{len(keys)} of {len(keys)}"
-        found.append(Bar(text, words, not others))
+        found.append(judged(text, own, judge))
     return found
 
 
 COLUMNS = (
-    TableColumn("model", lambda row: row[0].model, align="l"),
-    TableColumn("source", lambda row: f"{row[0].source} {row[0].theirs}", align="l"),
+    text_column("model", lambda row: row[0].model),
+    text_column("source", lambda row: f"{row[0].source} {row[0].theirs}"),
     TableColumn("input, px", lambda row: row[0].size, 0),
     TableColumn("max difference, millionths", lambda row: 1e6 * row[1]["difference"], 2),
     TableColumn("largest logit", lambda row: row[1]["scale"]),
     TableColumn("relative, millionths", lambda row: 1e6 * row[1]["difference"] / row[1]["scale"], 2),
-    TableColumn("back to the bit", lambda row: "yes" if row[1]["returns"] else "**no**", align="l"),
+    text_column("back to the bit", lambda row: "yes" if row[1]["returns"] else "**no**"),
     TableColumn("published top-1, %", lambda row: _published(row[0]), -2),
 )
 

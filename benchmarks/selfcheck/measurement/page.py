@@ -1,26 +1,28 @@
-"""measurement.md and its figure, from what was measured; imports no torch."""
+"""The benchmark of the harness itself: its tasks, its bars, measurement.md and its picture. Imports no torch."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
 from matplotlib.figure import Figure
 
 import zoo
-from benchmarks.report.bars import Bar, Cases, CheckPage
+from benchmarks.report.bars import Bar, Cases, CheckPage, judged
 from benchmarks.report.drawing import Drawing
 from benchmarks.report.page import section
 from benchmarks.report.style import INK, SOFT, TIMES, canvas, family_style, key
-from benchmarks.report.table import TableColumn, table
+from benchmarks.report.table import TableColumn, table, text_column
 from benchmarks.report.words import number
 from benchmarks.selfcheck.measurement import trials
 from benchmarks.selfcheck.selftest import SLOWDOWN
+from benchmarks.selfcheck.tasks import Benchmark
 from benchmarks.stats.intervals import ratio_interval
 
-__all__ = ["PAGE", "bars", "repeats"]
+__all__ = ["BENCHMARK", "bars", "repeats"]
 
 REPEATABLE = 0.03  # how far a ratio may lie from its median over the repeats
 FALSE_ALARMS = 0.05  # part of the pairs without a difference that may be called different
@@ -35,44 +37,40 @@ HARNESS, PLAIN = "harness", "plain loop"
 
 def bars(cases: Cases) -> list[Bar]:
     """Everything that was asked of the harness, with its figure."""
-    same = _all_pairs(cases, "same")
-    wanted = len(trials.SAME) * trials.SESSIONS * trials.PAIRS
-    alarms = sum(pair["verdict"] in ("faster", "slower") for pair in same)
-    slowed = _all_pairs(cases, "slowdown")
-    tries = len(trials.SLOWED) * trials.PAIRS
-    found = sum(pair["verdict"] == "slower" for pair in slowed)
+    same, slowed = _all_pairs(cases, "same"), _all_pairs(cases, "slowdown")
+    pairs, tries = len(trials.SAME) * trials.SESSIONS * trials.PAIRS, len(trials.SLOWED) * trials.PAIRS
     sizes = [pair["ratio"]["value"] - 1 for pair in slowed]
-    busy = [_busy(case) for section in ("repeat", "overhead") for case in _section(cases, section).values()]
+    busy = [_busy(case) for stage in STAGES for case in _section(cases, stage).values()]
+    whole = len(_section(cases, "repeat")) >= trials.REPEATS
     return [
-        _repeat_bar(cases),
-        _bar(f"One model timed twice: of {wanted} pairs at most {FALSE_ALARMS:.0%} called different",
-             len(same) >= wanted, lambda: (f"{alarms} of {len(same)}", alarms <= FALSE_ALARMS * len(same))),
-        _bar(f"A slowdown of {SLOWDOWN:.0%} found with `--rigorous` in at least {FOUND:.0%} of {tries} tries",
-             len(slowed) >= tries, lambda: (f"{found} of {len(slowed)}", found >= FOUND * len(slowed))),
-        _bar(f"Its size within {100 * OFF_BY:.0f} points", bool(sizes),
-             lambda: (f"{min(sizes):.1%} to {max(sizes):.1%}", max(abs(size - SLOWDOWN) for size in sizes) <= OFF_BY)),
-        _bar(f"At least {BUSY:.0%} of a latency stage spent in timed calls or warm-up", bool(busy),
-             lambda: (f"at least {min(busy):.0%}", min(busy) >= BUSY)),
+        judged(f"Repeatability: over {trials.REPEATS} runs with `--max-time {trials.MAX_TIME}`, each model's ratio to "
+               f"{trials.BASE} within {REPEATABLE:.0%} of its median", repeats(cases) if whole else None, _repeatable),
+        judged(f"One model timed twice: of {pairs} pairs at most {FALSE_ALARMS:.0%} called different",
+               same if len(same) >= pairs else None, _few_alarms),
+        judged(f"A slowdown of {SLOWDOWN:.0%} found with `--rigorous` in at least {FOUND:.0%} of {tries} tries",
+               slowed if len(slowed) >= tries else None, _found),
+        judged(f"Its size within {100 * OFF_BY:.0f} points", sizes or None,
+               lambda sizes: (f"{min(sizes):.1%} to {max(sizes):.1%}",
+                              max(abs(size - SLOWDOWN) for size in sizes) <= OFF_BY)),
+        judged(f"At least {BUSY:.0%} of a latency stage spent in timed calls or warm-up", busy or None,
+               lambda busy: (f"at least {min(busy):.0%}", min(busy) >= BUSY)),
     ]  # fmt: skip
 
 
-def _bar(text: str, measured: bool, judge: Callable[[], tuple[str, bool]]) -> Bar:
-    return Bar(text, *(judge() if measured else ()))
+def _repeatable(found: Mapping[str, Mapping[str, Sequence[float]]]) -> tuple[str, bool]:
+    name, worst = max(((name, off(ways[HARNESS])) for name, ways in found.items()), key=itemgetter(1))
+    plain = max(off(ways[PLAIN]) for ways in found.values())
+    return f"at most {worst:.1%} ({name}); the plain loop {plain:.1%}", worst <= REPEATABLE
 
 
-def _repeat_bar(cases: Cases) -> Bar:
-    found = repeats(cases)
+def _few_alarms(pairs: Sequence[Mapping[str, Any]]) -> tuple[str, bool]:
+    alarms = sum(pair["verdict"] in ("faster", "slower") for pair in pairs)
+    return f"{alarms} of {len(pairs)}", alarms <= FALSE_ALARMS * len(pairs)
 
-    def judge() -> tuple[str, bool]:
-        name, worst = max(((name, off(ways[HARNESS])) for name, ways in found.items()), key=itemgetter(1))
-        plain = max(off(ways[PLAIN]) for ways in found.values())
-        return f"at most {worst:.1%} ({name}); the plain loop {plain:.1%}", worst <= REPEATABLE
 
-    text = (
-        f"Repeatability: over {trials.REPEATS} runs with `--max-time {trials.MAX_TIME}`, each model's ratio to "
-        f"{trials.BASE} within {REPEATABLE:.0%} of its median"
-    )
-    return _bar(text, len(_section(cases, "repeat")) >= trials.REPEATS, judge)
+def _found(pairs: Sequence[Mapping[str, Any]]) -> tuple[str, bool]:
+    found = sum(pair["verdict"] == "slower" for pair in pairs)
+    return f"{found} of {len(pairs)}", found >= FOUND * len(pairs)
 
 
 # --- figures of some cases --------------------------------------------------------------------------------------------
@@ -131,26 +129,22 @@ def _usual(run: Mapping[str, Any], model: str) -> float:
 # --- the tables -------------------------------------------------------------------------------------------------------
 
 
-def _text(title: str, cell: Callable[[Any], str]) -> TableColumn:
-    return TableColumn(title, cell, align="l")
-
-
 def _difference(*ends: str) -> Callable[[Mapping[str, Any]], str]:
     return lambda pair: " to ".join(f"{100 * (pair['ratio'][end] - 1):+.2f}" for end in ends)
 
 
 PAIRS = (
-    _text("model", itemgetter("model")),
+    text_column("model", itemgetter("model")),
     TableColumn("rounds", itemgetter("rounds"), 0),
     TableColumn("difference, %", _difference("value")),
     TableColumn("95 % interval", _difference("low", "high")),
     TableColumn("p", itemgetter("p_value"), -3),
-    _text("verdict", itemgetter("verdict")),
+    text_column("verdict", itemgetter("verdict")),
 )
 STAGES = {"repeat": f"four models, `--max-time {trials.MAX_TIME}`", "overhead": "all models, default settings"}
 PARTS = {"timed": "timed calls", "warmup": "warm-up", "loading": "loading"}
 TIME = (
-    _text("stage", lambda stage: STAGES[stage[0]]),
+    text_column("stage", lambda stage: STAGES[stage[0]]),
     TableColumn("in all, s", lambda stage: stage[1]["stage_s"], -1),
     *(TableColumn(title, lambda stage, name=name: stage[1]["spent"][name], -1) for name, title in PARTS.items()),  # type: ignore[misc]
     TableColumn("the rest", lambda stage: stage[1]["stage_s"] - sum(stage[1]["spent"][name] for name in PARTS), -1),
@@ -195,8 +189,8 @@ def _ratios(found: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
     rows = [(model, way, values) for model, ways in found.items() for way, values in ways.items()]
     runs = range(len(rows[0][2]) if rows else 0)
     columns = (
-        _text("model", lambda row: row[0] if row[1] == HARNESS else ""),
-        _text("measured by", itemgetter(1)),
+        text_column("model", lambda row: row[0] if row[1] == HARNESS else ""),
+        text_column("measured by", itemgetter(1)),
         *(TableColumn(f"run {run + 1}", lambda row, run=run: row[2][run], -3) for run in runs),  # type: ignore[misc]
         TableColumn("farthest from the median, %", lambda row: 100 * off(row[2]), -1),
     )
@@ -216,7 +210,7 @@ def _moods(runs: Sequence[Mapping[str, Any]]) -> str:
         return statistics.median(costs) if costs else None
 
     columns = (
-        _text("model", str),
+        text_column("model", str),
         *(TableColumn(f"run {place}, ms", mood(run)) for place, run in enumerate(runs, 1)),
         TableColumn(f"apart, {TIMES} as long", cost, -2),
     )
@@ -261,10 +255,24 @@ def _strips(models: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
-PAGE = CheckPage(
-    title="Measurement",
-    remark="What the harness promises of its numbers, tried on this machine.",
-    bars=bars,
-    sections=_sections,
-    picture=_picture,
+BENCHMARK = Benchmark(
+    name="measurement",
+    description="How far the harness's own numbers can be trusted on this machine.",
+    tasks={
+        **{f"repeat {number}": trials.repeat for number in range(1, trials.REPEATS + 1)},
+        **{
+            f"same {model} {number}": partial(trials.same, model)
+            for model in trials.SAME
+            for number in range(1, trials.SESSIONS + 1)
+        },
+        **{f"slowdown {model}": partial(trials.slowdown, model) for model in trials.SLOWED},
+        "overhead": trials.overhead,
+    },
+    page=CheckPage(
+        title="Measurement",
+        remark="What the harness promises of its numbers, tried on this machine.",
+        bars=bars,
+        sections=_sections,
+        picture=_picture,
+    ),
 )

@@ -1,26 +1,28 @@
-"""speed.md, from what was measured; imports no torch."""
+"""The benchmark of speed: its tasks, its bars and speed.md. Imports no torch."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
 import zoo
-from benchmarks.report.bars import Bar, Cases, CheckPage
+from benchmarks.report.bars import Bar, Cases, CheckPage, judged
 from benchmarks.report.drawing import Drawing
 from benchmarks.report.page import listed, section
 from benchmarks.report.style import TIMES
-from benchmarks.report.table import Cell, TableColumn, table
+from benchmarks.report.table import Cell, TableColumn, table, text_column
 from benchmarks.report.words import markdown
-from benchmarks.selfcheck.speed import eager, inference, training
+from benchmarks.selfcheck.speed import eager, inference, starting, training
 from benchmarks.selfcheck.speed.references import DENSE, MODELS, library_of
 from benchmarks.selfcheck.speed.roofline import roofline
 from benchmarks.selfcheck.speed.turns import ratio
+from benchmarks.selfcheck.tasks import Benchmark
 from benchmarks.stats.intervals import Interval
 
-__all__ = ["PAGE", "bars", "speedup"]
+__all__ = ["BENCHMARK", "bars", "speedup"]
 
 Case = Mapping[str, Any]
 Figures = Mapping[str, Interval]
@@ -86,42 +88,33 @@ def bars(cases: Cases) -> list[Bar]:
     trainings = {name: f"training {name}" for name in MODELS}
     eagers = {f"{name}, batch {batch}": f"eager {name} {batch}" for name in MODELS for batch in eager.BATCH_SIZES}
     faster = "`auto` against torchvision's or timm's eager model, batch"
+
+    def behind(name: str, worst: Interval) -> str:
+        return "chose the best for every model" if worst.value <= 1 else f"at most {_percent(worst)} ({name})"
+
     return [
-        _mean_bar(f"{faster} 1: 1.8 in geometric mean, none under 1.5", _of_all(cases, _batch(1), speedup), 1.8, 1.5),
-        _mean_bar(f"{faster} 16: 1.4 in geometric mean", _of_all(cases, _batch(16), speedup), 1.4, 0),
-        *(
-            _most_bar(
-                f"`auto` at most 5 % slower than the best single runtime, batch {batch}",
-                _of_all(cases, _batch(batch), _behind_best),
-                1.05,
-                lambda name, worst: "chose the best for every model" if worst.value <= 1
-                else f"at most {_percent(worst)} ({name})",
-            )
-            for batch in (1, 8, 32)
-        ),
-        *(_share_bar(cases, name, 0.75) for name in DENSE),
-        _share_bar(cases, "mobilenet_v1", 0.55),
-        _most_bar(
-            "The zoo's plain eager model never slower than torchvision's or timm's: ratio of times at most 1.02",
-            _of_all(cases, eagers, _ratio("zoo", "reference")),
-            1.02,
-            lambda name, worst: f"largest {_interval(worst)} ({name})",
-        ),
-        _mean_bar(
-            f"Training step at {training.SIZE}x{training.SIZE}, batch {training.BATCH}, against the plain loop: images "
-            "per second 1.15 times in geometric mean, none under 1.0",
-            _of_all(cases, trainings, _ratio("reference", "zoo")),
-            1.15,
-            1,
-        ),
-        _most_bar(
-            "Training step: peak memory no higher than the plain loop's",
-            _of_all(cases, trainings, _memory_ratio),
-            1,
-            lambda name, worst: f"at most {worst.value:.2f} times ({name})",
-        ),
-        _program_bar(cases, "static", "import torch, torchvision, fvcore.nn", 2, "Static analysis of all models"),
-        _program_bar(cases, "import zoo", "import torch", 1.1, "`import zoo`"),
+        judged(f"{faster} 1: 1.8 in geometric mean, none under 1.5", _of_all(cases, _batch(1), speedup),
+               _at_least(1.8, each=1.5)),
+        judged(f"{faster} 16: 1.4 in geometric mean", _of_all(cases, _batch(16), speedup), _at_least(1.4)),
+        *(judged(f"`auto` at most 5 % slower than the best single runtime, batch {batch}",
+                 _of_all(cases, _batch(batch), _behind_best), _at_most(1.05, behind))
+          for batch in (1, 8, 32)),
+        *(judged(f"{name} at {share:.0%} of the machine's GEMM rate (`torch.mm`), batch 1",
+                 cases.get(f"inference {name} 1"), _share_of(share))
+          for name, share in {**dict.fromkeys(DENSE, 0.75), "mobilenet_v1": 0.55}.items()),
+        judged("The zoo's plain eager model never slower than torchvision's or timm's: ratio of times at most 1.02",
+               _of_all(cases, eagers, _ratio("zoo", "reference")),
+               _at_most(1.02, lambda name, worst: f"largest {_interval(worst)} ({name})")),
+        judged(f"Training step at {training.SIZE}x{training.SIZE}, batch {training.BATCH}, against the plain loop: "
+               "images per second 1.15 times in geometric mean, none under 1.0",
+               _of_all(cases, trainings, _ratio("reference", "zoo")), _at_least(1.15, each=1)),
+        judged("Training step: peak memory no higher than the plain loop's", _of_all(cases, trainings, _memory_ratio),
+               _at_most(1, lambda name, worst: f"at most {worst.value:.2f} times ({name})")),
+        *(judged(f"{title} in at most {most:g} times the time of `{other}`", cases.get("starting"),
+                 _program_within(most, program, other))
+          for title, program, other, most in (
+              ("Static analysis of all models", "static", "import torch, torchvision, fvcore.nn", 2),
+              ("`import zoo`", "import zoo", "import torch", 1.1))),
     ]  # fmt: skip
 
 
@@ -134,40 +127,45 @@ def _of_all(cases: Cases, keys: Mapping[str, str], figure: Callable[[Case], Inte
     return {name: figure(cases[key]) for name, key in keys.items()} if cases.keys() >= set(keys.values()) else None
 
 
-def _mean_bar(text: str, found: Figures | None, mean: float, each: float) -> Bar:
+def _at_least(mean: float, each: float = 0) -> Callable[[Figures], tuple[str, bool]]:
     """The geometric mean is at least so much, and so is each."""
-    if found is None:
-        return Bar(text)
-    average = statistics.geometric_mean([one.value for one in found.values()])
-    worst, least = min(found.items(), key=lambda item: item[1].value)
-    words = f"{average:.2f}; least {least.value:.2f} ({worst})"
-    return Bar(text, words, average >= mean and least.value >= each)
+
+    def judge(found: Figures) -> tuple[str, bool]:
+        average = statistics.geometric_mean([one.value for one in found.values()])
+        worst, least = min(found.items(), key=lambda item: item[1].value)
+        return f"{average:.2f}; least {least.value:.2f} ({worst})", average >= mean and least.value >= each
+
+    return judge
 
 
-def _most_bar(text: str, found: Figures | None, most: float, words: Callable[[str, Interval], str]) -> Bar:
+def _at_most(most: float, words: Callable[[str, Interval], str]) -> Callable[[Figures], tuple[str, bool]]:
     """None is more than so much."""
-    if found is None:
-        return Bar(text)
-    name, worst = max(found.items(), key=lambda item: item[1].value)
-    return Bar(text, words(name, worst), worst.value <= most)
+
+    def judge(found: Figures) -> tuple[str, bool]:
+        name, worst = max(found.items(), key=lambda item: item[1].value)
+        return words(name, worst), worst.value <= most
+
+    return judge
 
 
-def _share_bar(cases: Cases, name: str, least: float) -> Bar:
-    text = f"{name} at {least:.0%} of the machine's GEMM rate (`torch.mm`), batch 1"
-    case = cases.get(f"inference {name} 1")
-    if case is None:
-        return Bar(text)
-    share = _rate(case) / _gemm_rate(case)
-    return Bar(text, f"{share:.0%}; {_rate(case) / _limit(case):.0%} of the fastest product", share >= least)
+def _share_of(least: float) -> Callable[[Case], tuple[str, bool]]:
+    """The part of the GEMM rate that `auto` reaches is at least so much."""
+
+    def judge(case: Case) -> tuple[str, bool]:
+        share = _rate(case) / _gemm_rate(case)
+        return f"{share:.0%}; {_rate(case) / _limit(case):.0%} of the fastest product", share >= least
+
+    return judge
 
 
-def _program_bar(cases: Cases, program: str, other: str, most: float, title: str) -> Bar:
-    text = f"{title} in at most {most:g} times the time of `{other}`"
-    case = cases.get("starting")
-    if case is None:
-        return Bar(text)
-    found = ratio(case["seconds"][program], case["seconds"][other])
-    return Bar(text, _interval(found), found.value <= most)
+def _program_within(most: float, program: str, other: str) -> Callable[[Case], tuple[str, bool]]:
+    """A program takes at most so many times as long as another."""
+
+    def judge(case: Case) -> tuple[str, bool]:
+        found = ratio(case["seconds"][program], case["seconds"][other])
+        return _interval(found), found.value <= most
+
+    return judge
 
 
 def _interval(found: Interval) -> str:
@@ -180,12 +178,8 @@ def _percent(above_one: Interval) -> str:
 
 # --- the tables -------------------------------------------------------------------------------------------------------
 
-MODEL = TableColumn("model", itemgetter("model"), align="l")
+MODEL = text_column("model", itemgetter("model"))
 BATCH = TableColumn("batch", itemgetter("batch"), 0)
-
-
-def _text(title: str, cell: Callable[[Case], str]) -> TableColumn:
-    return TableColumn(title, cell, align="l")
 
 
 def _milliseconds(title: str, player: str) -> TableColumn:
@@ -213,15 +207,15 @@ def _peak(title: str, player: str) -> TableColumn:
 
 
 LIBRARIES = (
-    MODEL, BATCH, _text("library", lambda case: library_of(case["model"])), _milliseconds("eager, ms", "reference"),
-    _text("`auto` chose", itemgetter("choice")), _milliseconds("`auto`, ms", AUTO),
-    _interval_column("times faster", "reference", AUTO),
+    MODEL, BATCH, text_column("library", lambda case: library_of(case["model"])),
+    _milliseconds("eager, ms", "reference"), text_column("`auto` chose", itemgetter("choice")),
+    _milliseconds("`auto`, ms", AUTO), _interval_column("times faster", "reference", AUTO),
     TableColumn("logits differ by, millionths", lambda case: 1e6 * max(case["agreement"].values()), 1),
 )  # fmt: skip
 EAGER = (
     MODEL, BATCH, _milliseconds("library, ms", "reference"), _milliseconds("zoo, ms", "zoo"),
     _interval_column("zoo / library", "zoo", "reference"),
-    _text("operators", lambda case: ("the same {zoo}" if case["same_operators"] else "{reference} and {zoo}")
+    text_column("operators", lambda case: ("the same {zoo}" if case["same_operators"] else "{reference} and {zoo}")
           .format(**case["operators"])),
 )  # fmt: skip
 LIMIT = (
@@ -234,19 +228,19 @@ LIMIT = (
     _milliseconds("`auto`, ms", AUTO),
 )  # fmt: skip
 TRAINING = (
-    MODEL, _text("memory format", itemgetter("memory_format")),
-    _text("large blocks", lambda case: "kept" if case["keep_large"] else "returned"),
+    MODEL, text_column("memory format", itemgetter("memory_format")),
+    text_column("large blocks", lambda case: "kept" if case["keep_large"] else "returned"),
     _images_per_second("plain loop, images/s", "reference"), _images_per_second("zoo, images/s", "zoo"),
     _interval_column("times faster", "reference", "zoo"), _peak("plain loop, peak MB", "reference"),
     _peak("zoo, peak MB", "zoo"),
 )  # fmt: skip
 OPENING = (
-    MODEL, TableColumn("first, s", itemgetter("first_open_s"), -1), _text("choice", itemgetter("choice")),
+    MODEL, TableColumn("first, s", itemgetter("first_open_s"), -1), text_column("choice", itemgetter("choice")),
     TableColumn("again, s", itemgetter("second_open_s"), -2),
 )  # fmt: skip
 PROGRAMS = {"static": "static analysis of all models (`benchmarks.run`)"}
 STARTING = (
-    TableColumn("program", lambda row: PROGRAMS.get(row[0], f"`{row[0]}`"), align="l"),
+    text_column("program", lambda row: PROGRAMS.get(row[0], f"`{row[0]}`")),
     TableColumn("median, s", lambda row: statistics.median(row[1]), -2),
     TableColumn("least, s", lambda row: min(row[1]), -2),
 )
@@ -289,13 +283,13 @@ def _sections(cases: Cases, picture: str) -> Iterable[str]:
         "the plain loop's. Peak is the resident memory of the whole process.",
         table(TRAINING, _of(cases, "training", ("",))),
     )
-    starting = cases.get("starting", {"seconds": {}, "first_static_s": 0.0})
+    start = cases.get("starting", {"seconds": {}, "first_static_s": 0.0})
     yield section(
         "Starting",
         "Seconds of a whole process. The static analysis counts parameters, multiply-adds and activations of every "
-        f"registered model; its first run on a machine, {starting['first_static_s']:.1f} s, also makes fvcore's "
+        f"registered model; its first run on a machine, {start['first_static_s']:.1f} s, also makes fvcore's "
         "cross-check, which is kept.",
-        table(STARTING, starting["seconds"].items()),
+        table(STARTING, start["seconds"].items()),
     )
     yield section(
         "What opening costs",
@@ -326,7 +320,7 @@ def _runtimes(found: Sequence[Case]) -> str:
         MODEL,
         BATCH,
         *(TableColumn(name, time(name), better="low") for name in names),
-        _text("`auto`", lambda case: f"{case['choice']} ({_percent(_behind_best(case))})"),
+        text_column("`auto`", lambda case: f"{case['choice']} ({_percent(_behind_best(case))})"),
     )
     refused = {f"{name}: {markdown(why)}" for case in found for name, why in case["trial"]["refused"].items()}
     return section(
@@ -363,14 +357,28 @@ def _picture(cases: Cases) -> Drawing | None:
     )
 
 
-PAGE = CheckPage(
-    title="Speed",
-    remark="Every figure is a ratio of times taken in the same rounds.",
-    method="In each round everything that is compared takes one turn, in shuffled order; a turn begins with a call "
-    "that is not counted. A ratio is the median over rounds of the ratio within a round, its interval a bootstrap over "
-    "rounds. Each row of a table was measured in a process of its own; the two training loops in one each, taking "
-    "turns.",
-    bars=bars,
-    sections=_sections,
-    picture=_picture,
+BENCHMARK = Benchmark(
+    name="speed",
+    description="The zoo's speed beside torchvision's, timm's and the machine's own limit.",
+    tasks={
+        "starting": starting.measure,
+        **{f"eager {name} {size}": partial(eager.measure, name, size) for name in MODELS for size in eager.BATCH_SIZES},
+        **{
+            f"inference {name} {size}": partial(inference.measure, name, size)
+            for name in MODELS
+            for size in inference.BATCH_SIZES
+        },
+        **{f"training {name}": partial(training.measure, name) for name in MODELS},
+    },
+    page=CheckPage(
+        title="Speed",
+        remark="Every figure is a ratio of times taken in the same rounds.",
+        method="In each round everything that is compared takes one turn, in shuffled order; a turn begins with a call "
+        "that is not counted. A ratio is the median over rounds of the ratio within a round, its interval a bootstrap "
+        "over rounds. Each row of a table was measured in a process of its own; the two training loops in one each, "
+        "taking turns.",
+        bars=bars,
+        sections=_sections,
+        picture=_picture,
+    ),
 )

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from benchmarks.selfcheck.measurement import page, trials
-from benchmarks.selfcheck.measurement.benchmark import BENCHMARK
+from benchmarks.selfcheck.measurement.page import BENCHMARK
 
 RATIOS = {"resnet50": 1.0, "mobilenet_v1": 0.2, "xception": 2.0, "vgg16": 3.0}
 
@@ -118,7 +118,7 @@ class TestBars:
 
 class TestPage:
     def test_a_whole_page(self, tmp_path):
-        page.PAGE.write(content(everything()), tmp_path / "measurement.md")
+        BENCHMARK.page.write(content(everything()), tmp_path / "measurement.md")
         text = (tmp_path / "measurement.md").read_text()
         assert text.startswith("# Measurement\n\n5 of 5 measured bars are met.")
         assert "| mobilenet_v1 | harness | 0.200 | 0.200 | 0.200 | 0.200 | 0.200 | 0.0 |" in text
@@ -131,19 +131,19 @@ class TestPage:
         assert (tmp_path / "figures" / "measurement.png").read_bytes().startswith(b"\x89PNG")
 
     def test_an_empty_page(self, tmp_path):
-        page.PAGE.write(content({}), tmp_path / "measurement.md")
+        BENCHMARK.page.write(content({}), tmp_path / "measurement.md")
         assert "0 of 0 measured bars" in (tmp_path / "measurement.md").read_text()
         assert not (tmp_path / "figures").exists()
 
     def test_a_failure_is_named(self, tmp_path):
-        page.PAGE.write(
+        BENCHMARK.page.write(
             content(everything() | {"overhead": {"error": "RuntimeError: no | room"}}), tmp_path / "measurement.md"
         )
         assert r"overhead: RuntimeError: no \| room" in (tmp_path / "measurement.md").read_text()
 
 
 def test_the_page_needs_no_torch():
-    code = "import sys, benchmarks.selfcheck.measurement.benchmark; print('torch' in sys.modules)"
+    code = "import sys, benchmarks.selfcheck.measurement.page; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
@@ -161,5 +161,5 @@ def test_a_tree_with_uncommitted_changes_is_named_as_such(tmp_path):
     cases = everything()
     for number, commit in enumerate(["0123456789abcdef-dirty", "fedcba9876543210"], 1):
         cases[f"repeat {number}"]["commit"] = commit
-    page.PAGE.write(content(cases), tmp_path / "measurement.md")
+    BENCHMARK.page.write(content(cases), tmp_path / "measurement.md")
     assert "commit 0123456789ab-dirty, fedcba987654." in (tmp_path / "measurement.md").read_text()
