@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.selfcheck.speed.references import pair
-from benchmarks.selfcheck.speed.turns import caller, play
+from benchmarks.selfcheck.speed.turns import TURN, play
 from zoo.lazy import nn, torch
 from zoo.training.loop import keep_freed_memory
+from zoo.turns import settled
 
 __all__ = ["BATCH_SIZES", "measure"]
 
@@ -37,7 +38,7 @@ def measure(name: str, batch: int) -> dict[str, Any]:
         "batch": batch,
         "operators": {kind: len(called) for kind, called in operators.items()},
         "same_operators": operators["zoo"] == operators["reference"],
-        **played.data,
+        **played,
     }
 
 
@@ -50,7 +51,7 @@ def _on_a_copy(network: nn.Module, images: torch.Tensor) -> Callable[[], float]:
 
     def turn() -> float:
         one = copy.deepcopy(network)
-        return caller(lambda: one(images))()
+        return settled(lambda: one(images), TURN)
 
     return turn
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from benchmarks.selfcheck.speed.references import pair
-from benchmarks.selfcheck.speed.turns import caller, play
+from benchmarks.selfcheck.speed.turns import TURN, play
 from zoo.lazy import nn, torch
+from zoo.turns import elapsed, settled
 
 __all__ = ["BANDWIDTH", "BATCH_SIZES", "GEMM", "measure"]
 
@@ -23,8 +25,8 @@ def measure(name: str, batch: int) -> dict[str, Any]:
     """Samples and facts as JSON values; to be called in a process of its own."""
     from benchmarks.metrics.mult_adds import by_flop_counter
     from zoo.runtimes import RUNTIMES, Session
-    from zoo.runtimes.auto import hold_trial
     from zoo.runtimes.agreement import relative_difference
+    from zoo.runtimes.auto import hold_trial
 
     model, reference = pair(name)
     side = model.spec.input.size
@@ -32,21 +34,19 @@ def measure(name: str, batch: int) -> dict[str, Any]:
     started = time.perf_counter()
     trial = hold_trial(model, images, RUNTIMES)
     first_open = time.perf_counter() - started
-    started = time.perf_counter()
-    Session.open(model, images, trial.winner, RUNTIMES[trial.winner])
-    second_open = time.perf_counter() - started
-
+    second_open = elapsed(partial(Session.open, model, images, trial.winner, RUNTIMES[trial.winner]))
     sessions = {**trial.sessions, "eager": Session.open(model, images, "eager", RUNTIMES["eager"])}
-    players = {name: caller(lambda session=session: session(images)) for name, session in sessions.items()}  # type: ignore[misc]
+    calls: dict[str, Callable[[], object]] = {name: partial(session, images) for name, session in sessions.items()}
     if batch != 32:  # nothing is asked of the other library there
-        players["reference"] = caller(lambda: reference(images))
+        calls["reference"] = partial(reference, images)
     if batch == 1:
-        players |= {name: caller(limit) for name, limit in _limits().items()}
+        calls |= _limits()
     with torch.inference_mode():
         agreement = {
             "reference": relative_difference(reference(images), model(images)),
             **{name: relative_difference(session(images), model(images)) for name, session in sessions.items()},
         }
+        players = {name: partial(settled, call, TURN) for name, call in calls.items()}
         played = play(players, rounds=ROUNDS[batch], seconds=SECONDS[batch])
     meta = torch.empty(1, model.in_channels, side, side, device="meta")
     return {
@@ -61,7 +61,7 @@ def measure(name: str, batch: int) -> dict[str, Any]:
         "first_open_s": first_open,
         "second_open_s": second_open,
         "agreement": agreement,
-        **played.data,
+        **played,
     }
 
 

@@ -6,7 +6,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from benchmarks.selfcheck.speed.turns import play
@@ -25,15 +26,11 @@ ROUNDS = (7, 7)
 def measure() -> dict[str, Any]:
     """Seconds of each program, round by round, as JSON values."""
     with tempfile.TemporaryDirectory() as folder:
-        static = (*STATIC, "--output-dir", folder)
-        players: dict[str, Callable[[], float]] = {
-            name: lambda program=program: _seconds(program)  # type: ignore[misc]
-            for name, program in PROGRAMS.items()
-        }
-        first = _seconds(static)  # fvcore's cross-check is made once and kept; every import is in the disk cache now
-        players["static"] = lambda: _seconds(static)
+        programs = {**PROGRAMS, "static": (*STATIC, "--output-dir", folder)}
+        players = {name: partial(_seconds, program) for name, program in programs.items()}
+        first = players["static"]()  # fvcore's cross-check is made once and kept; imports are in the disk cache now
         played = play(players, rounds=ROUNDS, seconds=0.0, threaded=False)
-    return {"first_static_s": first, **played.data}
+    return {"first_static_s": first, **played}
 
 
 def _seconds(program: Sequence[str]) -> float:

@@ -7,8 +7,7 @@ import itertools
 import multiprocessing
 import os
 import statistics
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -17,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure.worker import die_with_parent
-from benchmarks.selfcheck.speed.turns import Played, play
+from benchmarks.selfcheck.speed.turns import play
 from zoo.lazy import nn, torch
+from zoo.turns import elapsed
 
 __all__ = ["BATCH", "LARGE", "SIZE", "WAYS", "measure"]
 
@@ -66,27 +66,22 @@ WAYS = tuple(
 def measure(name: str) -> dict[str, Any]:
     """Seconds of a step, round by round, and the peak memory of both processes, as JSON values."""
     steppers = {"reference": _Stepper(name)} | {str(position): _Stepper(name, way) for position, way in enumerate(WAYS)}
-    trial = _play(steppers, rounds=TRIAL_ROUNDS, seconds=0.0)
+    players = {each: partial(stepper.ask, "step") for each, stepper in steppers.items()}
+    trial = play(players, rounds=TRIAL_ROUNDS, seconds=0.0)["seconds"]
     peaks = {each: stepper.ask("memory") for each, stepper in steppers.items()}
     lean = [each for each in steppers if each != "reference" and peaks[each] <= peaks["reference"]]
     chosen = min(
         lean or [min(peaks.keys() - {"reference"}, key=peaks.__getitem__)],
-        key=lambda each: statistics.median(trial.seconds[each]),
+        key=lambda each: statistics.median(trial[each]),
     )
     for other in steppers.keys() - {"reference", chosen}:
         steppers[other].stop()
-    pair = {"reference": steppers["reference"], "zoo": steppers[chosen]}
-    played = _play(pair, rounds=ROUNDS, seconds=SECONDS)
-    memory = {kind: stepper.ask("memory") for kind, stepper in pair.items()}
-    for stepper in pair.values():
-        stepper.stop()
-    return {"model": name, **asdict(WAYS[int(chosen)]), "peak_bytes": memory, **played.data}
-
-
-def _play(steppers: Mapping[str, _Stepper], *, rounds: tuple[int, int], seconds: float) -> Played:
-    players = {name: partial(stepper.ask, "step") for name, stepper in steppers.items()}
-    pids = [pid for stepper in steppers.values() if (pid := stepper.process.pid)]
-    return play(players, rounds=rounds, seconds=seconds, pids=pids)
+    pair = {"reference": "reference", "zoo": chosen}
+    played = play({kind: players[each] for kind, each in pair.items()}, rounds=ROUNDS, seconds=SECONDS)
+    memory = {kind: steppers[each].ask("memory") for kind, each in pair.items()}
+    for each in pair.values():
+        steppers[each].stop()
+    return {"model": name, **asdict(WAYS[int(chosen)]), "peak_bytes": memory, **played}
 
 
 class _Stepper:
@@ -120,7 +115,7 @@ def _worker(name: str, way: Way | None, pipe: Connection) -> None:
         step()
     pipe.send("ready")
     while (message := pipe.recv()) != "stop":
-        pipe.send(_peak_bytes() if message == "memory" else _timed(step))
+        pipe.send(_peak_bytes() if message == "memory" else elapsed(step))
 
 
 def _plain_step(name: str) -> Callable[[], object]:
@@ -181,12 +176,6 @@ def _return_blocks_over(size: int) -> None:
     libc = ctypes.CDLL("libc.so.6")
     libc.mallopt(mmap_threshold, size)
     libc.mallopt(mmap_max, 65536)
-
-
-def _timed(step: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    step()
-    return time.perf_counter() - start
 
 
 def _batch() -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,98 +1,42 @@
-"""Short turns in rounds: in each, everything that is compared runs once, in an order drawn anew."""
+"""Turns in rounds, with what else the machine did meanwhile."""
 
 from __future__ import annotations
 
-import os
-import random
-import statistics
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.measure.handover import Handover, longest_of_close
 from benchmarks.measure.noise import NoiseMeter, summary
 from benchmarks.stats.intervals import Interval, median_interval
+from zoo.turns import take_turns
 
-__all__ = ["Played", "caller", "play", "ratio"]
+__all__ = ["TURN", "play", "ratio"]
 
-LONG = 0.5  # seconds of a call from which what came before it hardly matters
 TURN = 0.06  # seconds of counted calls a turn
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Played:
-    """Seconds by name and round, and what else the machine did meanwhile."""
-
-    seconds: Mapping[str, Sequence[float]]
-    noise: Mapping[str, Any]
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """JSON values."""
-        return {
-            "seconds": {name: list(values) for name, values in self.seconds.items()},
-            "noisy": self.noise["noisy"],
-            "noise": self.noise["noise"],
-        }
-
-
 def play(
-    players: Mapping[str, Callable[[], float]],
-    *,
-    rounds: tuple[int, int],
-    seconds: float,
-    pids: Iterable[int] = (),
-    threaded: bool = True,
-) -> Played:
-    """Rounds in which each player takes a turn and says how long what it compares took.
+    players: Mapping[str, Callable[[], float]], *, rounds: tuple[int, int], seconds: float, threaded: bool = True
+) -> dict[str, Any]:
+    """Seconds by name and round, and how noisy the machine was, as JSON values.
 
     Args:
-        players: by name; they return seconds.
+        players: by name; each takes a turn in every round and returns the seconds of what it compares.
         rounds: fewest and most; between them, the first that ends after `seconds` is the last.
-        pids: processes besides this one whose work belongs to the measurement.
         threaded: whether they run on several threads, so that a turn should begin when the processors are close.
     """
-    order = random.Random(0)
-    meter = NoiseMeter(lambda: [os.getpid(), *pids])
-    samples: dict[str, list[float]] = {name: [] for name in players}
-    readings = []
+    found: dict[str, list[float]] = {name: [] for name in players}
     handover, handovers = Handover() if threaded else None, list[float]()
-    until = time.perf_counter() + seconds
-    for count in range(1, rounds[1] + 1):
-        for name in order.sample(list(players), len(players)):
-            if handover:
-                handovers.append(handover.rest(longest_of_close(handovers)))
-            samples[name].append(players[name]())
-        readings.append(meter.read())
-        if count >= rounds[0] and time.perf_counter() > until:
-            break
-    return Played(seconds=samples, noise=summary(readings))
 
+    def turn(name: str) -> None:
+        if handover:
+            handovers.append(handover.rest(longest_of_close(handovers)))
+        found[name].append(players[name]())
 
-def caller(call: Callable[[], object]) -> Callable[[], float]:
-    """A player: a call that is not counted, then calls for `TURN` seconds, of which the median counts.
-
-    A call that takes long counts itself.
-
-    The first call behind another network finds the caches full of that one's weights and its threads still spinning.
-    """
-
-    def timed() -> float:
-        start = time.perf_counter()
-        call()
-        return time.perf_counter() - start
-
-    def turn() -> float:
-        first = timed()
-        if first >= LONG:
-            return first
-        calls = [timed()]
-        while sum(calls) < TURN:
-            calls.append(timed())
-        return statistics.median(calls)
-
-    return turn
+    meter = NoiseMeter()
+    readings = [meter.read() for _ in take_turns(players, turn, rounds=rounds, seconds=seconds)]
+    noise = summary(readings)
+    return {"seconds": found, "noisy": noise["noisy"], "noise": noise["noise"]}
 
 
 def ratio(above: Sequence[float], below: Sequence[float]) -> Interval:

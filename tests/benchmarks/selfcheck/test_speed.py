@@ -187,16 +187,18 @@ class TestPage:
 
 
 class TestTurns:
-    def test_every_player_once_a_round_in_shuffled_order(self):
-        calls = []
-        players = {name: lambda name=name: calls.append(name) or 1.0 for name in "abc"}
-        played = turns.play(players, rounds=(5, 5), seconds=0.0)
-        rounds = ["".join(calls[at : at + 3]) for at in range(0, 15, 3)]
-        assert all(sorted(each) == ["a", "b", "c"] for each in rounds) and len(set(rounds)) > 1
-        assert played["seconds"] == {name: [1.0] * 5 for name in "abc"}
+    def test_every_players_seconds_round_by_round(self):
+        drift = iter(range(1, 100))
+        players = {name: lambda each=each: each * next(drift) for name, each in (("a", 1.0), ("b", 1e6))}
+        played = turns.play(players, rounds=(4, 9), seconds=0.0)
+        assert {name: len(values) for name, values in played["seconds"].items()} == {"a": 4, "b": 4}
+        taken = sorted([*played["seconds"]["a"], *(value / 1e6 for value in played["seconds"]["b"])])
+        assert taken == list(range(1, 9))
+        assert isinstance(played["noisy"], bool) and played["noise"]["loaded_rounds"] >= 0
 
-    def test_time_ends_the_rounds(self):
-        assert len(turns.play({"a": lambda: 1.0}, rounds=(2, 50), seconds=0.0)["seconds"]["a"]) == 2
+    def test_a_ratio_is_taken_within_rounds(self):
+        found = turns.ratio([2.0, 20.0, 2.2, 4.0, 6.0, 200.0], [1.0, 10.0, 1.0, 2.0, 3.0, 100.0])
+        assert (found.value, found.low) == (2.0, 2.0)
 
 
 class TestCommand:
