@@ -86,7 +86,7 @@ def open_stripes(data_dir, *, img_size, preprocess=None):
 
 SETS = (
     Dataset(
-        name="stripes", title="Stripes", source="here", licence="none", num_classes=2, train_images=40, test_images=20,
+        name="stripes", label="Stripes", title="Stripes and none", source="here", licence="none", num_classes=2, train_images=40, test_images=20,
         open=open_stripes, fingerprint=lambda data_dir: "stripes", unavailable=lambda data_dir: None,
     ),
 )

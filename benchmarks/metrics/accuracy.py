@@ -166,8 +166,8 @@ def _accuracy(
     subject.notes += images.notes
     if broken:
         first, reason = next(iter(broken.items()))
-        count = "1 image" if len(broken) == 1 else f"{len(broken):,} images"
-        subject.notes.append(f"left out, {count} that could not be read: {first!r}: {reason}")
+        many = "1 image" if len(broken) == 1 else f"{len(broken):,} images"
+        subject.notes.append(f"left out, {many} that could not be read: {first!r}: {reason}")
     found = []
     for within in (1, 5):
         value, low, high = wilson(predictions.correct(within), predictions.count)

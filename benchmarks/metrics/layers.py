@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import zoo
@@ -12,6 +13,7 @@ from benchmarks.metrics.metric import Metric
 from benchmarks.metrics.mult_adds import by_layer
 from benchmarks.records.record import Case, Measurement
 from zoo.training.loop import keep_freed_memory
+from zoo.turns import elapsed, take_turns
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,18 +33,15 @@ def complete(case: Case) -> Case:
 def measure(subject: Subject) -> tuple[Measurement, ...]:
     """One measurement a row ("row:conv1"), in the order the rows run, then their sum, the whole and the gap."""
     keep_freed_memory()  # as in a timed case
-    model = subject.model
+    model = subject.random_network
     rows = {**dict(model.features.named_children()), "head": model.head}
     subject.call()  # the first call allocates and selects kernels
     subject.call()
     whole: list[float] = []
     times: dict[str, list[float]] = {name: [] for name in rows}
-    started = time.perf_counter()
-    while len(whole) < AT_LEAST or (time.perf_counter() - started < SECONDS and len(whole) < AT_MOST):
-        start = time.perf_counter()
-        subject.call()
-        whole.append(time.perf_counter() - start)
-        _time_rows(subject, rows, times)
+    passes = (lambda: whole.append(elapsed(subject.call)), partial(_time_rows, subject, rows, times))
+    for _ in take_turns(passes, lambda forward: forward(), rounds=(AT_LEAST, AT_MOST), seconds=SECONDS):
+        pass
     images = subject.example("meta")
     layers = by_layer(subject.structure, images)
     structure = {**dict(subject.structure.features.named_children()), "head": subject.structure.head}

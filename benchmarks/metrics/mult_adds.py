@@ -129,7 +129,7 @@ def _count_on_real_tensors(subject: Subject) -> dict[str, Any]:
     from fvcore.nn import FlopCountAnalysis
 
     images = torch.zeros((1, *subject.example("meta").shape[1:]))
-    model = subject.model.float()
+    model = subject.random_network.float()
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # its tracer repeats what PyTorch says about tracing
         logging.getLogger("fvcore").setLevel(logging.ERROR)

@@ -69,7 +69,7 @@ class Subject:
         return build(self.spec, num_classes=1000, in_channels=self.spec.input.channels, dtype=self.dtype).eval()
 
     @cached_property
-    def model(self) -> Classifier:
+    def random_network(self) -> Classifier:
         """The network in evaluation mode, with ordinary random numbers for weights.
 
         Speed and memory do not depend on what the numbers are as long as activations stay ordinary, so no time is
@@ -100,7 +100,7 @@ class Subject:
             RuntimeDisagrees: the runtime's logits are not those of the plain network.
         """
         images = self.images
-        run = zoo.open_runtime(self.model, images, self.case.runtime)
+        run = zoo.open_runtime(self.random_network, images, self.case.runtime)
         if self.case.runtime != "eager":
             self._check_agreement(run(images))
 
@@ -114,7 +114,7 @@ class Subject:
 
     def _check_agreement(self, logits: Tensor) -> None:
         with torch.inference_mode():
-            expected = self.model(self.images).float()
+            expected = self.random_network(self.images).float()
         difference = float((logits.float() - expected).abs().max() / expected.abs().max())
         if not difference <= TOLERANCE[self.case.precision]:
             raise RuntimeDisagrees(

@@ -15,6 +15,7 @@ import functools
 import hashlib
 import importlib.util
 import types
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -93,12 +94,13 @@ def _definition(part: types.FunctionType | type) -> Definition:
     module = _parsed(part.__module__)
     if name == "<lambda>" and module is not None and isinstance(part, types.FunctionType):
         line = part.__code__.co_firstlineno
-        within = (
+        around = (
             each
-            for each, statements in module.definitions.items()
-            if any(statement.lineno <= line <= (statement.end_lineno or line) for statement in statements)
+            for (each, _), nodes in module.definitions.items()
+            for node in nodes
+            if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or line)
         )
-        name = next(within, name)
+        name = next(around, name)
     return Definition(part.__module__, name, member)
 
 
@@ -125,12 +127,12 @@ class _Module:
     """What the names at the top level of a module stand for.
 
     Args:
-        definitions: statements that define a name, by that name; several where branches define it.
+        definitions: what a name, or a method of it, consists of: of a class all but its methods, of a registry nothing.
         imports: by the name they bind, the module and the name in it; no name for a module.
     """
 
-    definitions: dict[str, list[ast.stmt]] = field(default_factory=dict)
-    imports: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    definitions: dict[tuple[str, str], list[ast.AST]] = field(default_factory=lambda: defaultdict(list))
+    imports: dict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
 
 
 @functools.cache
@@ -147,21 +149,31 @@ def _parsed(name: str) -> _Module | None:
     for statement in _top_level(ast.parse(source.read_bytes()).body):
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
             _note_imports(statement, module.imports)
-        for bound in _bound_by(statement):
-            module.definitions.setdefault(bound, []).append(statement)
+        elif isinstance(statement, ast.ClassDef):
+            module.definitions[statement.name, ""] += [
+                *statement.bases, *statement.keywords, *statement.decorator_list,
+            ]  # fmt: skip
+            for each in statement.body:
+                member = each.name if isinstance(each, ast.FunctionDef) else ""
+                module.definitions[statement.name, member].append(each)
+        elif isinstance(statement, ast.FunctionDef):
+            module.definitions[statement.name, ""].append(statement)
+        elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            for node in (node for target in targets for node in ast.walk(target)):
+                if isinstance(node, ast.Name):
+                    module.definitions[node.id, ""] += [] if _is_registry(statement.value) else [statement]
+    module.definitions = dict(module.definitions)
     return module
 
 
 def _top_level(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
     """Statements of a module, those inside conditions and attempts included."""
     for statement in body:
-        if isinstance(statement, (ast.If, ast.Try, ast.With)):
-            parts = [getattr(statement, part, []) for part in ("body", "orelse", "finalbody")]
-            parts += [handler.body for handler in getattr(statement, "handlers", [])]
-            for part in parts:
-                yield from _top_level(part)
-        else:
-            yield statement
+        yield statement
+        for part in ("body", "orelse", "finalbody", "handlers"):
+            if isinstance(statement, (ast.If, ast.Try, ast.With, ast.ExceptHandler)):
+                yield from _top_level(getattr(statement, part, ()))
 
 
 def _note_imports(statement: ast.Import | ast.ImportFrom, imports: dict[str, list[tuple[str, str]]]) -> None:
@@ -173,51 +185,13 @@ def _note_imports(statement: ast.Import | ast.ImportFrom, imports: dict[str, lis
             imports.setdefault(alias.asname or target, []).append((target, ""))
 
 
-def _bound_by(statement: ast.stmt) -> Iterator[str]:
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        yield statement.name
-    elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
-        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        yield from (node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name))
-
-
-def _is_registry(statement: ast.stmt) -> bool:
-    value = getattr(statement, "value", None)
+def _is_registry(value: ast.expr | None) -> bool:
     return isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "Registry"
 
 
 def _nodes(definition: Definition) -> list[ast.AST]:
-    """What a definition consists of; of a class all but its methods."""
     module = _parsed(definition.module)
-    statements = module.definitions.get(definition.name, []) if module else []
-    if definition.member:
-        return [
-            each
-            for statement in statements
-            if isinstance(statement, ast.ClassDef)
-            for each in statement.body
-            if isinstance(each, ast.FunctionDef) and each.name == definition.member
-        ]
-    found: list[ast.AST] = []
-    for statement in statements:
-        if isinstance(statement, ast.ClassDef):
-            found += [*statement.bases, *statement.keywords, *statement.decorator_list]
-            found += [each for each in statement.body if not isinstance(each, ast.FunctionDef)]
-        elif not _is_registry(statement):
-            found.append(statement)
-    return found
-
-
-def _methods(definition: Definition) -> list[str]:
-    module = _parsed(definition.module)
-    statements = module.definitions.get(definition.name, []) if module and not definition.member else []
-    return [
-        each.name
-        for statement in statements
-        if isinstance(statement, ast.ClassDef)
-        for each in statement.body
-        if isinstance(each, ast.FunctionDef)
-    ]
+    return module.definitions.get((definition.name, definition.member), []) if module else []
 
 
 @functools.cache
@@ -253,10 +227,11 @@ class _Reach:
     def __init__(self, starts: Iterable[Definition]) -> None:
         self.found: set[Definition] = set()
         self._attributes: set[str] = set(CALLED_BY_LIBRARIES)
-        self._waiting: dict[str, set[Definition]] = {}  # methods of reached classes by name, not called so far
-        self._open = [definition for definition in starts]
+        self._waiting: dict[str, set[Definition]] = defaultdict(set)  # methods of reached classes, not called so far
+        self._open = list(starts)
         for start in self._open:
-            if not _nodes(start) and not _methods(start):
+            module = _parsed(start.module)
+            if module is None or (start.name, start.member) not in module.definitions:
                 raise LookupError(f"{start.module} defines no {start.name} {start.member}".rstrip())
         while self._open:
             self._follow(self._open.pop())
@@ -265,14 +240,12 @@ class _Reach:
         if definition in self.found:
             return
         self.found.add(definition)
-        for name in _methods(definition):
-            method = Definition(definition.module, definition.name, name)
-            if name in self._attributes or (name.startswith("__") and name.endswith("__")):
-                self._open.append(method)
-            else:
-                self._waiting.setdefault(name, set()).add(method)
         if definition.member:
-            self._open.append(Definition(definition.module, definition.name))
+            self._open.append(definition._replace(member=""))
+        elif module := _parsed(definition.module):
+            for name in (member for each, member in module.definitions if each == definition.name and member):
+                called = name in self._attributes or (name.startswith("__") and name.endswith("__"))
+                (self._open.append if called else self._waiting[name].add)(definition._replace(member=name))
         names, attributes = _references(definition)
         self._open += names
         for attribute in attributes - self._attributes:
@@ -326,23 +299,17 @@ def _chain(node: ast.Attribute) -> list[str]:
 
 def _resolved(chain: list[str], module: str, imports: Mapping[str, list[tuple[str, str]]]) -> set[Definition]:
     """What a name, or the last name of a chain of modules, stands for in this project."""
-    if not chain:
+    parsed = _parsed(module)
+    if not chain or parsed is None:
         return set()
     name, *rest = chain
-    parsed = _parsed(module)
-    if parsed is None:
-        return set()
-    found: set[Definition] = set()
-    if name in parsed.definitions:
-        found.add(Definition(module, name))
+    found = {Definition(module, name)} if (name, "") in parsed.definitions else set()
     for source, imported in imports.get(name, ()):
         target = f"{source}.{imported}" if imported else source
-        if _parsed(target) is not None:
-            inner = _parsed(target)
-            found |= _resolved(rest, target, inner.imports if inner else {})
-        elif (origin := _parsed(source)) is not None:
-            found |= _resolved([imported, *rest], source, origin.imports)
-    if not found and _parsed(f"{module}.{name}") is not None:  # a module of a package, named through the package
-        inner = _parsed(f"{module}.{name}")
-        found |= _resolved(rest, f"{module}.{name}", inner.imports if inner else {})
+        if (inner := _parsed(target)) is not None:
+            found |= _resolved(rest, target, inner.imports)
+        elif (inner := _parsed(source)) is not None:
+            found |= _resolved([imported, *rest], source, inner.imports)
+    if not found and (inner := _parsed(f"{module}.{name}")) is not None:  # a module, named through its package
+        found |= _resolved(rest, f"{module}.{name}", inner.imports)
     return found

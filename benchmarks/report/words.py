@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmarks.records.record import Case
 from benchmarks.report.overview import Overview
+from zoo.data import DATASETS
 
 __all__ = [
     "condition_in_words", "count_of", "dataset_title", "enumerate_words", "gathered", "machine_in_words", "markdown",
@@ -67,10 +68,7 @@ def machine_in_words(machine: Mapping[str, Any]) -> str:
 def dataset_title(overview: Overview) -> str:
     """The images accuracy was counted on, as one name."""
     names = [str(name) for name in overview.table["dataset"].dropna().unique() if name]
-    return enumerate_words([_TITLES.get(name, name) for name in names]) or "no images"
-
-
-_TITLES = {"fashion_mnist": "Fashion-MNIST", "fashion_mnist_full": "Fashion-MNIST (full)", "imagenet": "ImageNet"}
+    return enumerate_words([DATASETS[name].label if name in DATASETS else name for name in names]) or "no images"
 
 
 def shorten(text: str, longest: int = LONGEST) -> str:

@@ -92,7 +92,8 @@ class Dataset:
 
     Args:
         name: name for `--dataset` and `Case.dataset`.
-        title: name for people, with what it holds.
+        label: short name for people.
+        title: the same with what it holds.
         source: where it comes from.
         licence: under which its images may be used.
         num_classes: length of the logit vector it wants.
@@ -106,6 +107,7 @@ class Dataset:
     """
 
     name: str
+    label: str
     title: str
     source: str
     licence: str

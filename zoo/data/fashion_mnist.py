@@ -246,6 +246,7 @@ SOURCE = "https://github.com/zalandoresearch/fashion-mnist"
 
 EMBEDDED = Dataset(
     name="fashion_mnist",
+    label="Fashion-MNIST",
     title="Fashion-MNIST, embedded stratified part (6,000 training and 2,000 test images)",
     source=SOURCE,
     licence="MIT",
@@ -259,6 +260,7 @@ EMBEDDED = Dataset(
 
 FULL = Dataset(
     name="fashion_mnist_full",
+    label="Fashion-MNIST (full)",
     title="Fashion-MNIST, all images (60,000 training and 10,000 test images)",
     source=SOURCE,
     licence="MIT",

@@ -174,6 +174,7 @@ def _some(names: list[str]) -> str:
 
 IMAGENET = Dataset(
     name="imagenet",
+    label="ImageNet",
     title="ImageNet photographs, one folder a WordNet id, evaluation of trained weights only",
     source="https://www.image-net.org",
     licence="research only; see the terms of image-net.org",

@@ -1,7 +1,19 @@
 """The families, one paper a file. A new family is its file and its line here."""
 
-from zoo.models import alexnet, googlenet, inception_v3, mobilenet_v1, nin, resnet, vgg, xception
+from zoo.names import modules
 
 __all__ = ["FAMILIES"]
 
-FAMILIES = (alexnet, nin, vgg, googlenet, resnet, inception_v3, xception, mobilenet_v1)
+FAMILIES = tuple(
+    modules(
+        __name__,
+        "alexnet",
+        "nin",
+        "vgg",
+        "googlenet",
+        "resnet",
+        "inception_v3",
+        "xception",
+        "mobilenet_v1",
+    )
+)

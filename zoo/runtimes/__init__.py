@@ -1,4 +1,4 @@
-"""The ways to run a network. A new one is its file and its line in `RUNTIMES`."""
+"""The ways to run a network, one a file. A new one is its file and its line here."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from zoo.errors import RuntimeUnavailable
-from zoo.names import Registry
-from zoo.runtimes import auto, channels_last, compiled, eager, folded, onnxruntime, openvino, packed
+from zoo.names import Registry, modules
+from zoo.runtimes import auto
 from zoo.runtimes.session import Runtime, Session, check_model
 
 if TYPE_CHECKING:
@@ -21,13 +21,17 @@ __all__ = ["RUNTIMES", "Runtime", "Session", "check_model", "open_runtime"]
 RUNTIMES: Registry[Runtime] = Registry(
     "runtime",
     (
-        ("eager", eager),
-        ("channels_last", channels_last),
-        ("folded", folded),
-        ("packed", packed),
-        ("openvino", openvino),
-        ("onnxruntime", onnxruntime),
-        ("compiled", compiled),
+        (file.__name__.rpartition(".")[2], file)
+        for file in modules(
+            __name__,
+            "eager",
+            "channels_last",
+            "folded",
+            "packed",
+            "openvino",
+            "onnxruntime",
+            "compiled",
+        )
     ),
 )
 # a list of its own, so that what is computed on one runtime does not depend on how the fastest is found

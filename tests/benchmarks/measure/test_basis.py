@@ -226,7 +226,7 @@ def executed(call: Callable[[], object]) -> set[Definition]:
 
 def named(found: set[tuple[str, CodeType]]) -> Iterator[Definition]:
     for module, code in found:
-        if code.co_filename.startswith("<") or code.co_name == "<module>" or module in OUTSIDE:
+        if code.co_filename.startswith("<") or code.co_qualname.startswith("<") or module in OUTSIDE:
             continue
         first, *rest = code.co_qualname.split(".")
         yield Definition(module, first, rest[0] if rest and not rest[0].startswith("<") else "")
