@@ -600,16 +600,16 @@ class TestFiles:
             write_report(chosen("alexnet"), ENVIRONMENT, tmp_path)
         assert (tmp_path / "README.md").read_text() == before
 
-    def test_no_torch(self, tmp_path: Path) -> None:
+    def test_no_torch_and_no_backend_of_a_notebook(self, tmp_path: Path) -> None:
         script = (
             "import sys; from benchmarks.report import write_report; from benchmarks.records.record import *;"
             "write_report([Record(case=Case(metric='params', model='vgg16'), status='ok')], None, sys.argv[1]);"
             "sys.exit('torch' in sys.modules)"
         )
-        root = Path(__file__).parents[3]
-        environment = os.environ | {"PYTHONPATH": str(root)}
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3]), "MPLBACKEND": "of a notebook"}
         done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], env=environment, check=False)
         assert done.returncode == 0
+        assert (tmp_path / "figures" / "mobilenet_grid.svg").exists()
 
 
 class TestPictures:
