@@ -6,22 +6,33 @@ Run as `python -m tests.benchmarks.fake_run ARGUMENTS...`.
 from __future__ import annotations
 
 import ctypes
+import dataclasses
+import logging
 import os
 import signal
 import sys
 import time
 import types
-from typing import Any
+import warnings
+from typing import TYPE_CHECKING, Any
+from unittest import mock
 
-from benchmarks import run
-from benchmarks.measure import engine, worker
+from benchmarks import metrics, run
+from benchmarks.measure import engine, questions, worker
 from benchmarks.records.record import Case, Measurement
+
+if TYPE_CHECKING:
+    from benchmarks.metrics.subject import Subject
 
 SECONDS = 0.02
 
 
-def measure(_memory: dict[str, Any], case: Case) -> tuple[tuple[Measurement, ...], tuple[str, ...]]:
-    """The fake: parameters fail in a way of its own for some models, and something is to be said of others."""
+def measure(memory: dict[str, Any], case: Case) -> tuple[tuple[Measurement, ...], tuple[str, ...]]:
+    """The fake: parameters fail in a way of its own for some models, and one is measured with much to say."""
+    if case.model == TALKATIVE:
+        talkative = dataclasses.replace(metrics.METRICS[case.metric], measure=_talk)
+        with mock.patch.object(metrics, "METRICS", {case.metric: talkative}):
+            return questions.measure(memory, case)
     fate = FATES.get(case.model) if case.metric == "params" else None
     if fate:
         fate()
@@ -29,14 +40,7 @@ def measure(_memory: dict[str, Any], case: Case) -> tuple[tuple[Measurement, ...
     time.sleep(SECONDS if case.metric != "accuracy" else 20 * SECONDS)
     span = [started, time.monotonic()]
     found = Measurement(name="param_count", value=len(case.model), unit="count", details={"span": span})
-    return (found,), NOTES.get(case.model, ())
-
-
-def report_progress(memory: dict[str, Any]) -> str:
-    """Question: says three times how far it is."""
-    for done in (1, 2, 3):
-        memory["on_progress"](done, 3)
-    return "done"
+    return (found,), ()
 
 
 def _kill() -> None:
@@ -73,7 +77,17 @@ FATES = {
 }
 
 
-NOTES = {"googlenet": ("the order of classes looks wrong",)}
+TALKATIVE = "googlenet:auxiliary=true"
+
+
+def _talk(subject: Subject) -> tuple[Measurement, ...]:
+    subject.notes.append("folders left out:\na, b")
+    logging.getLogger("zoo").info("nothing of importance")
+    logging.getLogger("elsewhere").warning("not this project's")
+    for _ in range(2):
+        logging.getLogger("zoo.runtimes.auto").warning("%s is not used for %s: it is wrong", "packed", "googlenet")
+    warnings.warn("the weights\n were guessed", stacklevel=1)
+    return (Measurement(name="param_count", value=1, unit="count"),)
 
 
 def publish(*_arguments: object, **_options: object) -> None:

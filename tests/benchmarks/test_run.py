@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import random
@@ -18,7 +17,6 @@ import pytest
 
 import zoo
 from benchmarks.measure.engine import execute
-from benchmarks.measure.worker import Worker, start_server
 from benchmarks.records.environment import effective_cpus, observe
 from benchmarks.records.record import Case
 from benchmarks.records.store import RECORDS, read_records
@@ -183,15 +181,15 @@ def test_a_read_only_folder_ends_with_one_line(tmp_path: Path) -> None:
     assert ended.stderr.count("\n") == 1
 
 
-def test_progress_arrives_before_the_answer() -> None:
-    start_server(1)
-    seen: list[tuple[int, int]] = []
-    with contextlib.closing(Worker(60)) as worker:
-        worker.begin(fake_run.report_progress, on_progress=lambda done, whole: seen.append((done, whole)))
-        while (answer := worker.receive()) is None:
-            pass
-    assert answer == "done"
-    assert seen[0] == (1, 3) and set(seen) <= {(1, 3), (2, 3), (3, 3)}
+def test_what_a_measurement_says_is_kept_and_said(tmp_path: Path) -> None:
+    """A note of the metric, a warning and a message of the zoo, each one line; chatter of others is not."""
+    ended = run(tmp_path, "--models", f"{fake_run.TALKATIVE},resnet18", "--metrics", "params")
+    assert ended.returncode == 0, ended.stderr
+    notes = {each.case.model: each.notes for each in read_records(tmp_path / RECORDS).records}
+    expected = ("folders left out: a, b", "packed is not used for googlenet: it is wrong", "the weights were guessed")
+    assert notes == {fake_run.TALKATIVE: expected, "resnet18": ()}
+    said = [line for line in ended.stderr.splitlines() if line.startswith("note: ")]
+    assert said == [f"note: params {fake_run.TALKATIVE}: {note}" for note in expected]
 
 
 @pytest.mark.slow

@@ -1,0 +1,112 @@
+"""What a measuring process does when it is asked, with a clock that only the calls move."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import zoo.training.loop
+from benchmarks import metrics
+from benchmarks.measure import questions
+from benchmarks.measure.questions import WARMUP_CALLS, prepare, sentences, turn
+from benchmarks.metrics import METRICS
+from benchmarks.records.record import Case
+from zoo import turns
+
+
+@pytest.fixture
+def sleep(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    now = 0.0
+
+    def move(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    clock = SimpleNamespace(perf_counter=lambda: now, perf_counter_ns=lambda: round(1e9 * now))
+    monkeypatch.setattr(turns, "time", clock)
+    monkeypatch.setattr(questions, "time", clock)
+    return move
+
+
+class FakeHandover:
+    """Handovers as long as the test says; a rest moves nobody's clock."""
+
+    def __init__(self, before: float, after: float) -> None:
+        self.rested: list[float] = []
+        self._before, self._after = before, after
+
+    def rest(self, longest: float) -> float:
+        self.rested.append(longest)
+        return self._before
+
+    def seconds(self) -> float:
+        return self._after
+
+
+def test_a_turns_first_call_is_no_sample(sleep: Callable[[float], None]) -> None:
+    calls = iter([0.5, 0.1, 0.3, 0.2, 9.0])
+    handover = FakeHandover(4e-6, 6e-6)
+    found = turn({"call": lambda: sleep(next(calls)), "block": 1, "handover": handover}, 0.45, 5e-6)
+    assert found.again_s == pytest.approx(0.5)
+    assert found.samples == pytest.approx((0.1, 0.3, 0.2))
+    assert found.timed_s == pytest.approx(0.6)
+    assert found.handover_s == 6e-6 and handover.rested == [5e-6]
+
+
+def test_short_calls_are_timed_in_blocks(sleep: Callable[[float], None]) -> None:
+    calls = iter([1e-4, *[1e-4, 3e-4] * 10])
+    found = turn({"call": lambda: sleep(next(calls)), "block": 4, "handover": None}, 1e-3, 1.0)
+    assert found.samples == pytest.approx((2e-4, 2e-4))
+    assert found.timed_s == pytest.approx(16e-4) and found.handover_s == 0
+
+
+@pytest.fixture
+def ready(monkeypatch: pytest.MonkeyPatch, sleep: Callable[[float], None]) -> Iterator[Callable[..., Any]]:
+    """Prepares a case of a metric whose loading takes 2 seconds and whose calls take as long as is said."""
+    monkeypatch.setattr(questions, "gc", SimpleNamespace(collect=int, freeze=int, disable=int))
+    monkeypatch.setattr(zoo.training.loop, "keep_freed_memory", lambda: True)
+
+    def prepared(calls: list[float], usual: float, memory: dict[str, Any]) -> questions.Prepared:
+        left = list(calls)
+
+        def load(subject: Any) -> Callable[[], None]:
+            sleep(2.0)
+            subject.notes.append("the weights are random")
+            return lambda: sleep(left.pop(0) if left else usual)
+
+        fake = dataclasses.replace(METRICS["latency"], prepare=load)
+        monkeypatch.setattr(metrics, "METRICS", {"latency": fake})
+        return prepare(memory, Case(metric="latency", model="resnet18", device="meta"))
+
+    yield prepared
+
+
+def test_loading_and_warming_up_are_told_apart(ready: Callable[..., Any]) -> None:
+    memory: dict[str, Any] = {}
+    found = ready([0.9, 0.02, 0.03], 0.01, memory)
+    assert found.load_s == pytest.approx(2.0)
+    assert found.warmup == pytest.approx((0.9, 0.02, 0.03, 0.01, 0.01)) and len(found.warmup) == WARMUP_CALLS
+    assert found.block == 1 and found.resident_bytes > 1e6
+    assert found.notes == ("the weights are random",)
+
+
+def test_a_block_of_short_calls_lasts_a_millisecond(ready: Callable[..., Any]) -> None:
+    found = ready([0.3], 2e-4, {})
+    assert found.block == 5
+    assert sum(found.warmup) >= 0.5
+
+
+def test_notes_are_single_lines_each_once() -> None:
+    said = ["a\n  b", "a b", "odd (Triggered internally at /build/file.cpp:3.)", "x" * 400]
+    assert sentences(said) == ("a b", "odd", "x" * 300 + "...")
+
+
+def test_loggers_are_left_as_they_were(ready: Callable[..., Any]) -> None:
+    before = [list(logging.getLogger(name).handlers) for name in ("zoo", "benchmarks")]
+    ready([], 0.2, {})
+    assert [list(logging.getLogger(name).handlers) for name in ("zoo", "benchmarks")] == before
