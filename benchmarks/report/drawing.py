@@ -18,7 +18,7 @@ from benchmarks.records.files import replace_file
 from benchmarks.records.staleness import fingerprint
 from benchmarks.report.style import STYLE
 
-__all__ = ["FORMATS", "Drawing", "draw", "render"]
+__all__ = ["Drawing", "draw", "render"]
 
 FORMATS = ("svg", "png")
 

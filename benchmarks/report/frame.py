@@ -18,7 +18,7 @@ from benchmarks.stats.ratios import time_ratio
 from zoo.registry import MODELS
 from zoo.spec import ModelSpec, Reference, Weights
 
-__all__ = ["BOUNDS", "comparison", "ordered", "prints_the_same", "relative_speed", "to_frame"]
+__all__ = ["BOUNDS", "comparison", "ordered", "prints_the_same", "to_frame"]
 
 BOUNDS: Mapping[str, tuple[str, str]] = {
     column.name: (low.name, high.name)
@@ -85,7 +85,7 @@ def _cells(row: Row, base: Row | None) -> dict[str, object]:
         "family": entry.family if entry else "",
         "weights": case.weights_path or case.weights,
         "data_dir": case.data_dir,
-        "rel_speed": relative_speed(row, base),
+        "rel_speed": _relative_speed(row, base),
         "gmacs_per_sec": _rate(row),
         "status": row.status,
         "error": row.error,
@@ -135,7 +135,7 @@ def _is_named(checkpoint: Weights, weights: str) -> bool:
     return tag in ("", checkpoint.tag) if source == "imagenet" else PurePath(weights).name == checkpoint.file_name
 
 
-def relative_speed(row: Row, base: Row | None) -> float | None:
+def _relative_speed(row: Row, base: Row | None) -> float | None:
     """How many times as fast as the base: see `time_ratio`; without a link between the two as they were timed."""
     records = row.records.get("latency"), base.records.get("latency") if base else None
     times = records[0] and times_of(records[0]), records[1] and times_of(records[1])

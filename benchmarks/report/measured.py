@@ -40,8 +40,8 @@ def comparison_table(overview: Overview) -> str:
 def _columns(overview: Overview) -> Iterator[TableColumn]:
     """The columns that metrics name, of which there are figures.
 
-    A printed figure stands behind the measured one, and only where there is one. What was printed of another data set
-    stands in front, whether this one was measured or not.
+    A printed figure stands after the measured one, and only where there is one. What was printed of another data set
+    stands before it, whether this one was measured or not.
     """
     known = {name for name in overview.table if overview.table[name].notna().any()}
     if "img_size" in known:

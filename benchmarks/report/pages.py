@@ -129,7 +129,7 @@ def _unfinished(overview: Overview) -> str:
 
 
 def _did_not_work(overview: Overview) -> str:
-    """Every record that is not ok, with its reason; equal reasons are told once."""
+    """Every record that is not ok, with its reason; equal reasons are said once."""
 
     def outcome(record: Record) -> list[str]:
         status = f"**{markdown(record.status)}**{': ' + markdown(record.reason) if record.reason else ''}"

@@ -26,7 +26,7 @@ class TableColumn:
         digits: of figures, as `benchmarks.report.words.number` takes them.
         better: the end that is in bold, "low" or "high"; empty for none.
         align: "l" or "r".
-        bounds: how an interval stands behind its value.
+        bounds: how an interval is written after its value.
     """
 
     title: str

@@ -1,7 +1,7 @@
 """`--self-test`: what the harness can tell apart on this machine, shown on a difference of known size.
 
 One model is timed three times in the same rounds: as it is, as it is once more (A/A, any difference is noise), and with
-a busy wait of known size behind every call.
+a busy wait of known size after every call.
 """
 
 from __future__ import annotations

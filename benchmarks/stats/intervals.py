@@ -1,7 +1,7 @@
 """The few statistics the harness needs, on plain sequences of numbers.
 
 Calls of one round share their noise, so rounds are the unit: a round counts once, by the median of its calls, and
-intervals come from drawing rounds anew (bootstrap).
+intervals come from drawing rounds again and again (bootstrap).
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def _rank_test(before: Mapping[int, float], after: Mapping[int, float], paired: 
 
 
 def _unpaired_ratio(before: Mapping[int, float], after: Mapping[int, float]) -> Interval:
-    """The ratio of the medians over rounds, each run's rounds drawn anew on their own."""
+    """The ratio of the medians over rounds, each run's rounds drawn again on their own."""
     random = np.random.default_rng(0)
     above, below = np.asarray(list(after.values())), np.asarray(list(before.values()))
     value = statistics.median(after.values()) / statistics.median(before.values())
