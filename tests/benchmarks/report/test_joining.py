@@ -1,4 +1,4 @@
-"""A row joins what the metrics' declared conditions allow, and nothing else; every figure is under its own conditions."""
+"""A row joins what the metrics' declared conditions allow; every figure is under its own conditions."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ PAIRS = {
     "two runtimes": [TIMED, record("latency", 0.004, num_threads=2, runtime="packed")],
     "two numbers of threads": [TIMED, record("latency", 0.02, num_threads=1)],
     "two weight files": [
-        of_weights(0.7, weights="sha256:1", weights_path="a.pth"), of_weights(0.6, weights="sha256:2", weights_path="b.pth"),
+        of_weights(0.7, weights="sha256:1", weights_path="a.pth"),
+        of_weights(0.6, weights="sha256:2", weights_path="b.pth"),
     ],
 }  # fmt: skip
 COLUMNS = {"latency": "latency_ms_p50", "accuracy": "top1"}
