@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ CHOICES = Registry("runtime", (("auto", None), *((name, None) for name in RUNTIM
 DEVICES = ("cpu", "cuda")
 PRECISIONS = ("fp32", "bf16", "fp16")
 DEFAULT_METRICS = tuple(metric.name for metric in METRICS.values() if metric.default)
+AS_TYPED = ("img_size", "device", "precision", "weights", "dataset", "data_dir", "seed")
 ROUND_SECONDS = 1 / 3  # of measuring time a case takes in one round, where --rounds says nothing
 PRESETS: Mapping[str, Mapping[str, float]] = {
     "default": {"max_time": 4.0, "target_ci": 0.02, "epochs": 0, "train_images": 0},
@@ -45,7 +47,7 @@ class Request:
         studies: studies to run besides, or instead where no models are named.
         output_dir: where everything is written.
         action: "run", "list", "dry-run", "report-only" or "self-test".
-        fresh: begin anew instead of going on.
+        fresh: begin again instead of going on.
         timeout: seconds after which a case is given up.
         sort_key: column the tables are sorted by.
         command: the command line as it was typed.
@@ -133,15 +135,9 @@ def _request(given: argparse.Namespace, typed: Sequence[str]) -> Request:
         batch_sizes=given.batch_size,
         num_threads=given.num_threads or (effective_cpus(),),
         training_threads=given.num_threads or (1,),
-        img_size=given.img_size,
-        device=given.device,
-        precision=given.precision,
-        weights=given.weights,
-        dataset=given.dataset,
-        data_dir=given.data_dir,
         epochs=given.epochs or int(preset["epochs"]),
         train_images=int(preset["train_images"]),
-        seed=given.seed,
+        **{name: getattr(given, name) for name in AS_TYPED},
         effort={
             "max_time": float(max_time),
             "rounds": given.rounds or max(8, round(max_time / ROUND_SECONDS)),
@@ -151,12 +147,8 @@ def _request(given: argparse.Namespace, typed: Sequence[str]) -> Request:
     return Request(
         options=options,
         studies=studies,
-        output_dir=Path(given.output_dir),
-        action=given.action,
-        fresh=given.fresh,
-        timeout=given.timeout,
-        sort_key=given.sort_key,
-        command=" ".join(["python -m benchmarks.run", *map(_quoted, typed)]),
+        command=shlex.join(["python", "-m", "benchmarks.run", *typed]),
+        **{name: getattr(given, name) for name in ("output_dir", "action", "fresh", "timeout", "sort_key")},
     )
 
 
@@ -195,10 +187,10 @@ def _parser() -> argparse.ArgumentParser:
     effort.add_argument("--target-ci", type=_share, default=0.0, help="half-width to stop at; 0: 0.02")
     effort.add_argument("--timeout", type=_seconds, default=3600.0, metavar="S", help="give a case up after")
     run = parser.add_argument_group("the run")
-    run.add_argument("--output-dir", default="reports", help="where everything is written")
+    run.add_argument("--output-dir", type=Path, default=Path("reports"), help="where everything is written")
     again = run.add_mutually_exclusive_group()
     again.add_argument("--resume", dest="fresh", action="store_false", help="go on where the last run ended")
-    again.add_argument("--fresh", action="store_true", help="begin anew")
+    again.add_argument("--fresh", action="store_true", help="begin again")
     run.add_argument(
         "--sort-key", choices=tuple(COLUMNS), default="family", metavar="COLUMN", help="column of results.csv"
     )
@@ -229,45 +221,26 @@ def _excluded(text: str) -> Callable[[str], bool]:
     return excluded
 
 
-def _count(text: str) -> int:
-    """A whole number of at least 1."""
-    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"a whole number of at least 1 is wanted; got {text!r}")
-    return int(text)
+def _number(wanted: str, kind: Callable[[str], float], fits: Callable[[float], bool]) -> Callable[[str], float]:
+    """What reads a number of a kind and refuses any other text by saying what is wanted."""
+
+    def read(text: str) -> float:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = math.nan
+        if not fits(number) or (kind is int and not text.isascii()):
+            raise argparse.ArgumentTypeError(f"{wanted} is wanted; got {text!r}")
+        return number
+
+    return read
 
 
-def _whole(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise argparse.ArgumentTypeError(f"a whole number of at least 0 is wanted; got {text!r}")
-    return int(text)
+_count = _number("a whole number of at least 1", int, lambda number: 1 <= number < 1e9)
+_whole = _number("a whole number of at least 0", int, lambda number: 0 <= number < 1e9)
+_seconds = _number("a number of seconds above 0", float, lambda number: 0 < number < 1e7)
+_share = _number("a number between 0 and 1 (0.02 is 2 %)", float, lambda number: 0 < number < 1)
 
 
 def _counts(text: str) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(_count(part.strip()) for part in text.split(",")))
-
-
-def _seconds(text: str) -> float:
-    with_number = _number(text)
-    if not 0 < with_number < 1e7:
-        raise argparse.ArgumentTypeError(f"a number of seconds above 0 is wanted; got {text!r}")
-    return with_number
-
-
-def _share(text: str) -> float:
-    number = _number(text)
-    if not 0 < number < 1:
-        raise argparse.ArgumentTypeError(f"a number between 0 and 1 is wanted (0.02 is 2 %); got {text!r}")
-    return number
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
-def _quoted(argument: str) -> str:
-    import shlex
-
-    return shlex.quote(argument)
+    return tuple(dict.fromkeys(int(_count(part.strip())) for part in text.split(",")))
