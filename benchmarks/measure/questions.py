@@ -14,8 +14,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
+
 from benchmarks.measure.handover import Handover
+from benchmarks.metrics import METRICS
 from benchmarks.records.record import Case, Measurement
+from zoo.training.loop import keep_freed_memory
 from zoo.turns import elapsed
 
 __all__ = ["Prepared", "Turn", "measure", "prepare", "sentences", "turn"]
@@ -23,6 +27,7 @@ __all__ = ["Prepared", "Turn", "measure", "prepare", "sentences", "turn"]
 WARMUP_CALLS, WARMUP_SECONDS = 5, 0.5
 BLOCK_SECONDS = 1e-3  # calls shorter than this are timed in blocks, so that the clock's own cost stays out
 LONGEST_NOTE = 300  # characters
+FOR_PROGRAMMERS = (DeprecationWarning, FutureWarning, PendingDeprecationWarning, ResourceWarning)  # no notes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +68,6 @@ class Turn:
 
 def measure(memory: dict[str, Any], case: Case) -> tuple[tuple[Measurement, ...], tuple[str, ...]]:
     """The measurements of one case, and what was said meanwhile."""
-    from benchmarks.metrics import METRICS
     from benchmarks.metrics.subject import Subject
 
     _set_threads(case)
@@ -82,11 +86,7 @@ def prepare(memory: dict[str, Any], case: Case) -> Prepared:
     The process keeps what it frees: by default glibc hands it back to the kernel and asks again in every call or in
     none, as the heap happens to lie, and the page faults make one process up to half again as slow as another.
     """
-    import psutil
-
-    from benchmarks.metrics import METRICS
     from benchmarks.metrics.subject import Subject
-    from zoo.training.loop import keep_freed_memory
 
     keep_freed_memory()
     _set_threads(case)
@@ -155,7 +155,7 @@ def _noted(notes: list[str]) -> Iterator[None]:
             logger.addHandler(handler)
             stack.callback(logger.removeHandler, handler)
         yield
-    notes += [str(warning.message) for warning in said]
+    notes += [str(warning.message) for warning in said if not issubclass(warning.category, FOR_PROGRAMMERS)]
 
 
 def _set_threads(case: Case) -> None:

@@ -247,14 +247,14 @@ class Session:
         return tuple(number for number, each in seat.turns.items() if each.handover_s > longest)
 
     def _timing(self, seat: _Seat) -> Timing:
-        anchor, first = self._seats.get(self._anchor), seat.processes[0]
+        first, anchor = seat.processes[0], self._seats.get(self._anchor, _Seat(self._anchor, seat.worker))
         return Timing(
             samples=seat.samples,
             rounds=seat.rounds,
-            reference=anchor.samples if anchor else (),
-            reference_rounds=anchor.rounds if anchor else (),
+            reference=anchor.samples,
+            reference_rounds=anchor.rounds,
             apart=self._apart(seat),
-            reference_apart=self._apart(anchor) if anchor else (),
+            reference_apart=self._apart(anchor),
             details={
                 "run": self._id,
                 "order_seed": self.seed,
@@ -267,8 +267,8 @@ class Session:
                 "first_call_s": first.warmup[0],
                 "warmup_calls": sum(len(each.warmup) for each in seat.processes) + len(seat.turns),
                 "warmup_s": seat.warmup_s,
-                "reference": ANCHOR if anchor else "",
-                "drift": _drift(self._medians(anchor) if anchor else {}),
+                "reference": ANCHOR if anchor.turns else "",
+                "drift": _drift(self._medians(anchor)),
                 **summary(self._readings),
             },
         )

@@ -23,6 +23,7 @@ from typing import Any
 __all__ = ["Worker", "WorkerError", "describe_torch", "die_with_parent", "start_server"]
 
 PROGRESS, PROGRESS_SECONDS = "progress", 1.0  # mark of a message that is no answer yet, and how often one is sent
+Progress = Callable[[int, int], None]  # how many images are done, of how many
 PRELOAD = (
     "torch",
     "torch._dynamo",
@@ -109,16 +110,11 @@ class Worker:
             pass
         return answer
 
-    def begin(
-        self,
-        question: Callable[..., Any],
-        *arguments: Any,
-        on_progress: Callable[[int, int], None] = lambda done, whole: None,
-    ) -> None:
+    def begin(self, question: Callable[..., Any], *arguments: Any, on_progress: Progress | None = None) -> None:
         """Asks a question whose answer is received later.
 
         Args:
-            on_progress: told how many of how many images are done, where the answer takes long.
+            on_progress: told how far it is, from time to time.
         """
         self.deadline = time.monotonic() + self._timeout
         self._on_progress = on_progress
@@ -138,7 +134,8 @@ class Worker:
         except (EOFError, OSError):
             raise self._obituary() from None
         if status == PROGRESS:
-            self._on_progress(*content)
+            if self._on_progress:
+                self._on_progress(*content)
             return None
         if status != "ok":
             raise WorkerError(status, content)
@@ -211,7 +208,7 @@ def _serve(connection: Connection, output: str) -> None:
             connection.send(_answer(question, memory, arguments))
 
 
-def _reporter(connection: Connection) -> Callable[[int, int], None]:
+def _reporter(connection: Connection) -> Progress:
     """Tells the harness how far an answer is, from time to time."""
     last = 0.0
 
@@ -229,13 +226,9 @@ def _answer(question: Callable[..., Any], memory: dict[str, Any], arguments: tup
         return "ok", question(memory, *arguments)
     except Exception as error:  # whatever it is, it is the answer
         text = " ".join(str(error).split())
-        reason = f"{type(error).__name__}: {text}"[:500]
-        return ("oom" if _means_out_of_memory(error, text) else "failed"), reason
-
-
-def _means_out_of_memory(error: Exception, text: str) -> bool:
-    said = text.lower()
-    return isinstance(error, MemoryError) or "out of memory" in said or "can't allocate memory" in said
+        full = ("out of memory", "can't allocate memory")
+        oom = isinstance(error, MemoryError) or any(words in text.lower() for words in full)
+        return ("oom" if oom else "failed"), f"{type(error).__name__}: {text}"[:500]
 
 
 def _redirect(output: str) -> None:

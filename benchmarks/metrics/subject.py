@@ -144,7 +144,7 @@ def fill(model: nn.Module) -> None:
 
 
 def _slowed(call: Callable[[], object], share: float) -> Callable[[], object]:
-    """`call` with a busy wait behind it that takes `share` of its time: a slowdown of known size for the self-test."""
+    """`call` followed by a busy wait that takes `share` of its time: a slowdown of known size for the self-test."""
 
     def slowed() -> object:
         start = time.perf_counter()

@@ -195,10 +195,10 @@ def test_what_a_measurement_says_is_kept_and_said(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_real_networks_are_measured() -> None:
     """Every metric but accuracy on a real network, through real processes."""
-    settings = (("max_time", 0.2), ("rounds", 3), ("target_ci", 0.02))
+    effort = (("max_time", 0.2), ("rounds", 3), ("target_ci", 0.02))
     model = "mobilenet_v1:resolution=64,width=0.25"
     cases = [
-        Case(metric=metric, model=model, img_size=64, num_threads=threads, settings=settings if timed else ())
+        Case(metric=metric, model=model, img_size=64, num_threads=threads, effort=effort if timed else ())
         for metric, threads, timed in (
             ("params", 0, False), ("mult_adds", 0, False), ("activations", 0, False), ("memory", 1, False),
             ("layers", 1, False), ("latency", 1, True), ("throughput", 1, True),

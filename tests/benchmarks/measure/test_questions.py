@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-import zoo.training.loop
-from benchmarks import metrics
 from benchmarks.measure import questions
 from benchmarks.measure.questions import WARMUP_CALLS, prepare, sentences, turn
 from benchmarks.metrics import METRICS
@@ -69,7 +67,7 @@ def test_short_calls_are_timed_in_blocks(sleep: Callable[[float], None]) -> None
 def ready(monkeypatch: pytest.MonkeyPatch, sleep: Callable[[float], None]) -> Iterator[Callable[..., Any]]:
     """Prepares a case of a metric whose loading takes 2 seconds and whose calls take as long as is said."""
     monkeypatch.setattr(questions, "gc", SimpleNamespace(collect=int, freeze=int, disable=int))
-    monkeypatch.setattr(zoo.training.loop, "keep_freed_memory", lambda: True)
+    monkeypatch.setattr(questions, "keep_freed_memory", lambda: True)
 
     def prepared(calls: list[float], usual: float, memory: dict[str, Any]) -> questions.Prepared:
         left = list(calls)
@@ -80,7 +78,7 @@ def ready(monkeypatch: pytest.MonkeyPatch, sleep: Callable[[float], None]) -> It
             return lambda: sleep(left.pop(0) if left else usual)
 
         fake = dataclasses.replace(METRICS["latency"], prepare=load)
-        monkeypatch.setattr(metrics, "METRICS", {"latency": fake})
+        monkeypatch.setattr(questions, "METRICS", {"latency": fake})
         return prepare(memory, Case(metric="latency", model="resnet18", device="meta"))
 
     yield prepared
