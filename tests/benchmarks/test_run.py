@@ -72,6 +72,13 @@ def test_trainings_run_side_by_side_on_a_thread_each_in_a_process_of_its_own(tmp
     spans = sorted(each.measurements[0].details["span"] for each in records)
     assert spans[1][0] < spans[0][1]
     assert all(each.seconds < 2 for each in records)
+    assert len({each.measurements[0].details["pid"] for each in records}) == len(models)
+
+
+def test_counts_share_processes(tmp_path: Path) -> None:
+    run(tmp_path, "--models", "resnet18,resnet50,alexnet,nin,googlenet", "--metrics", "params,activations")
+    pids = {each.measurements[0].details["pid"] for each in read_records(tmp_path / RECORDS).records}
+    assert len(pids) <= effective_cpus()
 
 
 def test_ctrl_c_stops_trainings_side_by_side(tmp_path: Path) -> None:

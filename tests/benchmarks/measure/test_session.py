@@ -85,6 +85,7 @@ class FakeWorker:
 def results(
     world: World, names: str, *, max_time: float = 4.0, rounds: int = 12, target_ci: float = 0.0001,
     memory_bytes: float = float("inf"), spent: Spent | None = None, readings: tuple[Reading, ...] = (),
+    tell: Callable[[Case, str, float], None] = lambda case, step, share: None,
 ) -> list[Result]:  # fmt: skip
     effort = (("max_time", max_time), ("rounds", rounds), ("target_ci", target_ci))
     waiting = [Case(metric="latency", model=name, img_size=224, effort=effort) for name in names.split()]
@@ -93,7 +94,7 @@ def results(
     while waiting:
         session = Session(
             waiting=waiting, start_worker=world.start, read_noise=lambda: next(noise, QUIET),
-            memory_bytes=memory_bytes, tell=lambda case, step, share: None, spent=spent or Spent(), seed=1,
+            memory_bytes=memory_bytes, tell=tell, spent=spent or Spent(), seed=1,
         )  # fmt: skip
         found += session.results()
     assert sorted(case.model for case, *_ in found) == sorted(names.split())
@@ -336,6 +337,15 @@ def test_a_case_is_told_that_other_work_disturbed_it(loaded: int, noted: bool) -
     assert isinstance(result, Timing)
     assert result.details["n_rounds"] == 12 and result.details["noisy"] is noted
     assert notes == ((f"other work kept the processors busy in {loaded} of 12 rounds",) if noted else ())
+
+
+def test_it_is_told_what_is_going_on() -> None:
+    told: list[tuple[str, str, float]] = []
+    session(World(jittered()), "model", rounds=4, tell=lambda case, step, share: told.append((case.model, step, share)))
+    assert told[:2] == [("resnet18", "warming up", 0.0), ("model", "warming up", 0.0)]
+    assert [step for step in told if step[0] == "model"][1:] == [
+        ("model", f"round {number}", (number - 1) / 4) for number in range(1, 5)
+    ]
 
 
 def test_processes_are_closed_whatever_happens() -> None:

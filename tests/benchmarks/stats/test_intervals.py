@@ -18,6 +18,11 @@ def test_the_interval_of_a_median_covers_it_as_often_as_it_says() -> None:
     assert inside >= 0.90 * 300
 
 
+def test_a_round_counts_by_the_median_of_its_calls() -> None:
+    samples, rounds = [1.0, 9.0, 2.0, 4.0, 5.0, 3.0, 7.0], [1, 1, 1, 2, 2, 2, 2]
+    assert round_medians(samples, rounds) == {1: 2.0, 2: 4.5}
+
+
 def test_outliers_are_counted_and_percentiles_need_samples() -> None:
     values = [1.0 + 0.01 * (number % 10) for number in range(70)] + [1.2, 9.0]
     found = outliers(values)
