@@ -71,7 +71,9 @@ def rooms() -> Iterator[tuple[str, str, str]]:
 
 
 def test_every_room_is_known_and_what_a_person_types_lies_flat() -> None:
-    assert {module.split(".")[1] for module in MODULES if within(module, "benchmarks") and "." in module} == set(MAY_KNOW)
+    assert {module.split(".")[1] for module in MODULES if within(module, "benchmarks") and "." in module} == set(
+        MAY_KNOW
+    )
     assert {path.stem for path in (ROOT / "benchmarks").glob("*.py")} == {"__init__", "run", "compare"}
 
 

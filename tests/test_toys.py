@@ -86,7 +86,8 @@ def open_stripes(data_dir, *, img_size, preprocess=None):
 
 SETS = (
     Dataset(
-        name="stripes", label="Stripes", title="Stripes and none", source="here", licence="none", num_classes=2, train_images=40, test_images=20,
+        name="stripes", label="Stripes", title="Stripes and none", source="here", licence="none", num_classes=2,
+        train_images=40, test_images=20,
         open=open_stripes, fingerprint=lambda data_dir: "stripes", unavailable=lambda data_dir: None,
     ),
 )
@@ -132,9 +133,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (place,) = [number for number, line in enumerate(lines) if line.strip() == f'"{LAST[package]}",']
         lines.insert(place + 1, lines[place].replace(LAST[package], name))
         listing.write_text("\n".join(lines) + "\n")
-    command = [sys.executable, "-m", "benchmarks.run", "--models", "toy", "--metrics",
-               "filters,params,mult_adds,latency,accuracy", "--runtimes", "eager,plain", "--dataset", "stripes",
-               "--studies", "pixels", "--max-time", "0.2", "--rounds", "2", "--epochs", "1", "--output-dir", "out"]  # fmt: skip
+    arguments = (
+        "--models toy --metrics filters,params,mult_adds,latency,accuracy --runtimes eager,plain --dataset stripes "
+        "--studies pixels --max-time 0.2 --rounds 2 --epochs 1 --output-dir out"
+    )
+    command = [sys.executable, "-m", "benchmarks.run", *arguments.split()]
     done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "filters are not neurons" in done.stderr

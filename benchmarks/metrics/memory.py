@@ -35,7 +35,9 @@ def measure(subject: Subject) -> tuple[Measurement, ...]:
     subject.call()
     peak = _peak()
     measurements = [
-        Measurement(name="weights_bytes", value=sum(tensor.nbytes for tensor in subject.random_network.parameters()), unit="B"),
+        Measurement(
+            name="weights_bytes", value=sum(tensor.nbytes for tensor in subject.random_network.parameters()), unit="B"
+        ),
         Measurement(
             name="activations_peak_bytes",
             value=peak_of_activations(subject.structure, subject.example("meta")),

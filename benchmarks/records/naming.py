@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -61,5 +62,6 @@ def names_of(cases: Iterable[Case]) -> dict[Case, str]:
     for case in cases:
         differing = [field for field in WORDS if len(values[case.metric, field]) > 1]
         named[case] = " ".join([case.metric, case.model, *conditions_of(case, differing)])
-    taken = [case for case in cases if list(named.values()).count(named[case]) > 1]
+    counts = Counter(named.values())
+    taken = [case for case in cases if counts[named[case]] > 1]
     return named | {case: f"{named[case]} ({case.data[:12]} {case.weights})".replace(" )", ")") for case in taken}

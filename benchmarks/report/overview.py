@@ -6,7 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -34,6 +34,7 @@ class Overview:
         condition: the one most models were timed under, of no image size; None if nothing was timed.
         models: one row a model: that condition's figures with all that belongs to them, accuracies the mean over seeds.
         table: `models` in the same columns, in the report's order; its index is the model.
+        cells: the table, by model and column.
         open_cases: planned and not finished.
     """
 
@@ -43,6 +44,7 @@ class Overview:
     condition: Case | None
     models: Mapping[str, Row]
     table: pd.DataFrame
+    cells: Mapping[str, Mapping[str, Any]]
     open_cases: Sequence[Case] = ()
 
     def estimates(self, metric: str, name: str) -> list[Estimate]:
@@ -52,7 +54,7 @@ class Overview:
 
     def figure(self, model: str, column: str) -> float | None:
         """A cell of the table, or None where it is empty."""
-        value = self.table.at[model, column]
+        value = self.cells[model][column]
         return None if pd.isna(value) else float(value)
 
     def cell(self, model: str, column: str) -> float | Interval | None:
@@ -98,14 +100,15 @@ def survey(
         if not _is_variant(row) or row.model in asked or usual <= row.records.keys():
             groups.setdefault(row.model, []).append(row)
     chosen = [_line(group, pace, shared) for group in groups.values()]
-    table = ordered(to_frame(chosen), sort_key)
+    table = ordered(to_frame(chosen), sort_key).set_index("model", drop=False)
     return Overview(
         environment=environment,
         rows=rows,
         frame=to_frame(rows),
         condition=pace,
         models={row.model: row for row in chosen},
-        table=table.set_index("model", drop=False),
+        table=table,
+        cells=table.to_dict("index"),
         open_cases=open_cases,
     )
 

@@ -151,8 +151,9 @@ def _had_to_say(overview: Overview) -> str:
 def _said(overview: Overview, sentences: Callable[[Record], list[str]]) -> str:
     """What records have to say as a list; of equal sentences one, with all that it is about."""
     records = {record.case: record for row in overview.rows for record in row.records.values()}
-    names = {case: name.removeprefix(f"{case.metric} ") for case, name in names_of(records).items()}
-    lines = gathered(sorted((text, names[case]) for case in records for text in sentences(records[case])), most=8)
+    found = [(text, case) for case, record in records.items() for text in sentences(record)]
+    names = names_of(records) if found else {}
+    lines = gathered(sorted((text, names[case].removeprefix(f"{case.metric} ")) for text, case in found), most=8)
     rest = len(lines) - MOST_REASONS
     more = [f"{count_of(rest, 'further reason')} in [results.csv](results.csv)"] if rest > 0 else []
     return listed([*lines[:MOST_REASONS], *more])

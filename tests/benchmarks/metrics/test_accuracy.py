@@ -62,7 +62,9 @@ def test_defaults_are_the_recipes() -> None:
     assert found.train_images == 6000
     assert complete(found) == found
     assert complete(case(epochs=7, train_images=50, img_size=80)).epochs == 7
-    assert complete(case("inception_v3")).train_img_size == max(RECIPE.img_size, zoo.spec("inception_v3").input.min_size)
+    assert complete(case("inception_v3")).train_img_size == max(
+        RECIPE.img_size, zoo.spec("inception_v3").input.min_size
+    )
 
 
 def test_weights_are_evaluated_at_their_size_and_not_trained() -> None:
@@ -162,7 +164,12 @@ def test_a_network_of_the_zoo_learns() -> None:
 def test_published_weights_reach_their_accuracy_on_the_sample() -> None:
     pytest.importorskip("h5py")
     asked = complete(
-        case("mobilenet_v1:width=0.25,resolution=128", weights_path=str(WEIGHTS), dataset="imagenet", data_dir=str(SAMPLE))
+        case(
+            "mobilenet_v1:width=0.25,resolution=128",
+            weights_path=str(WEIGHTS),
+            dataset="imagenet",
+            data_dir=str(SAMPLE),
+        )
     )
     subject = Subject(asked)
     found = {each.name: each for each in measure(subject)}
@@ -178,7 +185,9 @@ def test_weights_are_evaluated_on_a_folder_with_a_broken_image(tmp_path: Path) -
         Image.new("RGB", (50, 70), (number * 90, 40, 200)).save(tmp_path / "n01440764" / f"{number}.png")
     (tmp_path / "n01440764" / "1.png").write_bytes(b"no image")
     torch.save(zoo.create(SMALL).state_dict(), weights := tmp_path / "weights.pth")
-    asked = complete(case(f"{SMALL},resolution=64", weights_path=str(weights), dataset="imagenet", data_dir=str(tmp_path)))
+    asked = complete(
+        case(f"{SMALL},resolution=64", weights_path=str(weights), dataset="imagenet", data_dir=str(tmp_path))
+    )
     subject = Subject(asked)
     found = {each.name: each for each in measure(subject)}
     assert any("1 image that could not be read: 'n01440764/1.png'" in note for note in subject.notes)

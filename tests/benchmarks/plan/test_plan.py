@@ -114,7 +114,9 @@ def test_every_metric_is_timed_or_measured() -> None:
 
 
 def test_the_six_come_first_then_the_cheap() -> None:
-    cases = [Case(metric="accuracy", model=name, train_img_size=40) for name in ("vgg19", "resnet18", "vgg11", "xception")]
+    cases = [
+        Case(metric="accuracy", model=name, train_img_size=40) for name in ("vgg19", "resnet18", "vgg11", "xception")
+    ]
     records = [
         Record(case=Case(metric="mult_adds", model=name), status="ok",
                measurements=(Measurement(name="mult_adds", value=value, unit="count"),))
@@ -124,7 +126,9 @@ def test_the_six_come_first_then_the_cheap() -> None:
 
 
 def test_a_model_without_published_figures_comes_where_its_counts_put_it() -> None:
-    cases = [Case(metric="accuracy", model=name, train_img_size=40) for name in ("vgg19", "resnet152", "nin", "resnet18")]
+    cases = [
+        Case(metric="accuracy", model=name, train_img_size=40) for name in ("vgg19", "resnet152", "nin", "resnet18")
+    ]
     counts = {"mult_adds": 1.1e9, "params": 7.6e6, "latency": 0.009}  # the order in which a run leaves them
     records = [
         Record(case=Case(metric=name, model="nin"), status="ok",
