@@ -107,11 +107,8 @@ def _rate(row: Row) -> float | None:
 
 def _published(entry: ModelSpec, img_size: int, weights: str) -> dict[str, object]:
     """The first figure printed for exactly this variant, each with where it was printed."""
-    checkpoints = [
-        checkpoint.published
-        for checkpoint in sorted(entry.weights, key=lambda checkpoint: not _is_named(checkpoint, weights))
-        if checkpoint.published and checkpoint.options == entry.options
-    ]
+    own = sorted(entry.weights, key=lambda checkpoint: not _is_named(checkpoint, weights)) if weights else entry.weights
+    checkpoints = [each.published for each in own if each.published and each.options == entry.options]
     printed = [reference for reference in entry.references if reference.options == entry.options]
     references = [*checkpoints, *printed] if weights else [*printed, *checkpoints]
     sources: dict[str, None] = {}

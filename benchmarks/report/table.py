@@ -49,16 +49,19 @@ def table(columns: Sequence[TableColumn], rows: Iterable[Any], *, across: bool =
         rows: whatever the columns take their cells from.
         across: the best of each row is bold, among the columns where one end is better, not the best of each column.
     """
-    cells = [[column.cell(row) for column in columns] for row in rows]
-    if not cells:
+    rows = list(rows)
+    pairs = [[(column, column.cell(row)) for column in columns] for row in rows[:MOST_ROWS]]
+    if not pairs:
         return ""
-    pairs = [list(zip(columns, row, strict=True)) for row in cells]
-    best = [_best(line) for line in (pairs if across else zip(*pairs, strict=True))]
+    if across:
+        best = [_best(line) for line in pairs]
+    else:
+        best = [_best((column, column.cell(row)) for row in rows if column.better) for column in columns]
     lines = [[column.title for column in columns]]
     lines.append(["---:" if column.align == "r" else ":---" for column in columns])
     lines += [
         [_written(column, cell, best[row if across else place]) for place, (column, cell) in enumerate(line)]
-        for row, line in enumerate(pairs[:MOST_ROWS])
+        for row, line in enumerate(pairs)
     ]
     return "\n".join("| " + " | ".join(map(_safe, line)) + " |" for line in lines)
 
