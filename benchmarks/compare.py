@@ -14,9 +14,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from benchmarks.metrics.latency import times_of
+from benchmarks.plan.arguments import Parser
 from benchmarks.records.naming import names_of
 from benchmarks.records.record import Case, Record
 from benchmarks.records.standing import counting
@@ -84,14 +84,8 @@ def _read(run: str) -> list[Record]:
     return list(found.records)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        print(f"{self.prog}: {message}", file=sys.stderr)
-        raise SystemExit(2)
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="benchmarks.compare", description="Says which timed cases of two runs differ.")
+    parser = Parser(prog="benchmarks.compare", description="Says which timed cases of two runs differ.")
     parser.add_argument("run_a", metavar="RUN_A", help="output folder or results.jsonl of the first run")
     parser.add_argument("run_b", metavar="RUN_B", help="of the second")
     parser.add_argument(

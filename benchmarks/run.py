@@ -138,7 +138,7 @@ def _with_torch(request: Request, environment: Environment) -> Environment:
 
 
 def _report(request: Request, store: Store) -> int:
-    """Writes the report anew from the records of the machine that made the folder's last run."""
+    """Writes the report again from the records of the machine that made the folder's last run."""
     from benchmarks.report.publish import publish
 
     environment = read_environment(request.output_dir) or observe(request.command)

@@ -34,7 +34,7 @@ MAY_KNOW = {
     "measure": {"stats", "records", "metrics", "plan"},
     "report": {"stats", "records", "metrics", "studies"},
     "selfcheck": {"stats", "records", "metrics", "studies", "plan", "measure", "report"},
-    "compare": {"stats", "records", "metrics"},
+    "compare": {"stats", "records", "metrics", "plan"},
     "run": {"stats", "records", "metrics", "studies", "plan", "measure", "report", "selfcheck"},
 }
 

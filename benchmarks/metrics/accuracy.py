@@ -149,7 +149,7 @@ def _of_weights(subject: Subject) -> tuple[Measurement, ...]:
     images = dataset.open(case.data_dir, img_size=case.img_size, preprocess=preprocess)
     predictions = evaluate(model, images.test, precision=case.precision, on_progress=subject.on_progress)
     subject.notes += [*notes, *label_order(predictions)]
-    return _accuracy(subject, predictions, images, {"preprocessing": str(preprocess)})
+    return _accuracy(subject, predictions, images, {"preprocessing": images.preprocessing})
 
 
 def _accuracy(

@@ -13,7 +13,7 @@ __all__ = ["by_cost", "seconds_of"]
 
 
 def by_cost(cases: Iterable[Case], records: Iterable[Record]) -> list[Case]:
-    """The cases in the order worth waiting for: the six reference models, then from the cheapest to the dearest.
+    """The cases in the order worth waiting for: the six reference models, then from the cheapest to the most expensive.
 
     Args:
         records: counted parameters and multiply-adds are taken from here; without them the published figures decide.

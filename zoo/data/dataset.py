@@ -72,12 +72,14 @@ class Opened:
         train: the images networks are trained on, none of them in `test`; None for evaluation only.
         fingerprint: hash of what was read; equal fingerprints mean equal images in equal order.
         notes: what a reader of the result must know, such as folders that were left out.
+        preprocessing: what becomes of an image before a network sees it.
     """
 
     test: Split
     train: TrainingSplit | None = None
     fingerprint: str = ""
     notes: tuple[str, ...] = ()
+    preprocessing: str = ""
 
 
 class Opener(Protocol):

@@ -9,7 +9,7 @@ arXiv:1708.07747. Licence: MIT, Zalando SE; see `fashion_mnist_LICENSE.txt` besi
 
     python -m zoo.data.fashion_mnist --from DIR
 
-writes the embedded file anew from the four official `.gz` files in DIR.
+writes the embedded file again from the four official `.gz` files in DIR.
 """
 
 from __future__ import annotations
@@ -107,11 +107,11 @@ def read_embedded(path: Path = EMBEDDED_FILE) -> Arrays:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DatasetError(f"the embedded Fashion-MNIST cannot be read: {error}; install the package anew") from None
+        raise DatasetError(f"the embedded Fashion-MNIST cannot be read: {error}; install the package again") from None
     found = hashlib.sha256(content).hexdigest()
     if found != EMBEDDED_SHA256:
         raise DatasetError(
-            f"{path} is damaged: its SHA-256 is {found}, it must be {EMBEDDED_SHA256}; install the package anew"
+            f"{path} is damaged: its SHA-256 is {found}, it must be {EMBEDDED_SHA256}; install the package again"
         )
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         return dict(arrays)
@@ -195,7 +195,10 @@ def digest(arrays: Arrays) -> str:
 
 def _opened(arrays: Arrays, img_size: int, fingerprint: str) -> Opened:
     return Opened(
-        test=_split(arrays, "test", img_size), train=_split(arrays, "train", img_size), fingerprint=fingerprint
+        test=_split(arrays, "test", img_size),
+        train=_split(arrays, "train", img_size),
+        fingerprint=fingerprint,
+        preprocessing=f"{img_size}x{img_size} pixels (bilinear), less {MEAN}, over {STD}, grey three times",
     )
 
 
@@ -277,9 +280,9 @@ SETS = (EMBEDDED, FULL)
 
 
 def main() -> None:
-    """Writes the embedded file anew and prints what has to be written into this module."""
+    """Writes the embedded file again and prints what has to be written into this module."""
     parser = argparse.ArgumentParser(
-        prog="python -m zoo.data.fashion_mnist", description="Write the embedded part of Fashion-MNIST anew."
+        prog="python -m zoo.data.fashion_mnist", description="Write the embedded part of Fashion-MNIST again."
     )
     parser.add_argument(
         "--from", dest="source", type=Path, required=True, metavar="DIR", help="folder of the four official .gz files"

@@ -89,7 +89,7 @@ def class_numbers() -> dict[str, int]:
     """Class number by WordNet id; raises `DatasetError` unless the packaged list is the one checkpoints follow."""
     wnids = [line.split("\t")[0] for line in WNIDS_FILE.read_text(encoding="utf-8").splitlines()]
     if len(wnids) != NUM_CLASSES or wnids != sorted(set(wnids)) or not all(map(_is_wnid, wnids)):
-        raise DatasetError(f"{WNIDS_FILE} must hold {NUM_CLASSES} sorted WordNet ids; install the package anew")
+        raise DatasetError(f"{WNIDS_FILE} must hold {NUM_CLASSES} sorted WordNet ids; install the package again")
     return {wnid: number for number, wnid in enumerate(wnids)}
 
 
@@ -134,7 +134,7 @@ def open_folder(data_dir: str, *, img_size: int, preprocess: Preprocess | None =
     numbers = class_numbers()
     labels = torch.tensor([numbers[file.parent.name] for file in files])
     test = Photographs(files, labels, preprocess, num_threads=min(os.cpu_count() or 1, 16))
-    return Opened(test=test, fingerprint=_digest(files), notes=notes)
+    return Opened(test=test, fingerprint=_digest(files), notes=notes, preprocessing=str(preprocess))
 
 
 def fingerprint(data_dir: str) -> str:

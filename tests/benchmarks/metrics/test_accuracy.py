@@ -209,6 +209,7 @@ def test_weights_of_the_same_classes_are_evaluated_on_any_data_set(tmp_path: Pat
     subject = Subject(asked)
     found = {each.name: each for each in measure(subject)}
     assert found["test_images"].value == 2000
+    assert found["top1"].details["preprocessing"].startswith("32x32 pixels")  # the data set's own, not the weights'
     assert "does not say whose padding" in subject.notes[0]
 
 

@@ -61,7 +61,7 @@ def test_damage_is_noticed(tmp_path: Path) -> None:
     damaged.write_bytes(content)
     with pytest.raises(DatasetError, match="is damaged"):
         read_embedded(damaged)
-    with pytest.raises(DatasetError, match="install the package anew"):
+    with pytest.raises(DatasetError, match="install the package again"):
         read_embedded(tmp_path / "absent.npz")
 
 
