@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.records.record import Case
+
 if TYPE_CHECKING:
     from benchmarks.metrics.subject import Subject
-    from benchmarks.records.record import Case, Measurement
+    from benchmarks.records.record import Measurement
 
 __all__ = ["Column", "Metric", "Timing"]
 
@@ -91,6 +94,9 @@ class Metric:
         slow: True where a case takes minutes: such cases come last, and the report is rewritten after each.
         batch_size: images a call where the command line says nothing.
         default: whether it is measured where no metrics are named.
+
+    Raises:
+        ValueError: it depends on something that is no field of a case, or cannot be measured.
     """
 
     name: str
@@ -108,3 +114,11 @@ class Metric:
     slow: bool = False
     batch_size: int = 1
     default: bool = True
+
+    def __post_init__(self) -> None:
+        fields = [field.name for field in dataclasses.fields(Case)]
+        unknown = [name for name in self.depends_on if name not in fields]
+        if unknown:
+            raise ValueError(f"metric {self.name!r} depends on {unknown[0]!r}; a case has {', '.join(fields)}")
+        if (self.measure is None) == (self.prepare is None) or (self.prepare is None) != (self.summarize is None):
+            raise ValueError(f"metric {self.name!r} has either `measure`, or `prepare` and `summarize`")

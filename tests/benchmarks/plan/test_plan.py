@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 import time
@@ -108,9 +109,17 @@ def test_a_size_too_small_is_a_skip_with_its_reason() -> None:
     assert str(smallest) in (skip_reason(case) or "")
 
 
-def test_every_metric_is_timed_or_measured() -> None:
-    for metric in METRICS.values():
-        assert (metric.measure is None) == (metric.prepare is not None) == (metric.summarize is not None), metric.name
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"depends_on": ("imgsize",)}, "depends on 'imgsize'; a case has metric, model"),
+        ({"measure": None}, "has either `measure`"),
+        ({"prepare": lambda subject: None}, "has either `measure`"),
+    ],
+)
+def test_a_metric_that_is_wrong_says_so_where_it_is_defined(wrong: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=f"metric 'params' {said}"):
+        dataclasses.replace(METRICS["params"], **wrong)
 
 
 def test_the_six_come_first_then_the_cheap() -> None:
