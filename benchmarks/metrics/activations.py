@@ -5,49 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.metrics.metric import Column, Metric
+from benchmarks.metrics.mult_adds import calls_of
 from benchmarks.records.record import Measurement
+from zoo.lazy import nn
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
     from benchmarks.metrics.subject import Subject
 
 __all__ = ["METRIC"]
 
 
 def measure(subject: Subject) -> tuple[Measurement, ...]:
-    """The count over convolutions, and over convolutions and linear layers."""
-    convolutions, linear = count(subject.structure, subject.example("meta"))
+    """The count over convolutions and linear layers, and over each of the two."""
+    found = {"convolutions": 0, "linear": 0}
+    for _, layer, _, output in calls_of(subject.structure, subject.example("meta"), nn.Conv2d, nn.Linear):
+        found["convolutions" if isinstance(layer, nn.Conv2d) else "linear"] += output.numel()
     return (
         Measurement(
             name="activations",
-            value=convolutions + linear,
+            value=sum(found.values()),
             unit="count",
             method="elements of the outputs of convolutions and linear layers for one image",
-            details={"convolutions": convolutions, "linear": linear},
+            details=found,
         ),
     )
-
-
-def count(model: nn.Module, images: Tensor) -> tuple[int, int]:
-    """Elements that convolutions and linear layers put out in a forward pass; works on meta tensors."""
-    import torch
-    from torch import nn
-
-    found = {"convolutions": 0, "linear": 0}
-
-    def add(layer: nn.Module, _inputs: object, output: Tensor) -> None:
-        found["convolutions" if isinstance(layer, nn.Conv2d) else "linear"] += output.numel()
-
-    layers = [layer for layer in model.modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
-    handles = [layer.register_forward_hook(add) for layer in layers]
-    try:
-        with torch.no_grad():
-            model(images)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return found["convolutions"], found["linear"]
 
 
 METRIC = Metric(

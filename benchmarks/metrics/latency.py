@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from benchmarks.stats.ratios import Times
 if TYPE_CHECKING:
     from benchmarks.metrics.subject import Subject
 
-__all__ = ["METRIC", "TIMED_ON", "times_of"]
+__all__ = ["METRIC", "TIMED_ON", "prepare", "times_of", "to_reference"]
 
 TIMED_ON = ("runtime", "device", "precision", "img_size", "batch_size", "num_threads")
 SECONDS = {"latency": "latency_s", "throughput": "samples_per_sec"}  # the measurement that times are read from
@@ -39,36 +40,31 @@ def summarize(case: Case, timing: Timing) -> tuple[Measurement, ...]:
     """Median of the rounds' medians with its interval, the ratio to the reference model, start-up times."""
     medians = round_medians(timing.samples, timing.rounds, timing.apart)
     reference = round_medians(timing.reference, timing.reference_rounds, timing.reference_apart)
-    interval = median_interval(list(medians.values()))
-    ratio = ratio_interval(medians, reference)
-    measurements = [
+    return (
         Measurement(
             name="latency_s",
-            value=interval.value,
             unit="s",
-            low=interval.low,
-            high=interval.high,
+            **dataclasses.asdict(median_interval(list(medians.values()))),
             samples=timing.samples,
             rounds=timing.rounds,
             method="median over rounds of the median within a round, without the rounds in which the processors were "
             "far apart; 95 % interval by bootstrap over rounds",
             details={**timing.details, "apart_rounds": list(timing.apart), **spread(timing.samples)},
-        )
-    ]
-    if ratio:
-        measurements.append(
-            Measurement(
-                name="latency_ratio",
-                value=ratio.value,
-                unit="ratio",
-                low=ratio.low,
-                high=ratio.high,
-                method=f"to {timing.details['reference']}, paired within rounds",
-            )
-        )
-    for name in ("load_s", "first_call_s"):
-        measurements.append(Measurement(name=name, value=float(timing.details[name]), unit="s"))
-    return tuple(measurements)
+        ),
+        *to_reference("latency_ratio", medians, reference, timing),
+        *(Measurement(name=name, value=float(timing.details[name]), unit="s") for name in ("load_s", "first_call_s")),
+    )
+
+
+def to_reference(
+    name: str, own: Mapping[int, float], reference: Mapping[int, float], timing: Timing
+) -> tuple[Measurement, ...]:
+    """The ratio of two models' figures by round, as a measurement of this name; nothing without a common round."""
+    ratio = ratio_interval(own, reference)
+    if ratio is None:
+        return ()
+    method = f"to {timing.details['reference']}, paired within rounds"
+    return (Measurement(name=name, unit="ratio", **dataclasses.asdict(ratio), method=method),)
 
 
 def spread(samples: tuple[float, ...]) -> dict[str, Any]:
@@ -111,13 +107,7 @@ METRIC = Metric(
     title="latency",
     depends_on=TIMED_ON,
     columns=(
-        Column(
-            name="latency_ms_p50",
-            measurement="latency_s",
-            factor=1e3,
-            better="low",
-            title="Latency, ms [95 %]",
-        ),
+        Column(name="latency_ms_p50", measurement="latency_s", factor=1e3, better="low", title="Latency, ms [95 %]"),
         Column(name="latency_ms_ci95_lo", measurement="latency_s", part="low", factor=1e3),
         Column(name="latency_ms_ci95_hi", measurement="latency_s", part="high", factor=1e3),
     ),

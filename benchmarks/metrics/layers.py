@@ -9,15 +9,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import zoo
+from benchmarks.metrics.latency import TIMED_ON
 from benchmarks.metrics.metric import Metric
-from benchmarks.metrics.mult_adds import by_layer
+from benchmarks.metrics.mult_adds import by_layer, calls_of
 from benchmarks.records.record import Case, Measurement
+from zoo.lazy import nn, torch
 from zoo.training.loop import keep_freed_memory
 from zoo.turns import elapsed, take_turns
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from benchmarks.metrics.subject import Subject
 
 __all__ = ["METRIC"]
@@ -44,14 +44,11 @@ def measure(subject: Subject) -> tuple[Measurement, ...]:
         pass
     images = subject.example("meta")
     layers = by_layer(subject.structure, images)
-    structure = {**dict(subject.structure.features.named_children()), "head": subject.structure.head}
-    shapes = _output_shapes(subject, structure)
+    shapes = {name: output.shape[1:] for name, _, _, output in calls_of(subject.structure, images, nn.Module)}
     measurements = []
     for place, (name, samples) in enumerate(times.items()):
-        prefix = "head." if name == "head" else f"features.{name}."
-        mult_adds = sum(
-            count for layer, count in layers.items() if layer == prefix.removesuffix(".") or layer.startswith(prefix)
-        )
+        path = "head" if name == "head" else f"features.{name}"
+        mult_adds = sum(count for layer, count in layers.items() if f"{layer}.".startswith(f"{path}."))
         measurements.append(
             Measurement(
                 name=f"row:{name}",
@@ -62,25 +59,22 @@ def measure(subject: Subject) -> tuple[Measurement, ...]:
                     "place": place,
                     "mult_adds": mult_adds // subject.case.batch_size,
                     "params": sum(tensor.numel() for tensor in rows[name].parameters()),
-                    "output": list(shapes[name]),
+                    "output": list(shapes[path]),
                 },
             )
         )
     total, sum_of_rows = statistics.median(whole), sum(measurement.value for measurement in measurements)
+    gap = (total - sum_of_rows) / total
     return (
         *measurements,
         Measurement(name="rows_sum_s", value=sum_of_rows, unit="s", method="sum of the rows' medians"),
         Measurement(name="whole_s", value=total, unit="s", samples=tuple(whole), method="without timers inside"),
-        Measurement(
-            name="rows_gap", value=(total - sum_of_rows) / total, unit="fraction", method="(whole - sum) / whole"
-        ),
+        Measurement(name="rows_gap", value=gap, unit="fraction", method="(whole - sum) / whole"),
     )
 
 
 def _time_rows(subject: Subject, rows: dict[str, nn.Module], times: dict[str, list[float]]) -> None:
     """One forward pass, row by row."""
-    import torch
-
     images = subject.images
     with torch.inference_mode():
         for name, row in rows.items():
@@ -90,23 +84,10 @@ def _time_rows(subject: Subject, rows: dict[str, nn.Module], times: dict[str, li
             times[name].append(time.perf_counter() - start)
 
 
-def _output_shapes(subject: Subject, rows: dict[str, nn.Module]) -> dict[str, tuple[int, ...]]:
-    """(channels, height, width) of each row's output for one image."""
-    import torch
-
-    images = subject.example("meta")
-    shapes = {}
-    with torch.no_grad():
-        for name, row in rows.items():
-            images = row(images)
-            shapes[name] = tuple(images.shape[1:])
-    return shapes
-
-
 METRIC = Metric(
     name="layers",
     title="time by row of the paper's table",
-    depends_on=("runtime", "device", "precision", "img_size", "batch_size", "num_threads"),
+    depends_on=TIMED_ON,
     measure=measure,
     complete=complete,
 )

@@ -13,13 +13,12 @@ import psutil
 
 from benchmarks.metrics.metric import Column, Metric
 from benchmarks.records.record import Measurement
+from zoo.lazy import nn, torch
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
     from benchmarks.metrics.subject import Subject
 
-__all__ = ["METRIC", "peak_of_activations"]
+__all__ = ["METRIC", "peak_bytes", "peak_of_activations"]
 
 
 def measure(subject: Subject) -> tuple[Measurement, ...]:
@@ -33,11 +32,10 @@ def measure(subject: Subject) -> tuple[Measurement, ...]:
     how = _reset_peak()
     subject.call()
     subject.call()
-    peak = _peak()
-    measurements = [
-        Measurement(
-            name="weights_bytes", value=sum(tensor.nbytes for tensor in subject.random_network.parameters()), unit="B"
-        ),
+    peak = peak_bytes()
+    weights = sum(tensor.nbytes for tensor in subject.random_network.parameters())
+    return (
+        Measurement(name="weights_bytes", value=weights, unit="B"),
         Measurement(
             name="activations_peak_bytes",
             value=peak_of_activations(subject.structure, subject.example("meta")),
@@ -51,13 +49,12 @@ def measure(subject: Subject) -> tuple[Measurement, ...]:
             method=f"peak resident memory above the idle process, over loading and two calls ({how})",
             details={"idle_bytes": idle, "absolute_bytes": peak},
         ),
-    ]
-    return (*measurements, *_cuda(subject))
+        *_cuda(subject),
+    )
 
 
-def peak_of_activations(model: nn.Module, images: Tensor) -> int:
+def peak_of_activations(model: nn.Module, images: torch.Tensor) -> int:
     """Largest number of bytes of activations alive at once in an inference pass, the input included."""
-    import torch
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils._pytree import tree_leaves
 
@@ -69,7 +66,7 @@ def peak_of_activations(model: nn.Module, images: Tensor) -> int:
             self.live = self.peak = 0
             self.known: dict[int, Any] = {}
 
-        def follow(self, tensor: Tensor) -> None:
+        def follow(self, tensor: torch.Tensor) -> None:
             storage = tensor.untyped_storage()
             name = storage._cdata
             if name in self.known:
@@ -102,9 +99,6 @@ def peak_of_activations(model: nn.Module, images: Tensor) -> int:
 
 def _touch_libraries(subject: Subject) -> None:
     """Runs the kinds of layers once on next to nothing, so that the libraries' code is resident before the network."""
-    import torch
-    from torch import nn
-
     layers = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(8, 8)).eval()
     with torch.inference_mode():
         layers.to(subject.case.device)(torch.zeros(1, 3, 3, 3, device=subject.case.device))
@@ -118,8 +112,8 @@ def _reset_peak() -> str:
     return "ru_maxrss since the process began"
 
 
-def _peak() -> int:
-    """Peak resident bytes of this process."""
+def peak_bytes() -> int:
+    """Largest resident memory of this process since its peak was last forgotten, where Linux tells, or it began."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
@@ -132,8 +126,6 @@ def _cuda(subject: Subject) -> tuple[Measurement, ...]:
     """The CUDA allocator's peaks over one call; nothing on other devices."""
     if not subject.case.device.startswith("cuda"):
         return ()
-    import torch
-
     torch.cuda.reset_peak_memory_stats()
     subject.call()
     return (

@@ -14,6 +14,7 @@ import contextlib
 import json
 import logging
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,14 +23,12 @@ from benchmarks.records.files import replace_file
 from benchmarks.records.record import Measurement
 from benchmarks.records.staleness import fingerprint
 from zoo.cache import cache_folder
+from zoo.lazy import nn, torch
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
     from benchmarks.metrics.subject import Subject
 
-__all__ = ["METRIC", "CountsDisagree", "by_arithmetic", "by_flop_counter", "by_layer"]
-
+__all__ = ["METRIC", "CountsDisagree", "by_arithmetic", "by_flop_counter", "by_layer", "calls_of"]
 
 LIBRARIES = ("torch", "fvcore", "torchinfo")  # that count
 
@@ -41,12 +40,12 @@ class CountsDisagree(RuntimeError):
 def measure(subject: Subject) -> tuple[Measurement, ...]:
     """The count, once all three counters agree on it."""
     images = subject.example("meta")
+    others = _cross_check(subject)
     counts = {
         "FlopCounterMode": by_flop_counter(subject.structure, images),
         "closed form": by_arithmetic(subject.structure, images),
+        "fvcore": others["fvcore"],
     }
-    others = _cross_check(subject)
-    counts["fvcore"] = others["fvcore"]
     if len(set(counts.values())) > 1:
         found = ", ".join(f"{name} {count:,}" for name, count in counts.items())
         raise CountsDisagree(f"counts of convolutions and linear layers disagree: {found}")
@@ -61,9 +60,8 @@ def measure(subject: Subject) -> tuple[Measurement, ...]:
     )
 
 
-def by_flop_counter(model: nn.Module, images: Tensor) -> int:
+def by_flop_counter(model: nn.Module, images: torch.Tensor) -> int:
     """Multiply-adds torch's FlopCounterMode sees in a forward pass; works on meta tensors."""
-    import torch
     from torch.utils.flop_counter import FlopCounterMode
 
     counter = FlopCounterMode(display=False)
@@ -72,40 +70,38 @@ def by_flop_counter(model: nn.Module, images: Tensor) -> int:
     return int(counter.get_total_flops()) // 2
 
 
-def by_arithmetic(model: nn.Module, images: Tensor) -> int:
+def by_arithmetic(model: nn.Module, images: torch.Tensor) -> int:
     """Multiply-adds of a forward pass from hyper-parameters and output sizes; works on meta tensors."""
     return sum(by_layer(model, images).values())
 
 
-def by_layer(model: nn.Module, images: Tensor) -> dict[str, int]:
+def by_layer(model: nn.Module, images: torch.Tensor) -> dict[str, int]:
     """Multiply-adds of each convolution and linear layer by its name: filter size times output elements."""
-    import torch
-    from torch import nn
-
     found: dict[str, int] = {}
-
-    def hook(name: str) -> Any:
-        def count(layer: nn.Conv2d | nn.Linear, _inputs: object, output: Tensor) -> None:
-            if isinstance(layer, nn.Conv2d):
-                each = layer.in_channels // layer.groups * layer.kernel_size[0] * layer.kernel_size[1]
-            else:
-                each = layer.in_features
-            found[name] = found.get(name, 0) + output.numel() * each
-
-        return count
-
-    handles = [
-        layer.register_forward_hook(hook(name))
-        for name, layer in model.named_modules()
-        if isinstance(layer, (nn.Conv2d, nn.Linear))
-    ]
-    try:
-        with torch.no_grad():
-            model(images)
-    finally:
-        for handle in handles:
-            handle.remove()
+    for name, layer, _, output in calls_of(model, images, nn.Conv2d, nn.Linear):
+        if isinstance(layer, nn.Conv2d):
+            each = layer.in_channels // layer.groups * layer.kernel_size[0] * layer.kernel_size[1]
+        else:
+            each = layer.in_features
+        found[name] = found.get(name, 0) + output.numel() * each
     return found
+
+
+def calls_of(
+    model: nn.Module, images: torch.Tensor, *kinds: type[nn.Module]
+) -> list[tuple[str, Any, torch.Tensor, torch.Tensor]]:
+    """Name, layer, input and output of each call of a layer of these kinds in a forward pass; works on meta tensors."""
+    calls: list[tuple[str, Any, torch.Tensor, torch.Tensor]] = []
+
+    def note(name: str, layer: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        calls.append((name, layer, inputs[0], output))
+
+    with contextlib.ExitStack() as hooks, torch.no_grad():
+        for name, layer in model.named_modules():
+            if isinstance(layer, kinds):
+                hooks.enter_context(layer.register_forward_hook(partial(note, name)))
+        model(images)
+    return calls
 
 
 def _cross_check(subject: Subject) -> dict[str, Any]:
@@ -124,7 +120,6 @@ def _cross_check(subject: Subject) -> dict[str, Any]:
 
 
 def _count_on_real_tensors(subject: Subject) -> dict[str, Any]:
-    import torch
     import torchinfo
     from fvcore.nn import FlopCountAnalysis
 

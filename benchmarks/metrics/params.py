@@ -16,21 +16,14 @@ __all__ = ["METRIC"]
 def measure(subject: Subject) -> tuple[Measurement, ...]:
     """Counts of the network as `zoo.create` builds it, for 1000 classes."""
     parameters = list(subject.structure.parameters())
-    buffers = list(subject.structure.buffers())
+    trainable = sum(tensor.numel() for tensor in parameters if tensor.requires_grad)
+    buffers = sum(tensor.nbytes for tensor in subject.structure.buffers())
+    statistics = "running statistics of batch normalization"
     return (
         Measurement(name="param_count", value=sum(tensor.numel() for tensor in parameters), unit="count"),
-        Measurement(
-            name="trainable_count",
-            value=sum(tensor.numel() for tensor in parameters if tensor.requires_grad),
-            unit="count",
-        ),
+        Measurement(name="trainable_count", value=trainable, unit="count"),
         Measurement(name="weights_bytes", value=sum(tensor.nbytes for tensor in parameters), unit="B"),
-        Measurement(
-            name="buffers_bytes",
-            value=sum(tensor.nbytes for tensor in buffers),
-            unit="B",
-            method="running statistics of batch normalization",
-        ),
+        Measurement(name="buffers_bytes", value=buffers, unit="B", method=statistics),
     )
 
 

@@ -23,27 +23,16 @@ def measure(subject: Subject) -> tuple[Measurement, ...]:
     kinds: dict[str, dict[str, int]] = {}
     for layer in layers(subject.spec, img_size=subject.img_size):
         sums = kinds.setdefault(layer.kind, {"weights": 0, "biases": 0, "mult_adds": 0})
-        sums["weights"] += layer.weights
-        sums["biases"] += layer.biases
-        sums["mult_adds"] += layer.mult_adds
+        for count in sums:
+            sums[count] += getattr(layer, count)
+    counts = ("params", "weights", "mult_adds")
     found = [
-        {
-            "name": row.name,
-            "output": list(row.output),
-            "params": row.params,
-            "weights": row.weights,
-            "mult_adds": row.mult_adds,
-        }
+        {"name": row.name, "output": list(row.output), **{count: getattr(row, count) for count in counts}}
         for row in table
     ]
+    details = {"rows": found, "kinds": kinds}
     return (
-        Measurement(
-            name="rows",
-            value=len(found),
-            unit="count",
-            method="shapes on the meta device",
-            details={"rows": found, "kinds": kinds},
-        ),
+        Measurement(name="rows", value=len(found), unit="count", method="shapes on the meta device", details=details),
     )
 
 

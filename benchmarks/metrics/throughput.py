@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-from benchmarks.metrics.latency import TIMED_ON
+from benchmarks.metrics.latency import TIMED_ON, prepare, to_reference
 from benchmarks.metrics.metric import Column, Metric, Timing
 from benchmarks.records.record import Case, Measurement
-from benchmarks.stats.intervals import median_interval, ratio_interval
-
-if TYPE_CHECKING:
-    from benchmarks.metrics.subject import Subject
+from benchmarks.stats.intervals import median_interval
 
 __all__ = ["METRIC"]
-
-
-def prepare(subject: Subject) -> Callable[[], object]:
-    """One inference of the case's batch."""
-    return subject.call
 
 
 def summarize(case: Case, timing: Timing) -> tuple[Measurement, ...]:
@@ -27,8 +18,7 @@ def summarize(case: Case, timing: Timing) -> tuple[Measurement, ...]:
     reference = _rates(case, timing.reference, timing.reference_rounds)
     interval = median_interval(list(rates.values()))
     value = case.batch_size * len(timing.samples) / sum(timing.samples)
-    ratio = ratio_interval(rates, reference)
-    measurements = [
+    return (
         Measurement(
             name="samples_per_sec",
             value=value,
@@ -39,20 +29,9 @@ def summarize(case: Case, timing: Timing) -> tuple[Measurement, ...]:
             rounds=timing.rounds,
             method="images over time of all timed calls; 95 % interval by bootstrap over the rounds' rates",
             details={**timing.details, "apart_rounds": list(timing.apart)},
-        )
-    ]
-    if ratio:
-        measurements.append(
-            Measurement(
-                name="throughput_ratio",
-                value=ratio.value,
-                unit="ratio",
-                low=ratio.low,
-                high=ratio.high,
-                method=f"to {timing.details['reference']}, paired within rounds",
-            )
-        )
-    return tuple(measurements)
+        ),
+        *to_reference("throughput_ratio", rates, reference, timing),
+    )
 
 
 def _rates(case: Case, samples: tuple[float, ...], rounds: tuple[int, ...]) -> Mapping[int, float]:
