@@ -111,10 +111,8 @@ def _best_buy(overview: Overview, accuracies: Sequence[Estimate], cost: Cost) ->
     }
     if len(bought) < 2:
         return
-    scores = []
-    for model, gain in bought.items():
-        score = log_quotient(gain, prices[model])
-        scores.append(Estimate(score.value, score.low, score.high, model))
+    quotients = {model: log_quotient(gain, prices[model]) for model, gain in bought.items()}
+    scores = [Estimate(score.value, score.low, score.high, model) for model, score in quotients.items()]
     first, ties = best(scores, more=True)
     price = cost.price.format(number(cost.factor * prices[first.model].value))
     accuracy = _percent(bought[first.model].value)

@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from benchmarks.report import style
 from benchmarks.report.labels import Anchor, place_labels
-from benchmarks.report.style import FAMILIES, INK, SOFT, TIMES, canvas, family_style, key, log_ticks
+from benchmarks.report.style import INK, SOFT, TIMES, canvas, family_style, key, log_ticks, name_lines, panels
 from benchmarks.report.words import number, shorten
 
 __all__ = ["bars", "curves", "grid", "scatter", "slopes"]
@@ -92,8 +91,8 @@ def _corners(points: Points, front: Sequence[str]) -> list[tuple[float, float]]:
 def _add_keys(figure: Figure, points: Points, *, sizes: bool) -> None:
     """The families above, and how large a bubble is below."""
     present = {point["family"] for point in points}
-    kinds = [look for family, look in FAMILIES.items() if family in present]
-    kinds += [style.OTHER] if present - FAMILIES.keys() else []
+    kinds = [look for family, look in style.FAMILIES.items() if family in present]
+    kinds += [style.OTHER] if present - style.FAMILIES.keys() else []
     handles = [key(title, marker=marker, markersize=7, color=color) for color, marker, title in kinds]
     figure.legend(handles=handles, loc="outside upper center", ncols=4, columnspacing=1.6)
     if sizes:
@@ -132,13 +131,8 @@ def bars(data: Mapping[str, Any]) -> Figure:
     for place, point in enumerate(points):
         relative = f"   {number(point['relative'], 2)}{TIMES}" if point["relative"] is not None else ""
         axes.text(point["x_hi"] + 0.012 * longest, place, number(point["x"]) + relative, va="center", fontsize=9)
-    axes.set_yticks(places, [shorten(point["model"], 36) for point in points])
-    for label in axes.get_yticklabels():
-        label.set_parse_math(False)
-    axes.set_ylim(len(points) - 0.4, -0.6)
+    name_lines(axes, [shorten(point["model"], 36) for point in points])
     axes.set_xlim(0, longest * 1.16)
-    axes.grid(axis="y", visible=False)
-    axes.tick_params(axis="y", length=0)
     axes.set_xlabel(data["x"])
     return figure
 
@@ -179,7 +173,7 @@ def grid(data: Mapping[str, Any]) -> Figure:
     widths, resolutions = data["widths"], data["resolutions"]
     cells = {(cell["width"], cell["resolution"]): cell for cell in data["cells"]}
     shown = [panel for panel in data["panels"] if any(_first(cell, panel) for cell in data["cells"])]
-    figure, drawn = style.panels(len(shown), 3.3)
+    figure, drawn = panels(len(shown), 3.3)
     for axes, panel in zip(drawn, shown, strict=True):
         values = [[_first(cells[width, resolution], panel) for resolution in resolutions] for width in widths]
         first = axes is drawn[0]
@@ -219,14 +213,12 @@ def curves(data: Mapping[str, Any]) -> Figure:
     columns = min(6, len(drawn))
     rows = math.ceil(len(drawn) / columns)
     height = 0.6 + 1.2 * rows
-    figure = Figure(figsize=(style.WIDTH, height))
-    FigureCanvasAgg(figure)
+    figure, drawn_axes = panels(len(drawn), height, columns=columns, layout=None)
     figure.subplots_adjust(left=0.085, right=0.99, bottom=0.55 / height, top=1 - 0.3 / height, wspace=0.1, hspace=0.38)
     last = max(point[0] for curve in drawn for point in curve["curve"])
     values = [point[1] for curve in drawn for point in curve["curve"]]
-    for place, curve in enumerate(drawn):
-        axes = figure.add_subplot(rows, columns, place + 1)
-        others = [other["curve"] for other in drawn]
+    others = [curve["curve"] for curve in drawn]
+    for place, (axes, curve) in enumerate(zip(drawn_axes, drawn, strict=True)):
         axes.add_collection(LineCollection(others, colors="#cfcfcf", linewidths=0.6, zorder=1))
         color = family_style(curve["family"])[0]
         axes.plot(*zip(*curve["curve"], strict=True), color=color, linewidth=2.2, zorder=3)

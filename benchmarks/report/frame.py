@@ -18,16 +18,13 @@ from benchmarks.stats.ratios import time_ratio
 from zoo.registry import MODELS
 from zoo.spec import ModelSpec, Reference, Weights
 
-__all__ = ["BOUNDS", "comparison", "ordered", "prints_the_same", "to_frame"]
+__all__ = ["BOUNDS", "comparison", "ordered", "printed_for", "prints_the_same", "to_frame"]
 
+NAMES = {(column.measurement, column.part): column.name for column in SHOWN if column.measurement}
 BOUNDS: Mapping[str, tuple[str, str]] = {
-    column.name: (low.name, high.name)
-    for column in SHOWN
-    for low in SHOWN
-    for high in SHOWN
-    if column.measurement
-    and column.measurement == low.measurement == high.measurement
-    and (column.part, low.part, high.part) == ("value", "low", "high")
+    name: (NAMES[measurement, "low"], NAMES[measurement, "high"])
+    for (measurement, part), name in NAMES.items()
+    if part == "value" and {(measurement, "low"), (measurement, "high")} <= NAMES.keys()
 }
 """The columns that hold the ends of a column's 95 % interval, where it has one."""
 
@@ -61,7 +58,8 @@ def ordered(frame: pd.DataFrame, sort_key: str) -> pd.DataFrame:
     """The frame sorted by a column, its better end first and absent figures last; "family" is publication order."""
     if sort_key not in frame:
         raise ValueError(f"sort key {sort_key!r}; allowed: {', '.join(COLUMNS)}")
-    history = {name: place for place, name in enumerate(dict.fromkeys(entry.family for entry in _by_year()))}
+    by_year = sorted(MODELS.values(), key=lambda entry: entry.paper.year)
+    history = {name: place for place, name in enumerate(dict.fromkeys(entry.family for entry in by_year))}
     keys = frame.assign(
         _family=frame["family"].map(lambda family: history.get(family, len(history))),
         _natural=frame["model"].map(_natural),
@@ -107,23 +105,26 @@ def _rate(row: Row) -> float | None:
 
 def _published(entry: ModelSpec, img_size: int, weights: str) -> dict[str, object]:
     """The first figure printed for exactly this variant, each with where it was printed."""
-    own = sorted(entry.weights, key=lambda checkpoint: not _is_named(checkpoint, weights)) if weights else entry.weights
-    checkpoints = [each.published for each in own if each.published and each.options == entry.options]
-    printed = [reference for reference in entry.references if reference.options == entry.options]
-    references = [*checkpoints, *printed] if weights else [*printed, *checkpoints]
+    references = printed_for(entry, weights)
     sources: dict[str, None] = {}
     cells: dict[str, object] = {}
     for column in SHOWN:
         if not column.published or (column.published == "mult_adds" and img_size not in (0, entry.input.size)):
             continue
-        found: Reference | None = next(
-            (each for each in references if getattr(each, column.published) is not None), None
-        )
+        found = next((each for each in references if getattr(each, column.published) is not None), None)
         if found is not None:
             cells[column.published_column] = _scaled(float(getattr(found, column.published)), column)
             sources[found.source] = None
             cells["published_protocol"] = found.protocol if column.published == "top1" else None
     return cells | {"published_source": "; ".join(sources)}
+
+
+def printed_for(entry: ModelSpec, weights: str = "") -> list[Reference]:
+    """What is printed for exactly this variant: of its `weights` first, where there are any, else of the network."""
+    own = sorted(entry.weights, key=lambda checkpoint: not _is_named(checkpoint, weights)) if weights else entry.weights
+    checkpoints = [each.published for each in own if each.published and each.options == entry.options]
+    printed = [reference for reference in entry.references if reference.options == entry.options]
+    return [*checkpoints, *printed] if weights else [*printed, *checkpoints]
 
 
 def _is_named(checkpoint: Weights, weights: str) -> bool:
@@ -141,10 +142,6 @@ def _relative_speed(row: Row, base: Row | None) -> float | None:
         return ratio.value
     values = [record and record.value("latency_s") for record in records]
     return values[1] / values[0] if values[0] and values[1] else None
-
-
-def _by_year() -> list[ModelSpec]:
-    return sorted(MODELS.values(), key=lambda entry: entry.paper.year)
 
 
 def _natural(name: str) -> tuple[tuple[int, float, str], ...]:

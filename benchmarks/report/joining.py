@@ -11,6 +11,7 @@ import functools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from benchmarks.metrics import METRICS
 from benchmarks.records.record import Case, Measurement, Record
@@ -18,7 +19,7 @@ from zoo.errors import InvalidOption, UnknownModel, UnknownOption
 from zoo.registry import spec
 from zoo.spec import ModelSpec
 
-__all__ = ["PACE", "Row", "by_machine", "join", "model_spec", "protocol_of"]
+__all__ = ["PACE", "Row", "by_machine", "join", "model_spec", "pace_of", "protocol_of"]
 
 SEVERITY = ("ok", "skipped", "timeout", "failed", "oom", "crashed")  # the worst status of a row is its status
 # equal for rows whose speeds compare: everything but the image size, of which each model has its own
@@ -44,9 +45,9 @@ class Row:
         return self.case.model
 
     @property
-    def pace(self) -> tuple[object, ...]:
+    def pace(self) -> tuple[Any, ...]:
         """Equal for rows whose speeds compare (`PACE`)."""
-        return tuple(getattr(self.case, name) for name in PACE)
+        return pace_of(self.case)
 
     def find(self, metric: str, name: str) -> Measurement | None:
         """A measurement of one metric's record, or None."""
@@ -76,6 +77,11 @@ class Row:
     def notes(self) -> str:
         """What the measurements had to say."""
         return "; ".join(f"{metric}: {note}" for metric, record in self.records.items() for note in record.notes)
+
+
+def pace_of(case: Case) -> tuple[Any, ...]:
+    """The conditions in `PACE`."""
+    return tuple(getattr(case, name) for name in PACE)
 
 
 def by_machine(records: Iterable[Record]) -> dict[str, list[Record]]:
@@ -110,9 +116,8 @@ def _rows(records: Sequence[Record]) -> list[Row]:
     rows: list[Row] = []
     known = [metric for metric in METRICS.values() if any(each.case.metric == metric.name for each in records)]
     for metric in sorted(known, key=lambda metric: -len(metric.depends_on)):
-        own = [Row(each.case, _stated(each.case)) for each in records if each.case.metric == metric.name]
-        for row, record in zip(own, [each for each in records if each.case.metric == metric.name], strict=True):
-            row.records[metric.name] = record
+        found = [record for record in records if record.case.metric == metric.name]
+        own = [Row(record.case, _stated(record.case), {metric.name: record}) for record in found]
         joined = [(left, right) for left in rows for right in own if _agree(left, right)]
         alone = [row for row in (*rows, *own) if not any(row is left or row is right for left, right in joined)]
         rows = [*(_merged(left, right) for left, right in joined), *alone]

@@ -14,7 +14,8 @@ from matplotlib.backend_bases import RendererBase
 
 __all__ = ["Anchor", "place_labels"]
 
-DIRECTIONS = tuple(math.radians(angle) for angle in (0, 45, 315, 90, 270, 180, 135, 225, 20, 340, 70, 290, 160, 200))
+ANGLES = (0, 45, 315, 90, 270, 180, 135, 225, 20, 340, 70, 290, 160, 200)
+DIRECTIONS = [(math.cos(math.radians(angle)), math.sin(math.radians(angle))) for angle in ANGLES]
 DISTANCES = (3, 10, 18, 28, 40, 54, 70)  # points between a marker's rim and its label
 SWEEPS = 4  # rounds of moving each label to its best place with the others where they are
 
@@ -78,17 +79,12 @@ def _extent(axes: Axes, renderer: RendererBase, text: str, size: float) -> tuple
 
 def _candidates(centre: Any, radius: float, extent: tuple[float, float], pixel: float) -> tuple[Any, Any]:
     """Boxes (x0, y0, x1, y1) around a marker, nearest and most readable first, and their distances from its rim."""
-    boxes, distances = [], []
     width, height = extent
-    for distance in DISTANCES:
-        for angle in DIRECTIONS:
-            reach = radius + distance * pixel
-            x, y = centre[0] + reach * math.cos(angle), centre[1] + reach * math.sin(angle)
-            left = x - width * (1 - math.cos(angle)) / 2  # the box touches the ring with the side that faces it
-            bottom = y - height * (1 - math.sin(angle)) / 2
-            boxes.append((left, bottom, left + width, bottom + height))
-            distances.append(distance * pixel)
-    return np.array(boxes), np.array(distances)
+    distances = pixel * np.repeat(DISTANCES, len(DIRECTIONS))
+    right, up = np.tile(DIRECTIONS, (len(DISTANCES), 1)).T
+    left = centre[0] + (radius + distances) * right - width * (1 - right) / 2  # the side that faces the ring touches it
+    bottom = centre[1] + (radius + distances) * up - height * (1 - up) / 2
+    return np.column_stack([left, bottom, left + width, bottom + height]), distances
 
 
 def _standing_cost(boxes: Any, distances: Any, markers: Any, crossings: Any, frame: Any, own: int) -> Any:
@@ -96,21 +92,15 @@ def _standing_cost(boxes: Any, distances: Any, markers: Any, crossings: Any, fra
     preference = np.tile(np.arange(len(DIRECTIONS)), len(DISTANCES))
     covered = _overlap(boxes, markers)
     covered[:, own] *= 0.2  # a label may lean on its own bubble
-    inside = (
-        (crossings[None, :, 0] > boxes[:, None, 0])
-        & (crossings[None, :, 0] < boxes[:, None, 2])
-        & (crossings[None, :, 1] > boxes[:, None, 1])
-        & (crossings[None, :, 1] < boxes[:, None, 3])
-    ).sum(axis=1)
+    inside = ((boxes[:, None, :2] < crossings) & (crossings < boxes[:, None, 2:])).all(axis=2).sum(axis=1)
     outside = np.maximum(frame[:2] - boxes[:, :2], 0).sum(axis=1) + np.maximum(boxes[:, 2:] - frame[2:], 0).sum(axis=1)
     return 12 * distances + 6 * preference + 6 * covered.sum(axis=1) + 60 * inside + 1000 * outside
 
 
 def _overlap(boxes: Any, others: Any) -> Any:
     """Area in square pixels that each of `boxes` shares with each of `others`."""
-    width = np.minimum(boxes[:, None, 2], others[None, :, 2]) - np.maximum(boxes[:, None, 0], others[None, :, 0])
-    height = np.minimum(boxes[:, None, 3], others[None, :, 3]) - np.maximum(boxes[:, None, 1], others[None, :, 1])
-    return np.maximum(width, 0) * np.maximum(height, 0)
+    sides = np.minimum(boxes[:, None, 2:], others[:, 2:]) - np.maximum(boxes[:, None, :2], others[:, :2])
+    return np.maximum(sides, 0).prod(axis=2)
 
 
 def _dots(corners: Any) -> Any:

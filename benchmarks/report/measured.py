@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from benchmarks.metrics import METRICS
 from benchmarks.metrics.columns import SHOWN
 from benchmarks.metrics.metric import Column
 from benchmarks.records.record import Measurement, Record
 from benchmarks.report.frame import prints_the_same
+from benchmarks.report.joining import PACE
 from benchmarks.report.overview import Overview
 from benchmarks.report.page import folded, section
 from benchmarks.report.table import MOST_ROWS, Cell, TableColumn, table
@@ -103,41 +104,30 @@ def _caption(overview: Overview) -> str:
     return " ".join(sentences)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sweep:
+class Sweep(NamedTuple):
     """A table model x one condition, everything else as in the comparison.
 
     Args:
         heading, what: of the section, and what its figures are.
-        metric, name: the measurement.
+        metric: whose first column is shown.
         axis: the field of `Case` that varies.
-        column: how a value of it heads its column.
-        factor: from the measurement's unit to the table's.
-        better: the better end.
+        title: how a value of it heads its column.
         at_least: columns that make it worth showing.
     """
 
     heading: str
     what: str
     metric: str
-    name: str
     axis: str
-    column: str
-    factor: float = 1.0
-    better: str = "low"
+    title: str
     at_least: int = 2
 
 
-LATENCY: dict[str, Any] = {
-    "what": "Median latency in ms", "metric": "latency", "name": "latency_s", "factor": 1e3,
-}  # fmt: skip
 SWEEPS = (
-    Sweep(heading="Runtimes", axis="runtime", column="{}", **LATENCY),
-    Sweep(heading="Threads", axis="num_threads", column="{} threads", **LATENCY),
-    Sweep(heading="Throughput", what="Images per second", metric="throughput", name="samples_per_sec",
-          axis="batch_size", column="batch {}", better="high", at_least=1),
-)  # fmt: skip
-FIXED = ("runtime", "device", "batch_size", "precision", "num_threads")
+    Sweep("Runtimes", "Median latency in ms", "latency", "runtime", "{}"),
+    Sweep("Threads", "Median latency in ms", "latency", "num_threads", "{} threads"),
+    Sweep("Throughput", "Images per second", "throughput", "batch_size", "batch {}", at_least=1),
+)
 
 
 def sweeps(overview: Overview) -> list[str]:
@@ -146,29 +136,24 @@ def sweeps(overview: Overview) -> list[str]:
 
 
 def _sweep(overview: Overview, sweep: Sweep) -> str:
-    base = overview.condition
+    base, column = overview.condition, METRICS[sweep.metric].columns[0]
+    fixed = [name for name in PACE if name != sweep.axis]
     found: dict[str, dict[Any, float]] = defaultdict(dict)
     for row in overview.rows:
-        value = row.value(sweep.metric, sweep.name)
-        fixed = [part for part in FIXED if part != sweep.axis]
-        if value is not None and base and all(getattr(row.case, part) == getattr(base, part) for part in fixed):
-            found[row.model][getattr(row.case, sweep.axis)] = sweep.factor * value
+        value = row.value(sweep.metric, column.measurement)
+        if value is not None and base and all(getattr(row.case, name) == getattr(base, name) for name in fixed):
+            found[row.model][getattr(row.case, sweep.axis)] = column.factor * value
     values = sorted({value for figures in found.values() for value in figures})
-    if len(values) < sweep.at_least:
-        return ""
 
-    def figure(value: object) -> Callable[[str], Cell]:
-        return lambda model: found[model].get(value)
+    def shown(value: object) -> TableColumn:
+        title = markdown(sweep.title.format(value))
+        return TableColumn(title, lambda model: found[model].get(value), better=column.better)
 
-    titles = [markdown(sweep.column.format(value)) for value in values]
-    columns = [
-        TableColumn(title, figure(value), better=sweep.better) for title, value in zip(titles, values, strict=True)
-    ]
     models = [model for model in overview.table.index if model in found]
     return section(
         sweep.heading,
         f"{sweep.what}; the best of a row in **bold**.",
-        table([_text("Model", str), *columns], models, across=True),
+        table([_text("Model", str), *map(shown, values)], models if len(values) >= sweep.at_least else (), across=True),
     )
 
 

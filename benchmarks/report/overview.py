@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from statistics import mode
+from typing import Any
 
 import pandas as pd
 
@@ -14,13 +15,11 @@ from benchmarks.metrics import METRICS
 from benchmarks.records.record import Case, Environment, Measurement, Record
 from benchmarks.report.findings import Estimate, estimate
 from benchmarks.report.frame import BOUNDS, ordered, to_frame
-from benchmarks.report.joining import PACE, Row, join, protocol_of
+from benchmarks.report.joining import PACE, Row, join, pace_of, protocol_of
 from benchmarks.stats.intervals import Interval
 from benchmarks.stats.means import mean_of
 
 __all__ = ["Overview", "survey"]
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,16 +66,11 @@ class Overview:
 
     def measurements(self, metric: str, name: str) -> dict[str, Measurement]:
         """The same as whole measurements, by model."""
-        found = {model: self.models[model].find(metric, name) for model in self.table.index}
-        return {model: measurement for model, measurement in found.items() if measurement is not None}
+        return {model: found for model, record in self.records(metric).items() if (found := record.find(name))}
 
     def records(self, metric: str) -> dict[str, Record]:
         """The records of one metric by model, in the table's order."""
-        return {
-            model: self.models[model].records[metric]
-            for model in self.table.index
-            if metric in self.models[model].records
-        }
+        return {model: record for model in self.table.index if (record := self.models[model].records.get(metric))}
 
 
 def survey(
@@ -95,10 +89,10 @@ def survey(
     rows = join(records)
     pace, shared = _headline(rows), _most_shared(rows)
     usual = _usual(row for row in rows if not _is_variant(row))
-    groups: dict[str, list[Row]] = {}
+    groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         if not _is_variant(row) or row.model in asked or usual <= row.records.keys():
-            groups.setdefault(row.model, []).append(row)
+            groups[row.model].append(row)
     chosen = [_line(group, pace, shared) for group in groups.values()]
     table = ordered(to_frame(chosen), sort_key).set_index("model", drop=False)
     return Overview(
@@ -164,28 +158,21 @@ def _pooled(records: Sequence[Record]) -> Record:
 
 def _headline(rows: Iterable[Row]) -> Case | None:
     """The condition most models were timed under; of equals batch 1 first, then eager."""
-    models: dict[tuple[object, ...], set[str]] = {}
-    conditions: dict[tuple[object, ...], Case] = {}
+    models: dict[tuple[Any, ...], set[str]] = defaultdict(set)
     for row in rows:
         if row.find("latency", "latency_s") or row.find("throughput", "samples_per_sec"):
-            models.setdefault(row.pace, set()).add(row.model)
-            stated = {name: getattr(row.case, name) for name in PACE}
-            conditions[row.pace] = Case(metric="latency", model="", **stated)
+            models[row.pace].add(row.model)
 
-    def rank(pace: tuple[object, ...]) -> tuple[object, ...]:
-        case = conditions[pace]
-        return (
-            -len(models[pace]), case.batch_size, case.runtime != "eager", -case.num_threads, case.runtime, case.device,
-            case.precision,
-        )  # fmt: skip
+    def rank(pace: tuple[Any, ...]) -> tuple[object, ...]:
+        runtime, device, batch_size, precision, num_threads = pace
+        return -len(models[pace]), batch_size, runtime != "eager", -num_threads, runtime, device, precision
 
-    return conditions[min(models, key=rank)] if models else None
+    pace = min(models, key=rank, default=None)
+    return Case(metric="latency", model="", **dict(zip(PACE, pace, strict=True))) if pace else None
 
 
 def _fits(row: Row, condition: Case | None) -> bool:
-    return condition is None or all(
-        name in row.stated and getattr(row.case, name) == getattr(condition, name) for name in PACE
-    )
+    return condition is None or (row.stated.issuperset(PACE) and row.pace == pace_of(condition))
 
 
 def _most_shared(rows: Iterable[Row]) -> Case | None:
@@ -197,8 +184,8 @@ def _most_shared(rows: Iterable[Row]) -> Case | None:
     }
     if not asked:
         return None
-    protocol = _most_common(protocol for _, protocol in {(model, protocol): None for model, protocol, _ in asked})
-    size = _most_common(size for _, found, size in asked if found == protocol)
+    protocol = mode(protocol for _, protocol in {(model, protocol): None for model, protocol, _ in asked})
+    size = mode(size for _, found, size in asked if found == protocol)
     return next(case for (_, found, each), case in asked.items() if (found, each) == (protocol, size))
 
 
@@ -212,19 +199,14 @@ def _size(case: Case) -> int:
     return case.train_img_size or case.img_size
 
 
-def _most_common(values: Iterable[T]) -> T:
-    """The most frequent value; of equals the first."""
-    return Counter(values).most_common(1)[0][0]
-
-
 def _is_variant(row: Row) -> bool:
     return ":" in row.model
 
 
 def _usual(rows: Iterable[Row]) -> set[str]:
     """What was measured of more than half of the models in some rows, but for accuracy, which takes hours."""
-    found: dict[str, set[str]] = {}
+    found: dict[str, set[str]] = defaultdict(set)
     for row in rows:
-        found.setdefault(row.model, set()).update(row.records.keys() - {"accuracy"})
+        found[row.model] |= row.records.keys() - {"accuracy"}
     counts = Counter(metric for metrics in found.values() for metric in metrics)
     return {metric for metric, count in counts.items() if 2 * count > len(found)}

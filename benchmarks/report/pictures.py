@@ -9,6 +9,7 @@ from benchmarks.metrics.columns import BASE
 from benchmarks.records.record import Measurement
 from benchmarks.report import figures
 from benchmarks.report.drawing import Drawing
+from benchmarks.report.frame import printed_for
 from benchmarks.report.joining import model_spec
 from benchmarks.report.overview import Overview
 from benchmarks.report.words import condition_in_words, dataset_title, enumerate_words, number
@@ -138,12 +139,7 @@ def mobilenet_grid(overview: Overview) -> Drawing | None:
     for width in WIDTHS:
         for resolution in RESOLUTIONS:
             entry = MODELS["mobilenet_v1"].vary(width=width, resolution=resolution)
-            printed = [reference for reference in entry.references if reference.options == entry.options]
-            printed += [
-                checkpoint.published
-                for checkpoint in entry.weights
-                if checkpoint.options == entry.options and checkpoint.published
-            ]
+            printed = printed_for(entry)
             first = {
                 figure: next((value for item in printed if (value := getattr(item, figure)) is not None), None)
                 for figure in ("params", "mult_adds", "top1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 __all__ = [
     "DASHES", "FAMILIES", "GREY", "INK", "MARKERS", "OTHER", "PALETTE", "SOFT", "STYLE", "TIMES", "WIDTH", "canvas",
-    "family_style", "heat_map", "key", "log_ticks", "panels",
+    "family_style", "heat_map", "key", "log_ticks", "name_lines", "panels",
 ]  # fmt: skip
 
 WIDTH = 8.4  # inches; about 800 pixels on a page
@@ -61,9 +61,11 @@ def canvas(height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def panels(count: int, height: float, *, columns: int = 0) -> tuple[Figure, list[Axes]]:
+def panels(
+    count: int, height: float, *, columns: int = 0, layout: Literal["constrained"] | None = "constrained"
+) -> tuple[Figure, list[Axes]]:
     """A figure of several panels, side by side or so many a row."""
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figure = Figure(figsize=(WIDTH, height), layout=layout)
     FigureCanvasAgg(figure)
     columns = columns or count
     return figure, [figure.add_subplot(-(-count // columns), columns, place + 1) for place in range(count)]
@@ -86,6 +88,14 @@ def log_ticks(*axes: Axis) -> None:
         axis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_formatter(NullFormatter())
+
+
+def name_lines(axes: Axes, names: Sequence[str], *, below: float = 0.4, **looks: Any) -> None:
+    """The first name at the top, one a line."""
+    axes.set_yticks(range(len(names)), names, parse_math=False, **looks)
+    axes.set_ylim(len(names) - below, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="y", visible=False)
 
 
 def heat_map(

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from benchmarks.records.record import Case, Environment, Record
+from benchmarks.report import words
 from benchmarks.report.drawing import Drawing, draw
 from benchmarks.report.findings import estimate
 from benchmarks.report.joining import by_machine
@@ -16,15 +17,7 @@ from benchmarks.report.page import image, listed, provenance, section, write_pag
 from benchmarks.report.studies.pictures import DRAW
 from benchmarks.report.studies.views import data_of, published_top1
 from benchmarks.report.table import Cell, TableColumn, table, text_column
-from benchmarks.report.words import (
-    condition_in_words,
-    count_of,
-    enumerate_words,
-    gathered,
-    machine_in_words,
-    markdown,
-    number,
-)  # fmt: skip
+from benchmarks.report.words import condition_in_words, count_of, enumerate_words, markdown, number
 from benchmarks.studies.arm import Arm
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.study import Claim, Published, Study, Verdict
@@ -98,9 +91,9 @@ def answer(study: Study, evidence: Evidence) -> str:
     tally = f"({count_of(len(judged), 'claim')}: {by_status}.)"
     lead = study.answer(evidence)
     key = [(claim.short, verdict.status) for claim, verdict in judged if claim.short]
-    words = "; ".join(f"{short}: {status}" for short, status in key)
+    key_words = "; ".join(f"{short}: {status}" for short, status in key)
     if any(status != "open" for _, status in key):
-        return " ".join(filter(None, [f"**{words[0].upper()}{words[1:]}.**", lead, tally]))
+        return " ".join(filter(None, [f"**{key_words[0].upper()}{key_words[1:]}.**", lead, tally]))
     missing = f"Not trained here yet: {'; '.join(short for short, _ in key)}." if key else ""
     return " ".join(filter(None, [f"**{lead}**" if lead else "", missing, tally]))
 
@@ -255,13 +248,13 @@ def _conditions(
             case = record.case
             reason = markdown(record.reason)
             yield f"{record.status}: {case.metric} of `{case.model}`, seed {case.seed}: {reason}"
-    yield from gathered(
+    yield from words.gathered(
         (f"{record.case.metric}: {markdown(note)}", record.case.model) for record in asked for note in record.notes
     )
     for machine, group in by_machine(trainings).items():
         if machine != environment.machine_id:
             seeds = [str(seed) for seed in sorted({record.case.seed for record in group})]
-            place = markdown(machine_in_words(machines.get(machine, {})))
+            place = markdown(words.machine_in_words(machines.get(machine, {})))
             yield (
                 f"{'Seeds' if len(seeds) > 1 else 'Seed'} {enumerate_words(seeds, most=len(seeds))}: trained on "
                 f"another machine than the one below, {place}, with the same code, and each with all that it is "

@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from benchmarks.report.style import DASHES, INK, MARKERS, PALETTE, SOFT, canvas, heat_map, key, log_ticks, panels
+from benchmarks.report import style
+from benchmarks.report.style import INK, MARKERS, PALETTE, SOFT, canvas, heat_map, key, log_ticks, name_lines, panels
 from benchmarks.report.words import number
 
 __all__ = ["DRAW", "curves", "differences", "heatmaps", "rows", "scatter", "stacked"]
@@ -45,7 +45,7 @@ def stacked(data: Mapping[str, Any]) -> Figure:
             axes.text(102, place, f"{number(total / scale)} {prefix}", va="center", fontsize=9)
         axes.set_xlim(0, 118)
         axes.set_xticks(range(0, 101, 25))
-        _name_lines(axes, [arm["title"] for arm in arms] if axes is drawn[0] else [""] * len(arms))
+        name_lines(axes, [arm["title"] for arm in arms] if axes is drawn[0] else [""] * len(arms))
         axes.set_xlabel(f"share of {title}, %")
     handles = [
         Patch(facecolor=color, hatch=hatch, edgecolor="white", label=label)
@@ -108,28 +108,24 @@ def heatmaps(data: Mapping[str, Any]) -> Figure:
 def curves(data: Mapping[str, Any]) -> Figure:
     """Training (thin) and test error (bold) after each epoch: a panel a group, a colour and a dash an arm."""
     figure, drawn = panels(len(data["panels"]), 3.7)
-    errors = [
-        100 * error
-        for panel in data["panels"]
-        for arm in panel["arms"]
-        for curve in arm["curves"]
-        for _, *both in curve
-        for error in both
-    ]
+    errors: list[float] = []
     for axes, panel in zip(drawn, data["panels"], strict=True):
         handles = []
         for number_of_arm, arm in enumerate(panel["arms"]):
             looks = _looks(number_of_arm) | {"marker": MARKERS[number_of_arm % len(MARKERS)]}
             for curve in arm["curves"]:
-                epochs, trained, tested = zip(*curve, strict=True)
-                axes.plot(epochs, [100 * error for error in trained], linewidth=0.8, alpha=0.6, markersize=2.5, **looks)
-                axes.plot(epochs, [100 * error for error in tested], linewidth=2, markersize=4, **looks)
+                epochs, *both = zip(*curve, strict=True)
+                trained, tested = ([100 * error for error in column] for column in both)
+                axes.plot(epochs, trained, linewidth=0.8, alpha=0.6, markersize=2.5, **looks)
+                axes.plot(epochs, tested, linewidth=2, markersize=4, **looks)
+                errors += trained + tested
             handles.append(key(arm["title"], linewidth=2, markeredgecolor=looks["color"], **looks))
         axes.legend(handles=handles, loc="upper right", fontsize=9)
         axes.set_title(panel["title"], fontsize=10.5)
         axes.set_xlabel("epoch")
-        axes.set_ylim(0.85 * min(errors), 1.05 * max(errors))
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    for axes in drawn:
+        axes.set_ylim(0.85 * min(errors), 1.05 * max(errors))
     drawn[0].set_ylabel("error, %")
     return figure
 
@@ -149,7 +145,7 @@ def differences(data: Mapping[str, Any]) -> Figure:
             axes.plot(ends, [place] * 2, color=color, linewidth=2.4, solid_capstyle="butt")
         looks: dict[str, Any] = {"marker": "D", "color": color} if clear else {"marker": "o", "color": "white"}
         axes.plot(100 * pair["mean"], place, markersize=7, markeredgecolor=INK, markeredgewidth=0.8, **looks)
-    _name_lines(axes, [pair["title"] for pair in pairs], below=0.5)
+    name_lines(axes, [pair["title"] for pair in pairs], below=0.5)
     axes.set_xlabel("difference in top-1, percentage points")
     return figure
 
@@ -166,7 +162,7 @@ def rows(data: Mapping[str, Any]) -> Figure:
             rate = number(row["rate"], 2) if row["rate"] else ""
             axes.text(1.14 * longest, place, rate, va="center", ha="right", fontsize=8, color=SOFT)
         axes.set_xlim(0, 1.15 * longest)
-        _name_lines(axes, [row["name"] for row in panel["rows"]], fontsize=8)
+        name_lines(axes, [row["name"] for row in panel["rows"]], fontsize=8)
         axes.set_title(panel["title"], fontsize=10.5)
         axes.set_title("GMAC/s", loc="right", fontsize=8, color=SOFT)
         axes.set_xlabel("share, %")
@@ -177,22 +173,7 @@ def rows(data: Mapping[str, Any]) -> Figure:
 
 def _looks(place: int) -> dict[str, Any]:
     """Colour and dash of the first, second, ... line."""
-    return {"color": PALETTE[place % len(PALETTE)], "linestyle": DASHES[place % len(DASHES)]}
+    return {"color": PALETTE[place % len(PALETTE)], "linestyle": style.DASHES[place % len(style.DASHES)]}
 
 
-def _name_lines(axes: Axes, names: Sequence[str], *, below: float = 0.4, **looks: Any) -> None:
-    """The first name at the top, one a line."""
-    axes.set_yticks(range(len(names)), names, **looks)
-    axes.set_ylim(len(names) - below, -0.6)
-    axes.tick_params(axis="y", length=0)
-    axes.grid(axis="y", visible=False)
-
-
-DRAW = {
-    "stacked": stacked,
-    "scatter": scatter,
-    "heatmaps": heatmaps,
-    "curves": curves,
-    "differences": differences,
-    "rows": rows,
-}
+DRAW = {draw.__name__: draw for draw in (stacked, scatter, heatmaps, curves, differences, rows)}

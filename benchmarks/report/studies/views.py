@@ -35,7 +35,7 @@ def _printers(found: Iterable[tuple[float, str] | None]) -> str:
     return " and ".join(dict.fromkeys(each[1].partition(",")[0] for each in found if each))
 
 
-def _stacked(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
+def stacked(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
     arms = []
     titles: dict[str, str] = {}
     for arm in evidence.arms:
@@ -55,7 +55,7 @@ def _stacked(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
     return {"arms": arms}
 
 
-def _scatter(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
+def scatter(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
     printed, measured = [], []
     for arm in evidence.arms:
         cost = evidence.mult_adds(arm.model)
@@ -75,7 +75,7 @@ def _scatter(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
     return {"panels": panels} if printed or measured else None
 
 
-def _heatmaps(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
+def heatmaps(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
     (y, row), (x, column) = picture.rows, picture.columns
     cells = {(words_of(arm, row), words_of(arm, column)): arm for arm in evidence.arms}
     rows, columns = ([*dict.fromkeys(places)] for places in zip(*cells, strict=True))
@@ -103,7 +103,7 @@ def _value(found: Any) -> float | None:
     return None if found is None else found.value
 
 
-def _curves(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
+def curves(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
     panels = []
     for title, names in picture.panels:
         arms = [{"title": name, "curves": evidence.curves(evidence.by_title[name])} for name in names]
@@ -111,7 +111,7 @@ def _curves(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
     return {"panels": panels} if all(panel["arms"] for panel in panels) else None
 
 
-def _rows(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
+def rows(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
     panels = []
     for title, name in ((title, name) for title, names in picture.panels for name in names):
         times = evidence.row_times(evidence.by_title[name].model)
@@ -132,7 +132,7 @@ def _rows(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
     return {"panels": panels}
 
 
-def _differences(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
+def differences(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
     pairs = []
     for left, right in picture.pairs:
         found = evidence.differences(evidence.by_title[left], evidence.by_title[right])
@@ -144,10 +144,5 @@ def _differences(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | No
 
 
 VIEWS: Mapping[str, Callable[[Picture, Evidence], Mapping[str, Any] | None]] = {
-    "stacked": _stacked,
-    "scatter": _scatter,
-    "heatmaps": _heatmaps,
-    "curves": _curves,
-    "differences": _differences,
-    "rows": _rows,
+    view.__name__: view for view in (stacked, scatter, heatmaps, curves, rows, differences)
 }
