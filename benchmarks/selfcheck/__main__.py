@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib import import_module
+from pkgutil import resolve_name
 
 CHECKS = {
-    "speed": "benchmarks.selfcheck.speed.page",
-    "measurement": "benchmarks.selfcheck.measurement.page",
-    "loading": "benchmarks.selfcheck.loading",
-    "parity": "benchmarks.selfcheck.parity",
+    "speed": "benchmarks.selfcheck.speed.page:BENCHMARK.main",
+    "measurement": "benchmarks.selfcheck.measurement.page:BENCHMARK.main",
+    "loading": "benchmarks.selfcheck.loading:BENCHMARK.main",
+    "parity": "benchmarks.selfcheck.parity:BENCHMARK.main",
+    "restamp": "benchmarks.selfcheck.restamp:main",
 }
 
 
@@ -20,13 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     typed = list(sys.argv[1:] if arguments is None else arguments)
     parser = Parser(prog="python -m benchmarks.selfcheck", description=__doc__)
-    parser.add_argument("check", choices=[*CHECKS, "restamp"], help="each has a --help of its own")
+    parser.add_argument("check", choices=list(CHECKS), help="each has a --help of its own")
     check = parser.parse_args(typed[:1]).check
-    if check == "restamp":
-        from benchmarks.selfcheck.restamp import main as restamp
-
-        return restamp(typed[1:])
-    return int(import_module(CHECKS[check]).BENCHMARK.main(typed[1:]))
+    return int(resolve_name(CHECKS[check])(typed[1:]))
 
 
 if __name__ == "__main__":

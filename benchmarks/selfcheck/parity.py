@@ -7,6 +7,7 @@ random images. Networks with auxiliary classifiers are compared in training mode
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import tempfile
@@ -21,6 +22,7 @@ from benchmarks.report.bars import Bar, Cases, CheckPage, judged
 from benchmarks.report.page import section
 from benchmarks.report.table import TableColumn, table, text_column
 from benchmarks.report.words import enumerate_words
+from benchmarks.selfcheck.speed.references import settle_norms
 from benchmarks.selfcheck.tasks import Benchmark
 from zoo.lazy import nn, torch
 from zoo.weights import export_weights
@@ -59,13 +61,10 @@ def _cases() -> Iterator[Parity]:
         yield Parity(model=name, source="torchvision", theirs=name, size=size)
         if any(option.name == "auxiliary" for option in zoo.spec(name).declared):
             yield Parity(model=f"{name}:auxiliary=true", source="torchvision", theirs=name, size=size)
-    for width in (1.0, 0.75, 0.5, 0.25):
-        for size in (224, 160, 128):
-            model = f"mobilenet_v1:width={width},resolution={size}"
-            yield Parity(model=model, source="keras", theirs="MobileNet", size=size, tolerance=1e-4)
-    # the rules of TensorFlow's padding part where a size is odd
-    odd = "mobilenet_v1:width=0.25,resolution=97"
-    yield Parity(model=odd, source="keras", theirs="MobileNet", size=97, tolerance=1e-4)
+    # with one odd size, where the rules of TensorFlow's padding part
+    for width, size in (*itertools.product((1.0, 0.75, 0.5, 0.25), (224, 160, 128)), (0.25, 97)):
+        model = f"mobilenet_v1:width={width},resolution={size}"
+        yield Parity(model=model, source="keras", theirs="MobileNet", size=size, tolerance=1e-4)
     for size in (299, 256):
         yield Parity(model="xception", source="keras", theirs="Xception", size=size, tolerance=1e-4)
     yield Parity(model="mobilenet_v1", source="timm", theirs="mobilenetv1_100", size=224)
@@ -130,15 +129,7 @@ def _torchvision(case: Parity, folder: Path, images: torch.Tensor, generator: to
     _randomise(_without_dropout(network.to_empty(device="cpu")), images, generator)
     path = folder / "weights.pth"
     torch.save(network.state_dict(), path)
-
-    def answers(images: torch.Tensor, training: bool) -> Sequence[torch.Tensor]:
-        output = network.train(training)(images)
-        if not training:
-            return (output,)
-        # the named tuple of GoogLeNet lists the deeper auxiliary classifier first
-        return (output[0], *reversed(output[1:])) if case.theirs == "googlenet" else tuple(output)
-
-    return path, answers
+    return path, partial(_logits, network)
 
 
 def _timm(case: Parity, folder: Path, images: torch.Tensor, generator: torch.Generator) -> tuple[Path, Answers]:
@@ -147,10 +138,18 @@ def _timm(case: Parity, folder: Path, images: torch.Tensor, generator: torch.Gen
 
     network = timm.create_model(case.theirs)
     _randomise(network, images, generator)
-    network.eval()
     path = folder / "weights.safetensors"
     save_file(network.state_dict(), path)
-    return path, lambda images, training: (network(images),)
+    return path, partial(_logits, network)
+
+
+def _logits(network: nn.Module, images: torch.Tensor, training: bool) -> Sequence[torch.Tensor]:
+    """In training those of the auxiliary classifiers too, as the zoo orders them."""
+    output = network.train(training)(images)
+    if not training:
+        return (output,)
+    # the named tuple of GoogLeNet lists the deeper auxiliary classifier first
+    return (output[0], *reversed(output[1:]))
 
 
 def _keras(case: Parity, folder: Path, images: torch.Tensor, generator: torch.Generator) -> tuple[Path, Answers]:
@@ -208,12 +207,7 @@ def _randomise(network: nn.Module, images: torch.Tensor, generator: torch.Genera
             tensor.copy_(_drawn(kind, tuple(tensor.shape), math.prod(tensor.shape[1:]), generator))
         else:
             tensor.zero_()
-    norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
-    for layer in norms:
-        layer.momentum = 1.0  # the statistics become those of the next batch
-    with torch.no_grad():
-        network.train()(images)
-    for layer in norms:
+    for layer in settle_norms(network, images):
         if layer.running_mean is not None and layer.running_var is not None:
             _stir(layer.running_mean, layer.running_var, generator)
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from benchmarks.measure.engine import execute
 from benchmarks.metrics import METRICS
+from benchmarks.metrics.latency import times_of
 from benchmarks.plan.arguments import Request
 from benchmarks.plan.cases import plan
 from benchmarks.records.environment import observe
 from benchmarks.records.record import Case, Record
-from benchmarks.stats.intervals import round_medians
 from benchmarks.stats.verdicts import Comparison, compare_times
 
-__all__ = ["SLOWDOWN", "cases_of", "conclude", "self_test"]
+__all__ = ["SLOWDOWN", "cases_of", "changed", "conclude", "self_test"]
 
 SLOWDOWN = 0.05
 MODEL = "mobilenet_v1"
@@ -40,8 +40,13 @@ def self_test(request: Request) -> int:
 def cases_of(model: str, request: Request) -> list[Case]:
     """The model, the model again, the model slowed down."""
     base, *_ = plan(dataclasses.replace(request.options, models=(model,), metrics=("latency",), runtimes=("eager",)))
-    extras: tuple[dict[str, int | float], ...] = ({}, {"repeat": 2}, {"repeat": 3, "slowdown": SLOWDOWN})
-    return [dataclasses.replace(base, settings=tuple(sorted(extra.items()))) for extra in extras]
+    extras: tuple[dict[str, float], ...] = ({}, {"repeat": 2}, {"repeat": 3, "slowdown": SLOWDOWN})
+    return [changed(base, extra) for extra in extras]
+
+
+def changed(case: Case, extra: Mapping[str, float]) -> Case:
+    """The case with these settings besides its own."""
+    return dataclasses.replace(case, settings=tuple(sorted({**dict(case.settings), **extra}.items())))
 
 
 def conclude(records: Sequence[Record]) -> tuple[list[str], bool]:
@@ -51,12 +56,10 @@ def conclude(records: Sequence[Record]) -> tuple[list[str], bool]:
         return [f"the self-test could not be made: {_title(each.case)}: {each.reason}" for each in failed], False
     rounds = {}
     for record in records:
-        found = record.find("latency_s")
-        if found is None:
+        times = times_of(record)
+        if times is None:
             return [f"the self-test could not be made: {_title(record.case)} has no latency"], False
-        rounds[dict(record.case.settings).get("repeat", 1)] = round_medians(
-            found.samples, found.rounds, found.details.get("apart_rounds", ())
-        )
+        rounds[dict(record.case.settings).get("repeat", 1)] = times.seconds
     same, slower = compare_times({"A/A": (rounds[1], rounds[2], True), "slowdown": (rounds[1], rounds[3], True)})
     quiet = same.verdict not in ("faster", "slower")
     seen = slower.verdict == "slower"

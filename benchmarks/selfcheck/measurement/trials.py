@@ -5,18 +5,22 @@ from __future__ import annotations
 import dataclasses
 import statistics
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
+import zoo
 from benchmarks.measure.engine import execute
 from benchmarks.measure.session import Spent
 from benchmarks.plan.arguments import parse
 from benchmarks.plan.cases import plan
 from benchmarks.records.environment import observe
 from benchmarks.records.record import Case, Record
-from benchmarks.selfcheck.selftest import SLOWDOWN
+from benchmarks.selfcheck.selftest import SLOWDOWN, changed
 from benchmarks.stats.intervals import round_medians
 from benchmarks.stats.verdicts import compare_times
+from zoo.lazy import torch
+from zoo.turns import elapsed
 
 __all__ = ["BASE", "MODELS", "PAIRS", "REPEATS", "SAME", "SESSIONS", "SLOWED", "overhead", "repeat", "same", "slowdown"]
 
@@ -36,17 +40,12 @@ TIMEOUT = 600.0
 
 def repeat() -> dict[str, Any]:
     """One latency run of the four models, and one plain loop over them."""
-    cases = _plan("--models", ",".join(MODELS), "--max-time", str(MAX_TIME))
-    started, spent = time.perf_counter(), Spent()
-    records = _timed(cases, spent)
-    wall = time.perf_counter() - started
+    records, stage = _stage(_plan("--models", ",".join(MODELS), "--max-time", str(MAX_TIME)))
     return {
         "rounds": {record.case.model: _by_number(record) for record in records},
         "all_rounds": {record.case.model: _by_number(record, whole=True) for record in records},
         "plain": _plain_loop(MODELS),
-        "stage_s": wall,
-        "spent": dataclasses.asdict(spent),
-        **_noise(records),
+        **stage,
     }
 
 
@@ -62,11 +61,8 @@ def slowdown(model: str) -> dict[str, Any]:
 
 def overhead() -> dict[str, Any]:
     """Where the time of a latency stage of all models goes, under the default settings."""
-    cases = _plan("--models", "all")
-    started, spent = time.perf_counter(), Spent()
-    records = _timed(cases, spent)
-    wall = time.perf_counter() - started
-    return {"cases": len(cases), "stage_s": wall, "spent": dataclasses.asdict(spent), **_noise(records)}
+    records, stage = _stage(_plan("--models", "all"))
+    return {"cases": len(records), **stage}
 
 
 def _plan(*arguments: str) -> tuple[Case, ...]:
@@ -74,32 +70,32 @@ def _plan(*arguments: str) -> tuple[Case, ...]:
     return plan(parse([*arguments, "--metrics", "latency"]).options)
 
 
-def _timed(cases: Sequence[Case], spent: Spent) -> list[Record]:
+def _stage(cases: Sequence[Case]) -> tuple[list[Record], dict[str, Any]]:
+    """The records of a latency stage, and where its seconds went and whether other work disturbed it."""
+    started, spent = time.perf_counter(), Spent()
     records = list(execute(cases, observe("python -m benchmarks.selfcheck measurement"), timeout=TIMEOUT, spent=spent))
-    failed = [record for record in records if record.status != "ok"]
-    if failed:
-        raise RuntimeError(f"{failed[0].case.model}: {failed[0].status}: {failed[0].reason}")
-    return records
+    wall = time.perf_counter() - started
+    for record in records:
+        if record.status != "ok":
+            raise RuntimeError(f"{record.case.model}: {record.status}: {record.reason}")
+    noisy = any(found.details.get("noisy") for record in records if (found := record.find("latency_s")))
+    return records, {"stage_s": wall, "spent": dataclasses.asdict(spent), "noisy": noisy}
 
 
-def _pairs(cases: Sequence[Case], change: dict[str, float]) -> dict[str, Any]:
+def _pairs(cases: Sequence[Case], change: Mapping[str, float]) -> dict[str, Any]:
     """Ratio, interval and verdict of each pair, all of one session."""
     (base,) = cases
-    asked = []
-    for number in range(1, PAIRS + 1):
-        asked += [_labelled(base, {"repeat": 2 * number}), _labelled(base, {"repeat": 2 * number + 1, **change})]
-    records = {dict(record.case.settings)["repeat"]: record for record in _timed(asked, Spent())}
+    numbers = range(2, 2 * PAIRS + 2, 2)
+    labels = [label for number in numbers for label in ({"repeat": number}, {"repeat": number + 1, **change})]
+    records, stage = _stage([changed(base, label) for label in labels])
+    by_label = {dict(record.case.settings)["repeat"]: _by_number(record) for record in records}
     found = []
-    for number in range(1, PAIRS + 1):
-        before, after = (_by_number(records[2 * number + offset]) for offset in (0, 1))
+    for number in numbers:
+        before, after = by_label[number], by_label[number + 1]
         # one question at a time, as a person asks it: no adjustment for the other pairs
         (comparison,) = compare_times({"pair": (before, after, True)})
         found.append(dataclasses.asdict(comparison) | {"rounds": len(before)})
-    return {"pairs": found, **_noise(records.values())}
-
-
-def _labelled(case: Case, extra: dict[str, float]) -> Case:
-    return dataclasses.replace(case, settings=tuple(sorted((dict(case.settings) | extra).items())))
+    return {"pairs": found, "noisy": stage["noisy"]}
 
 
 def _by_number(record: Record, *, whole: bool = False) -> dict[int, float]:
@@ -110,17 +106,8 @@ def _by_number(record: Record, *, whole: bool = False) -> dict[int, float]:
     return round_medians(found.samples, found.rounds, () if whole else found.details["apart_rounds"])
 
 
-def _noise(records: Iterable[Record]) -> dict[str, Any]:
-    found = [record.find("latency_s") for record in records]
-    return {"noisy": any(each.details.get("noisy") for each in found if each)}
-
-
 def _plain_loop(models: Sequence[str]) -> dict[str, float]:
     """Mean seconds of a call: one block a model, one model after the other, in one process."""
-    import torch
-
-    import zoo
-
     means = {}
     for name in models:
         torch.manual_seed(0)
@@ -130,10 +117,5 @@ def _plain_loop(models: Sequence[str]) -> dict[str, float]:
         with torch.inference_mode():
             for _ in range(PLAIN_WARMUP):
                 model(images)
-            times = []
-            for _ in range(PLAIN_CALLS):
-                start = time.perf_counter()
-                model(images)
-                times.append(time.perf_counter() - start)
-        means[name] = statistics.fmean(times)
+            means[name] = statistics.fmean(elapsed(partial(model, images)) for _ in range(PLAIN_CALLS))
     return means

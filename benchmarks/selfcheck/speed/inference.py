@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from benchmarks.metrics.mult_adds import by_flop_counter, calls_of
 from benchmarks.selfcheck.speed.references import pair
 from benchmarks.selfcheck.speed.turns import TURN, play
 from zoo.lazy import nn, torch
@@ -23,7 +24,6 @@ SECONDS = {1: 10.0, 8: 8.0, 16: 10.0, 32: 10.0}
 
 def measure(name: str, batch: int) -> dict[str, Any]:
     """Samples and facts as JSON values; to be called in a process of its own."""
-    from benchmarks.metrics.mult_adds import by_flop_counter
     from zoo.runtimes import RUNTIMES, Session
     from zoo.runtimes.agreement import relative_difference
     from zoo.runtimes.auto import hold_trial
@@ -85,22 +85,11 @@ def _limits() -> dict[str, Callable[[], object]]:
     return limits
 
 
-def bytes_moved(model: torch.nn.Module, images: torch.Tensor) -> int:
+def bytes_moved(model: nn.Module, images: torch.Tensor) -> int:
     """Bytes of every weight once, and of what each convolution, linear layer and pool reads and writes.
 
     Norms and activations move nothing of their own where they are fused, as in every fast runtime.
     """
-    numbers = sum(weight.numel() for weight in model.parameters())
-
-    def count(layer: torch.nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-        nonlocal numbers
-        numbers += inputs[0].numel() + output.numel()
-
-    nn = torch.nn
-    kinds = (nn.Conv2d, nn.Linear, nn.MaxPool2d, nn.AdaptiveAvgPool2d)
-    hooks = [layer.register_forward_hook(count) for layer in model.modules() if isinstance(layer, kinds)]
-    with torch.no_grad():
-        model(images)
-    for hook in hooks:
-        hook.remove()
-    return 4 * numbers
+    calls = calls_of(model, images, nn.Conv2d, nn.Linear, nn.MaxPool2d, nn.AdaptiveAvgPool2d)
+    weights = sum(weight.numel() for weight in model.parameters())
+    return 4 * (weights + sum(given.numel() + output.numel() for _, _, given, output in calls))

@@ -94,24 +94,24 @@ def bars(cases: Cases) -> list[Bar]:
 
     return [
         judged(f"{faster} 1: 1.8 in geometric mean, none under 1.5", _of_all(cases, _batch(1), speedup),
-               _at_least(1.8, each=1.5)),
-        judged(f"{faster} 16: 1.4 in geometric mean", _of_all(cases, _batch(16), speedup), _at_least(1.4)),
+               partial(_at_least, 1.8, 1.5)),
+        judged(f"{faster} 16: 1.4 in geometric mean", _of_all(cases, _batch(16), speedup), partial(_at_least, 1.4, 0)),
         *(judged(f"`auto` at most 5 % slower than the best single runtime, batch {batch}",
-                 _of_all(cases, _batch(batch), _behind_best), _at_most(1.05, behind))
+                 _of_all(cases, _batch(batch), _behind_best), partial(_at_most, 1.05, behind))
           for batch in (1, 8, 32)),
         *(judged(f"{name} at {share:.0%} of the machine's GEMM rate (`torch.mm`), batch 1",
-                 cases.get(f"inference {name} 1"), _share_of(share))
+                 cases.get(f"inference {name} 1"), partial(_share_of, share))
           for name, share in {**dict.fromkeys(DENSE, 0.75), "mobilenet_v1": 0.55}.items()),
         judged("The zoo's plain eager model never slower than torchvision's or timm's: ratio of times at most 1.02",
                _of_all(cases, eagers, _ratio("zoo", "reference")),
-               _at_most(1.02, lambda name, worst: f"largest {_interval(worst)} ({name})")),
+               partial(_at_most, 1.02, lambda name, worst: f"largest {_interval(worst)} ({name})")),
         judged(f"Training step at {training.SIZE}x{training.SIZE}, batch {training.BATCH}, against the plain loop: "
                "images per second 1.15 times in geometric mean, none under 1.0",
-               _of_all(cases, trainings, _ratio("reference", "zoo")), _at_least(1.15, each=1)),
+               _of_all(cases, trainings, _ratio("reference", "zoo")), partial(_at_least, 1.15, 1)),
         judged("Training step: peak memory no higher than the plain loop's", _of_all(cases, trainings, _memory_ratio),
-               _at_most(1, lambda name, worst: f"at most {worst.value:.2f} times ({name})")),
+               partial(_at_most, 1, lambda name, worst: f"at most {worst.value:.2f} times ({name})")),
         *(judged(f"{title} in at most {most:g} times the time of `{other}`", cases.get("starting"),
-                 _program_within(most, program, other))
+                 partial(_program_within, most, program, other))
           for title, program, other, most in (
               ("Static analysis of all models", "static", "import torch, torchvision, fvcore.nn", 2),
               ("`import zoo`", "import zoo", "import torch", 1.1))),
@@ -127,45 +127,29 @@ def _of_all(cases: Cases, keys: Mapping[str, str], figure: Callable[[Case], Inte
     return {name: figure(cases[key]) for name, key in keys.items()} if cases.keys() >= set(keys.values()) else None
 
 
-def _at_least(mean: float, each: float = 0) -> Callable[[Figures], tuple[str, bool]]:
+def _at_least(mean: float, each: float, found: Figures) -> tuple[str, bool]:
     """The geometric mean is at least so much, and so is each."""
-
-    def judge(found: Figures) -> tuple[str, bool]:
-        average = statistics.geometric_mean([one.value for one in found.values()])
-        worst, least = min(found.items(), key=lambda item: item[1].value)
-        return f"{average:.2f}; least {least.value:.2f} ({worst})", average >= mean and least.value >= each
-
-    return judge
+    average = statistics.geometric_mean([one.value for one in found.values()])
+    worst, least = min(found.items(), key=lambda item: item[1].value)
+    return f"{average:.2f}; least {least.value:.2f} ({worst})", average >= mean and least.value >= each
 
 
-def _at_most(most: float, words: Callable[[str, Interval], str]) -> Callable[[Figures], tuple[str, bool]]:
+def _at_most(most: float, words: Callable[[str, Interval], str], found: Figures) -> tuple[str, bool]:
     """None is more than so much."""
-
-    def judge(found: Figures) -> tuple[str, bool]:
-        name, worst = max(found.items(), key=lambda item: item[1].value)
-        return words(name, worst), worst.value <= most
-
-    return judge
+    name, worst = max(found.items(), key=lambda item: item[1].value)
+    return words(name, worst), worst.value <= most
 
 
-def _share_of(least: float) -> Callable[[Case], tuple[str, bool]]:
+def _share_of(least: float, case: Case) -> tuple[str, bool]:
     """The part of the GEMM rate that `auto` reaches is at least so much."""
-
-    def judge(case: Case) -> tuple[str, bool]:
-        share = _rate(case) / _gemm_rate(case)
-        return f"{share:.0%}; {_rate(case) / _limit(case):.0%} of the fastest product", share >= least
-
-    return judge
+    share = _rate(case) / _gemm_rate(case)
+    return f"{share:.0%}; {_rate(case) / _limit(case):.0%} of the fastest product", share >= least
 
 
-def _program_within(most: float, program: str, other: str) -> Callable[[Case], tuple[str, bool]]:
+def _program_within(most: float, program: str, other: str, case: Case) -> tuple[str, bool]:
     """A program takes at most so many times as long as another."""
-
-    def judge(case: Case) -> tuple[str, bool]:
-        found = ratio(case["seconds"][program], case["seconds"][other])
-        return _interval(found), found.value <= most
-
-    return judge
+    found = ratio(case["seconds"][program], case["seconds"][other])
+    return _interval(found), found.value <= most
 
 
 def _interval(found: Interval) -> str:

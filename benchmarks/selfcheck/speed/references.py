@@ -9,7 +9,7 @@ from zoo.lazy import nn, torch
 if TYPE_CHECKING:
     from zoo.classifier import Classifier
 
-__all__ = ["DENSE", "MODELS", "build", "library_of", "pair"]
+__all__ = ["DENSE", "MODELS", "build", "library_of", "pair", "settle_norms"]
 
 # model: library, name there
 MODELS = {
@@ -37,19 +37,24 @@ def pair(name: str) -> tuple[Classifier, nn.Module]:
     library, _ = MODELS[name]
     torch.manual_seed(0)
     model = zoo.create(name)
-    with torch.no_grad():  # batch norms that have seen images keep activations at an ordinary size
-        side = model.spec.input.size
-        for layer in model.modules():
-            if isinstance(layer, nn.BatchNorm2d):
-                layer.momentum = 1.0
-        model.train()(torch.randn(4, model.in_channels, side, side))
-        for layer in model.modules():
-            if isinstance(layer, nn.BatchNorm2d):
-                layer.momentum = 0.1
+    side = model.spec.input.size
+    settle_norms(model, torch.randn(4, model.in_channels, side, side))  # keeps activations at an ordinary size
     apply_conventions(model, LAYOUTS[library].conventions(model))
     reference = build(name)
     reference.load_state_dict(export_weights(model, library), strict=False)
     return model.eval(), reference.eval()
+
+
+def settle_norms(network: nn.Module, images: torch.Tensor) -> list[nn.BatchNorm2d]:
+    """The network's batch norms, whose statistics are those of these images afterwards."""
+    norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    for layer in norms:
+        layer.momentum = 1.0
+    with torch.no_grad():
+        network.train()(images)
+    for layer in norms:
+        layer.momentum = 0.1
+    return norms
 
 
 def build(name: str) -> nn.Module:

@@ -20,10 +20,7 @@ def roofline(data: Mapping[str, Any]) -> Figure:
     left = min(*(model["x"] for model in models), roof / slope) / 2
     right = max(*(model["x"] for model in models), roof / slope) * 2.5
     rates = [model[key] for model in models for key in ("library", "auto")]
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.set_xlim(left, right)
-    axes.set_ylim(min(rates) / 2, max(roof, *rates) * 1.8)
+    axes.set(xscale="log", yscale="log", xlim=(left, right), ylim=(min(rates) / 2, max(roof, *rates) * 1.8))
     ceiling = [(left, min(roof, slope * left)), (roof / slope, roof), (right, roof)]
     axes.plot(*zip(*ceiling, strict=True), color=INK, linewidth=1.6)
     for text, place, away in (

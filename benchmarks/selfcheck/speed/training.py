@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure.worker import die_with_parent
+from benchmarks.metrics.memory import peak_bytes
 from benchmarks.selfcheck.speed.turns import play
 from zoo.lazy import nn, torch
 from zoo.turns import elapsed
@@ -115,7 +116,7 @@ def _worker(name: str, way: Way | None, pipe: Connection) -> None:
         step()
     pipe.send("ready")
     while (message := pipe.recv()) != "stop":
-        pipe.send(_peak_bytes() if message == "memory" else elapsed(step))
+        pipe.send(peak_bytes() if message == "memory" else elapsed(step))
 
 
 def _plain_step(name: str) -> Callable[[], object]:
@@ -182,11 +183,3 @@ def _batch() -> tuple[torch.Tensor, torch.Tensor]:
     random = torch.Generator().manual_seed(0)
     images = torch.randn(BATCH, 3, SIZE, SIZE, generator=random)
     return images, torch.randint(1000, (BATCH,), generator=random)
-
-
-def _peak_bytes() -> int:
-    """Largest resident memory of this process since it was ready for its first step."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError("this kernel does not tell a process's peak memory")
