@@ -36,8 +36,7 @@ def scatter(data: Mapping[str, Any]) -> Figure:
     axes.set_xscale("log")
     _limit(axes, [point[end] for point in points for end in ("x_lo", "x_hi")],
            [point[end] for point in points for end in (("y",) if bubbles else ("y_lo", "y_hi"))])  # fmt: skip
-    axes.set_xlabel(data["x"])
-    axes.set_ylabel(data["y"])
+    axes.set(xlabel=data["x"], ylabel=data["y"])
     _add_keys(figure, points, sizes=bubbles and any("params" in point for point in points))
     figure.canvas.draw()
     anchors = [
@@ -132,8 +131,7 @@ def bars(data: Mapping[str, Any]) -> Figure:
         relative = f"   {number(point['relative'], 2)}{TIMES}" if point["relative"] is not None else ""
         axes.text(point["x_hi"] + 0.012 * longest, place, number(point["x"]) + relative, va="center", fontsize=9)
     name_lines(axes, [shorten(point["model"], 36) for point in points])
-    axes.set_xlim(0, longest * 1.16)
-    axes.set_xlabel(data["x"])
+    axes.set(xlim=(0, longest * 1.16), xlabel=data["x"])
     return figure
 
 
@@ -160,8 +158,7 @@ def slopes(data: Mapping[str, Any]) -> Figure:
             (1.82, "right", arrow, "left"),
         ):
             axes.text(x, point[side], words, ha=align, va="center", fontsize=9, parse_math=False)
-    axes.set_xlim(-0.85, 1.95)
-    axes.set_ylim(len(points) + 0.6, -0.6)
+    axes.set(xlim=(-0.85, 1.95), ylim=(len(points) + 0.6, -0.6))
     axes.text(-0.03, -0.15, "rank by multiply-adds, G", ha="right", va="center", fontsize=9.5, fontweight="bold")
     axes.text(1.03, -0.15, "rank by latency, ms", ha="left", va="center", fontsize=9.5, fontweight="bold")
     axes.set_axis_off()
@@ -184,20 +181,17 @@ def grid(data: Mapping[str, Any]) -> Figure:
             columns=[str(resolution) for resolution in resolutions],
             title=panel["title"],
         )
-        axes.set_xlabel("resolution, pixels")
-        axes.set_ylabel("width multiplier" if first else "")
+        axes.set(xlabel="resolution, pixels", ylabel="width multiplier" if first else "")
         for (width, resolution), cell in cells.items():
-            place = resolutions.index(resolution), widths.index(width)
+            across, down = resolutions.index(resolution), widths.index(width)
             here, paper = cell.get(panel["measured"]), cell.get(panel["printed"])
             printed = DASH if paper is None else f"{paper * panel['factor']:.6g}"  # the digits it was printed with
             large = printed if here is None else number(here * panel["factor"])
             both = here is not None and paper
-            sizes = (10 if here is not None or not panel["measured"] else 8, 7)
-            for text, lower, size in (
-                (large, -0.14 if both else 0, sizes[0]),
-                (printed if both else "", 0.24, sizes[1]),
-            ):
-                axes.text(place[0], place[1] + lower, text, ha="center", va="center", fontsize=size)
+            size = 10 if here is not None or not panel["measured"] else 8
+            axes.text(across, down - 0.14 if both else down, large, ha="center", va="center", fontsize=size)
+            if both:
+                axes.text(across, down + 0.24, printed, ha="center", va="center", fontsize=7)
     return figure
 
 

@@ -67,11 +67,8 @@ class Row:
     @property
     def error(self) -> str:
         """Metric and reason of every record that is not ok."""
-        return "; ".join(
-            f"{metric}: {record.reason or record.status}"
-            for metric, record in self.records.items()
-            if record.status != "ok"
-        )
+        failed = [(metric, record) for metric, record in self.records.items() if record.status != "ok"]
+        return "; ".join(f"{metric}: {record.reason or record.status}" for metric, record in failed)
 
     @property
     def notes(self) -> str:

@@ -97,9 +97,10 @@ def _caption(overview: Overview) -> str:
         counted = f" of {enumerate_words([f'{count:,}' for count in images])} test images" if images else ""
         trained = any(record.case.epochs for record in accuracies)
         how = "networks trained from scratch here" if trained else "published weights"
-        sizes = sorted({record.case.train_img_size or record.case.img_size for record in accuracies})
-        pixels = f" at {enumerate_words([str(size) for size in sizes])} pixels" if sizes else ""
-        sentences.append(f"Accuracy: {how}{pixels}, the share{counted} named rightly, with its Wilson interval.")
+        pixels = enumerate_words(overview.trained_sizes)
+        sentences.append(
+            f"Accuracy: {how} at {pixels} pixels, the share{counted} named rightly, with its Wilson interval."
+        )
     sentences.append("Best of a column in **bold**. All columns and conditions: [results.csv](results.csv).")
     return " ".join(sentences)
 
@@ -175,8 +176,8 @@ def _milliseconds(title: str, seconds: Callable[[Timed], object]) -> TableColumn
     return TableColumn(title, cell)
 
 
-def _detail(title: str, name: str) -> TableColumn:
-    return _milliseconds(title, lambda row: row.found.details.get(name))
+def _detail(title: str) -> TableColumn:
+    return _milliseconds(title, lambda row: row.found.details.get(f"{title.lower()}_s"))
 
 
 def _outliers(row: Timed) -> int | None:
@@ -187,7 +188,7 @@ def _outliers(row: Timed) -> int | None:
 TIMING = (
     _text("Model", lambda row: row.model),
     _milliseconds("Median, ms", lambda row: row.found.value),
-    *(_detail(title, f"{title.lower()}_s") for title in ("Min", "IQR", "p90", "p95", "p99")),
+    *map(_detail, ("Min", "IQR", "p90", "p95", "p99")),
     _milliseconds("First call, ms", lambda row: row.record.value("first_call_s")),
     _milliseconds("Load, ms", lambda row: row.record.value("load_s")),
     TableColumn("Calls", lambda row: len(row.found.samples), digits=0),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from benchmarks.metrics.columns import SHOWN
@@ -204,13 +205,10 @@ def colophon(overview: Overview, command: str) -> str:
     facts = []
     if overview.environment:
         for title, group in (("Machine", overview.environment.machine), ("Software", overview.environment.software)):
-            named = [(name, text) for name, value in group.items() if (text := _fact(value))]
-            facts += [(title if not place else "", *fact) for place, fact in enumerate(named)]
-    columns = (
-        text_column("", lambda fact: fact[0]),
-        text_column("", lambda fact: markdown(str(fact[1]).replace("_", " "))),
-        text_column("", lambda fact: markdown(fact[2], 600)),
-    )
+            named = [(markdown(name.replace("_", " ")), _fact(value)) for name, value in group.items()]
+            told = [(name, markdown(text, 600)) for name, text in named if text]
+            facts += [("" if place else title, *fact) for place, fact in enumerate(told)]
+    columns = [text_column("", itemgetter(place)) for place in range(3)]
     typed = f"```sh\n{shorten(command, 2000).replace('```', '')}\n```" if command else ""
     return section("Machine, versions, command", typed, table(columns, facts) or "No environment was recorded.")
 

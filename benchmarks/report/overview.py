@@ -68,6 +68,11 @@ class Overview:
         """The same as whole measurements, by model."""
         return {model: found for model, record in self.records(metric).items() if (found := record.find(name))}
 
+    @property
+    def trained_sizes(self) -> list[int]:
+        """Sides of the images that accuracies were taken on, in pixels."""
+        return sorted({_size(record.case) for record in self.records("accuracy").values()})
+
     def records(self, metric: str) -> dict[str, Record]:
         """The records of one metric by model, in the table's order."""
         return {model: record for model in self.table.index if (record := self.models[model].records.get(metric))}

@@ -119,11 +119,8 @@ def _head(overview: Overview, others: Mapping[str, Sequence[Record]], trained_on
 def _unfinished(overview: Overview) -> str:
     by_metric: dict[str, dict[str, None]] = defaultdict(dict)
     for case, name in names_of(overview.open_cases).items():
-        by_metric[case.metric][name.removeprefix(f"{case.metric} ")] = None
-    parts = [
-        f"{markdown(metric)} of {enumerate_words(list(names), most=8, write=markdown)}"
-        for metric, names in by_metric.items()
-    ]
+        by_metric[markdown(case.metric)][name.removeprefix(f"{case.metric} ")] = None
+    parts = [f"{metric} of {enumerate_words([*names], most=8, write=markdown)}" for metric, names in by_metric.items()]
     opened = f"> **Still open:** {count_of(len(overview.open_cases), 'case')} of this run: {'; '.join(parts)}."
     return f"{opened} The same command goes on from here." if parts else ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -41,7 +42,7 @@ def accuracy_mult_adds(overview: Overview) -> Drawing | None:
         f"its parameters; the axis of multiply-adds is logarithmic. {_two_sizes(overview) if measured else ''}"
     )
     data = {"points": points, "x": "Multiply-adds of one image, G", "y": what, "bubbles": True}
-    return _trade("accuracy_mult_adds", "Accuracy against multiply-adds", f"{what} over multiply-adds", words, data)
+    return _trade("accuracy_mult_adds", "multiply-adds", "multiply-adds", words, data)
 
 
 def accuracy_latency(overview: Overview) -> Drawing | None:
@@ -51,13 +52,12 @@ def accuracy_latency(overview: Overview) -> Drawing | None:
     condition = condition_in_words(overview.condition)
     words = f"On the front: {{}}. Bars are 95 % intervals. Latency: {condition}. {_two_sizes(overview)}"
     what = f"Top-1 on {dataset_title(overview)}, %"
-    alt = f"{what} over median latency in milliseconds"
     points = _points(overview, "latency_ms_p50", "top1")
     data = {"points": points, "x": "Median latency, ms", "y": what, "bubbles": False}
-    return _trade("accuracy_latency", "Accuracy against latency", alt, words, data)
+    return _trade("accuracy_latency", "latency", "median latency in milliseconds", words, data)
 
 
-def _trade(name: str, heading: str, alt: str, words: str, data: dict[str, Any]) -> Drawing | None:
+def _trade(name: str, cost: str, across: str, words: str, data: dict[str, Any]) -> Drawing | None:
     """Accuracy against a cost; `words` say what is on the front."""
     points = data["points"]
     if len(points) < 2:
@@ -66,8 +66,8 @@ def _trade(name: str, heading: str, alt: str, words: str, data: dict[str, Any]) 
     front = [str(points[place]["model"]) for place in places]
     return Drawing(
         name=name,
-        heading=heading,
-        alt=f"{alt} for {len(points)} models; on the Pareto front: {', '.join(front)}",
+        heading=f"Accuracy against {cost}",
+        alt=f"{data['y']} over {across} for {len(points)} models; on the Pareto front: {', '.join(front)}",
         caption=words.format(enumerate_words(front)),
         data=data | {"front": front, "base": BASE},
         draw=figures.scatter,
@@ -165,15 +165,14 @@ def mobilenet_grid(overview: Overview) -> Drawing | None:
 
 def _grid_measurements(overview: Overview) -> dict[str, dict[str, float]]:
     """Counts of MobileNetV1's variants by label, each at its own resolution."""
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, dict[str, float]] = defaultdict(dict)
     for row in overview.rows:
         entry = model_spec(row.model)
         if entry is None or entry.name != "mobilenet_v1":
             continue
         mult_adds = row.value("mult_adds", "mult_adds") if row.case.img_size == entry.input.size else None
         counts = {"measured_params": row.value("params", "param_count"), "measured_mult_adds": mult_adds}
-        cell = found.setdefault(entry.label, {})
-        cell |= {name: count for name, count in counts.items() if count is not None}
+        found[entry.label] |= {name: count for name, count in counts.items() if count is not None}
     return found
 
 
@@ -232,12 +231,9 @@ def _points(overview: Overview, x: str, y: str | None = None) -> list[dict[str, 
 
 def _two_sizes(overview: Overview) -> str:
     """Says so where accuracy and cost belong to images of different sizes."""
-    cases = [record.case for record in overview.records("accuracy").values()]
-    sizes = {case.train_img_size or case.img_size for case in cases}
+    sizes = overview.trained_sizes
     timed = {int(size) for size in overview.table["img_size"].dropna()}
-    if not sizes or timed <= sizes:
+    if not sizes or timed <= set(sizes):
         return ""
-    return (
-        f"Accuracy was taken at {enumerate_words([str(size) for size in sorted(sizes)])} pixels, costs at each model's "
-        f"own size ({enumerate_words([str(size) for size in sorted(timed)])})."
-    )
+    own = enumerate_words(sorted(timed))
+    return f"Accuracy was taken at {enumerate_words(sizes)} pixels, costs at each model's own size ({own})."

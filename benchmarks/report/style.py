@@ -46,11 +46,11 @@ FAMILIES = {
 OTHER = ("#777777", "X", "other")
 
 STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans", "font.size": 10, "axes.labelsize": 10.5, "axes.edgecolor": SOFT,
-    "axes.labelcolor": INK, "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True,
-    "axes.grid": True, "grid.color": FAINT, "grid.linewidth": 0.7, "xtick.color": SOFT, "ytick.color": SOFT,
-    "xtick.labelcolor": INK, "ytick.labelcolor": INK, "text.color": INK, "legend.frameon": False, "legend.fontsize": 9,
-    "figure.facecolor": "white", "savefig.facecolor": "white",
+    "font.family": "DejaVu Sans", "font.size": 10, "axes.labelsize": 10.5, "axes.titlesize": 10.5,
+    "axes.edgecolor": SOFT, "axes.labelcolor": INK, "axes.spines.top": False, "axes.spines.right": False,
+    "axes.axisbelow": True, "axes.grid": True, "grid.color": FAINT, "grid.linewidth": 0.7, "xtick.color": SOFT,
+    "ytick.color": SOFT, "xtick.labelcolor": INK, "ytick.labelcolor": INK, "text.color": INK, "legend.frameon": False,
+    "legend.fontsize": 9, "figure.facecolor": "white", "savefig.facecolor": "white",
     "svg.hashsalt": "report",  # the same data gives the same bytes
 }  # fmt: skip
 
@@ -107,7 +107,7 @@ def heat_map(
     axes.imshow(shades, cmap="Blues", vmin=min(known) - 0.1 * span, vmax=max(known) + 0.8 * span, aspect="auto")
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(range(len(rows or ())), rows or ())
-    axes.set_title(title, fontsize=10.5)
+    axes.set_title(title)
     axes.grid(visible=False)
     axes.tick_params(length=0)
     for spine in axes.spines.values():

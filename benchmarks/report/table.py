@@ -70,9 +70,7 @@ def _best(line: Iterable[tuple[TableColumn, Cell]]) -> float | None:
     found = [
         (column.better, figure) for column, cell in line if column.better and (figure := _figure(cell)) is not None
     ]
-    if not found:
-        return None
-    return (min if found[0][0] == "low" else max)(figure for _, figure in found)
+    return (min if found[0][0] == "low" else max)(figure for _, figure in found) if found else None
 
 
 def _figure(cell: Cell) -> float | None:

@@ -39,7 +39,7 @@ def count_of(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def enumerate_words(words: Sequence[str], *, most: int = 6, write: Callable[[str], str] = str) -> str:
+def enumerate_words(words: Sequence[Any], *, most: int = 6, write: Callable[[Any], str] = str) -> str:
     """ "a", "a and b", "a, b and c", each through `write`; beyond `most` the rest is counted."""
     if len(words) > most:
         return f"{', '.join(map(write, words[: most - 1]))} and {len(words) - most + 1:,} others"

@@ -43,10 +43,8 @@ def stacked(data: Mapping[str, Any]) -> Figure:
             axes.barh(place, 100, height=0.66, fill=False, edgecolor=INK, linewidth=0.5)
             scale, prefix = (1e9, "G") if total >= 1e9 else (1e6, "M")
             axes.text(102, place, f"{number(total / scale)} {prefix}", va="center", fontsize=9)
-        axes.set_xlim(0, 118)
-        axes.set_xticks(range(0, 101, 25))
         name_lines(axes, [arm["title"] for arm in arms] if axes is drawn[0] else [""] * len(arms))
-        axes.set_xlabel(f"share of {title}, %")
+        axes.set(xlim=(0, 118), xticks=range(0, 101, 25), xlabel=f"share of {title}, %")
     handles = [
         Patch(facecolor=color, hatch=hatch, edgecolor="white", label=label)
         for kind, (label, color, hatch) in KINDS.items()
@@ -74,11 +72,8 @@ def scatter(data: Mapping[str, Any]) -> Figure:
                     axes.plot([p["x"]] * 2, [p["low"], p["high"]], color=color, linewidth=1.4, alpha=0.7, zorder=3)
                 axes.plot(p["x"], p["y"], marker=markers[p["mark"]], markersize=7, color=color, markeredgecolor=INK,
                           markeredgewidth=0.6, linestyle="none", zorder=4)  # fmt: skip
-        axes.set_xscale("log")
+        axes.set(xscale="log", xlabel="multiply-adds, M", ylabel="top-1, %", title=panel["title"])
         log_ticks(axes.xaxis)
-        axes.set_xlabel("multiply-adds, M")
-        axes.set_ylabel("top-1, %")
-        axes.set_title(panel["title"], fontsize=10.5)
     handles = [key(group, linewidth=2, **line) for group, line in looks.items() if len(groups) > 1]
     handles += [key(mark, marker=marker, markersize=7, color="white") for mark, marker in markers.items()]
     figure.legend(handles=handles, loc="outside upper center", ncols=4, columnspacing=1.6)
@@ -100,8 +95,7 @@ def heatmaps(data: Mapping[str, Any]) -> Figure:
         for row, line in enumerate(grid["texts"]):
             for column, text in enumerate(line):
                 axes.text(column, row, text, ha="center", va="center", fontsize=9.5, color=INK)
-        axes.set_xlabel(data["x"])
-        axes.set_ylabel(data["y"] if first else "")
+        axes.set(xlabel=data["x"], ylabel=data["y"] if first else "")
     return figure
 
 
@@ -121,8 +115,7 @@ def curves(data: Mapping[str, Any]) -> Figure:
                 errors += trained + tested
             handles.append(key(arm["title"], linewidth=2, markeredgecolor=looks["color"], **looks))
         axes.legend(handles=handles, loc="upper right", fontsize=9)
-        axes.set_title(panel["title"], fontsize=10.5)
-        axes.set_xlabel("epoch")
+        axes.set(title=panel["title"], xlabel="epoch")
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     for axes in drawn:
         axes.set_ylim(0.85 * min(errors), 1.05 * max(errors))
@@ -161,11 +154,9 @@ def rows(data: Mapping[str, Any]) -> Figure:
                       markeredgewidth=0.5, linestyle="none")  # fmt: skip
             rate = number(row["rate"], 2) if row["rate"] else ""
             axes.text(1.14 * longest, place, rate, va="center", ha="right", fontsize=8, color=SOFT)
-        axes.set_xlim(0, 1.15 * longest)
         name_lines(axes, [row["name"] for row in panel["rows"]], fontsize=8)
-        axes.set_title(panel["title"], fontsize=10.5)
+        axes.set(xlim=(0, 1.15 * longest), title=panel["title"], xlabel="share, %")
         axes.set_title("GMAC/s", loc="right", fontsize=8, color=SOFT)
-        axes.set_xlabel("share, %")
     handles = [Patch(facecolor=SKY, label="time"), key("multiply-adds", marker="D", color=VERMILION)]
     figure.legend(handles=handles, loc="outside upper center", ncols=2)
     return figure

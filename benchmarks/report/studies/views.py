@@ -25,9 +25,9 @@ def published_top1(arm: Arm) -> tuple[float, str] | None:
     if arm.printed or arm.recipe:
         return arm.printed  # nobody prints a figure for training it in the recipe's way
     spec = zoo.spec(arm.model)
-    printed = [entry for entry in spec.references if entry.options == spec.options and entry.top1 is not None]
-    printed.sort(key=lambda entry: not entry.source.startswith(("arXiv", "NIPS")))
-    return next(((entry.top1, entry.source) for entry in printed if entry.top1 is not None), None)
+    own = (entry for entry in spec.references if entry.options == spec.options)
+    printed = [(entry.top1, entry.source) for entry in own if entry.top1 is not None]
+    return min(printed, key=lambda found: not found[1].startswith(("arXiv", "NIPS")), default=None)
 
 
 def _printers(found: Iterable[tuple[float, str] | None]) -> str:
@@ -118,17 +118,13 @@ def rows(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
         if times is None:
             return None
         work = {row: float(found.details["mult_adds"]) for row, found in times.items()}
-        whole, all_work = sum(found.value for found in times.values()), sum(work.values())
-        rows = [
-            {
-                "name": row,
-                "time": 100 * found.value / whole,
-                "work": 100 * work[row] / all_work,
-                "rate": work[row] / found.value / 1e9,
-            }
-            for row, found in times.items()
+        seconds = {row: found.value for row, found in times.items()}
+        shares = [{row: 100 * part / sum(of.values()) for row, part in of.items()} for of in (seconds, work)]
+        lines = [
+            {"name": row, "time": shares[0][row], "work": shares[1][row], "rate": work[row] / seconds[row] / 1e9}
+            for row in times
         ]
-        panels.append({"title": title, "rows": rows})
+        panels.append({"title": title, "rows": lines})
     return {"panels": panels}
 
 
