@@ -65,10 +65,8 @@ def ordered(frame: pd.DataFrame, sort_key: str) -> pd.DataFrame:
         _natural=frame["model"].map(_natural),
     )
     conditions = [name for name in (*CONDITIONS, *TRAINING) if name not in ("model", "family")]
-    order = ["_family", "_natural", *conditions]
-    ascending = [True] * len(order)
-    if sort_key != "family":
-        order, ascending = [sort_key, *order], [sort_key not in MORE_IS_BETTER, *ascending]
+    order = [*([] if sort_key == "family" else [sort_key]), "_family", "_natural", *conditions]
+    ascending = [name not in MORE_IS_BETTER for name in order]
     index = keys.sort_values(order, ascending=ascending, kind="stable", na_position="last").index
     result: pd.DataFrame = frame.loc[index]
     return result
