@@ -96,7 +96,7 @@ def _caption(overview: Overview) -> str:
     if any(record.find("top1") for record in accuracies):
         counted = f" of {enumerate_words([f'{count:,}' for count in images])} test images" if images else ""
         trained = any(record.case.epochs for record in accuracies)
-        how = "networks trained from scratch here" if trained else "published weights"
+        how = "networks trained from scratch here" if trained else "weights that were given"
         pixels = enumerate_words(overview.trained_sizes)
         sentences.append(
             f"Accuracy: {how} at {pixels} pixels, the share{counted} named rightly, with its Wilson interval."

@@ -96,7 +96,7 @@ def write_report(
 def _head(overview: Overview, others: Mapping[str, Sequence[Record]], trained_on: str) -> str:
     machine = dict(overview.environment.machine) if overview.environment else {}
     place = markdown(str(machine.get("cpu") or "this machine"))
-    cores = machine.get("effective_cpus") or machine.get("cores")
+    cores = machine.get("cpus") or machine.get("cores")
     lines = [f"# Which network? {count_of(len(overview.table), 'model')} compared on {place}"]
     facts = [f"{cores} processors" if cores else "", f"{machine['memory_gb']} GB" if machine.get("memory_gb") else ""]
     started = sorted(record.started[:10] for row in overview.rows for record in row.records.values() if record.started)

@@ -56,7 +56,7 @@ def condition_in_words(condition: Case) -> str:
 
 def machine_in_words(machine: Mapping[str, Any]) -> str:
     """`Environment.machine` in one line: "AMD EPYC, 2 processors, 25 GB (L1d 48K, L2 1024K)"."""
-    cores, memory = machine.get("effective_cpus") or machine.get("cores"), machine.get("memory_gb")
+    cores, memory = machine.get("cpus") or machine.get("cores"), machine.get("memory_gb")
     facts = [str(machine.get("cpu") or "unknown machine")]
     facts += [count_of(cores, "processor")] if cores else []
     facts += [f"{memory} GB"] if memory else []
