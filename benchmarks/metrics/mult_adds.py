@@ -28,7 +28,7 @@ from zoo.lazy import nn, torch
 if TYPE_CHECKING:
     from benchmarks.metrics.subject import Subject
 
-__all__ = ["METRIC", "CountsDisagree", "by_arithmetic", "by_flop_counter", "by_layer", "calls_of"]
+__all__ = ["METRIC", "CountsDisagree", "by_flop_counter", "by_layer", "calls_of"]
 
 LIBRARIES = ("torch", "fvcore", "torchinfo")  # that count
 
@@ -43,7 +43,7 @@ def measure(subject: Subject) -> tuple[Measurement, ...]:
     others = _cross_check(subject)
     counts = {
         "FlopCounterMode": by_flop_counter(subject.structure, images),
-        "closed form": by_arithmetic(subject.structure, images),
+        "closed form": sum(by_layer(subject.structure, images).values()),
         "fvcore": others["fvcore"],
     }
     if len(set(counts.values())) > 1:
@@ -70,13 +70,8 @@ def by_flop_counter(model: nn.Module, images: torch.Tensor) -> int:
     return int(counter.get_total_flops()) // 2
 
 
-def by_arithmetic(model: nn.Module, images: torch.Tensor) -> int:
-    """Multiply-adds of a forward pass from hyper-parameters and output sizes; works on meta tensors."""
-    return sum(by_layer(model, images).values())
-
-
 def by_layer(model: nn.Module, images: torch.Tensor) -> dict[str, int]:
-    """Multiply-adds of each convolution and linear layer by its name: filter size times output elements."""
+    """Multiply-adds of each convolution and linear layer by its name, from hyper-parameters and output sizes."""
     found: dict[str, int] = {}
     for name, layer, _, output in calls_of(model, images, nn.Conv2d, nn.Linear):
         if isinstance(layer, nn.Conv2d):

@@ -35,6 +35,11 @@ REPETITIONS = 5
 SPEED_BAR = 5.0  # torchvision's seconds over the zoo's, at least
 MEMORY_BAR = 1.2  # the zoo's peak over the size of the file, at most
 CLOCKS = {"call_s": "until the call returns", "read_s": "until every weight was read"}
+COLUMNS = (
+    text_column("", itemgetter(0)),
+    *(TableColumn(way, itemgetter(place)) for place, way in enumerate(WAYS, 1)),
+    TableColumn("torchvision / zoo", lambda row: row[2] / row[1]),
+)
 
 
 def measure(model: str, repetitions: int = REPETITIONS) -> dict[str, Any]:
@@ -106,21 +111,17 @@ def _least(case: Mapping[str, Any], way: str, name: str) -> float:
 
 def _sections(cases: Cases, picture: str) -> Iterator[str]:
     for case in cases.values():
-        figures = [(f"{title}, s", name, 1.0) for name, title in CLOCKS.items()]
-        figures.append(("peak memory, MB", "peak_bytes", 1e-6))
+        figures = [
+            *((f"{title}, s", name, 1.0) for name, title in CLOCKS.items()),
+            ("peak memory, MB", "peak_bytes", 1e-6),
+        ]
         rows = [(title, *(factor * _least(case, way, name) for way in WAYS)) for title, name, factor in figures]
-        columns = (
-            text_column("", itemgetter(0)),
-            TableColumn("zoo", itemgetter(1)),
-            TableColumn("torchvision", itemgetter(2)),
-            TableColumn("torchvision / zoo", lambda row: row[2] / row[1]),
-        )
         yield section(
             case["model"],
             f"`zoo.create({case['model']!r}, weights=FILE)` beside torchvision's `{case['model']}()` and "
             f"`load_state_dict(torch.load(FILE))`: a file of {case['file_bytes'] / 1e6:.0f} MB, best of "
             f"{len(case['zoo'])} repetitions.",
-            table(columns, rows),
+            table(COLUMNS, rows),
         )
 
 
