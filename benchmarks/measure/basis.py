@@ -18,7 +18,7 @@ __all__ = ["code_of"]
 
 @functools.cache
 def code_of(case: Case) -> str:
-    """Hash of code, values and library versions that a case is computed by; raises LookupError for an unknown metric or model."""
+    """Hash of the code, values and library versions of a case; raises LookupError for an unknown metric or model."""
     metric, spec = METRICS[case.metric], zoo.spec(case.model)
     timed = (questions.prepare, questions.turn, Session.results, metric.prepare, metric.summarize)
     parts: list[object] = list(timed) if metric.prepare else [questions.measure]
