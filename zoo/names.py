@@ -46,7 +46,9 @@ class Registry(Mapping[str, T]):
 
     def unknown(self, name: object) -> str:
         """What to tell somebody who asked for a name that is not here: the near misses and all names."""
-        near = difflib.get_close_matches(str(name).lower(), self._entries, n=3)
+        typed = str(name).lower()
+        near = [entry for entry in self if len(typed) > 2 and typed in entry][:3]
+        near = near or difflib.get_close_matches(typed, self._entries, n=3)
         meant = f"did you mean {', '.join(near)}? " if near else ""
         return f"no {self.kind} is named {name!r}; {meant}allowed: {', '.join(self._entries) or 'none'}"
 

@@ -58,3 +58,9 @@ def test_an_empty_list_selects_nothing(text: str) -> None:
 def test_whatever_matches_nothing_is_an_error(text: str) -> None:
     with pytest.raises(LookupError, match="no fruit is named"):
         FRUIT.select(text)
+
+
+def test_a_part_of_a_name_is_a_near_miss() -> None:
+    runtimes = Registry("runtime", ((name, None) for name in ("eager", "onnxruntime", "openvino")))
+    assert "did you mean onnxruntime? " in runtimes.unknown("onnx")
+    assert "did you mean" not in runtimes.unknown("o")
