@@ -8,7 +8,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -181,8 +183,8 @@ class Record:
     def from_json(cls, line: str) -> Record:
         """The record in one line of `results.jsonl`; raises `RecordError`."""
         try:
-            data = json.loads(line)
-        except ValueError as error:
+            data = json.loads(line, parse_constant=_refuse)
+        except (ValueError, RecursionError) as error:
             raise RecordError(f"not JSON: {error}") from None
         if not isinstance(data, dict):
             raise RecordError(f"a record is a JSON object; got {type(data).__name__}")
@@ -203,7 +205,54 @@ class Record:
             raise RecordError(f"not a record: {error}") from None
         if record.status not in STATUSES:
             raise RecordError(f"status {record.status!r}; allowed: {', '.join(STATUSES)}")
+        parts: list[Record | Case | Measurement] = [record, record.case, *record.measurements]
+        for part in parts:
+            _check(part)
         return record
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and not re.search("[\ud800-\udfff]", value)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, bool) or _is_text(value) or _is_number(value)
+
+
+# what a field may hold, by its annotation; what is not listed is made of parts that are checked themselves
+KINDS: Mapping[str, Callable[[Any], bool]] = {
+    "str": _is_text,
+    "int": _is_count,
+    "float": _is_number,
+    "float | None": lambda value: value is None or _is_number(value),
+    "tuple[float, ...]": lambda value: all(map(_is_number, value)),
+    "tuple[int, ...]": lambda value: all(map(_is_count, value)),
+    "tuple[str, ...]": lambda value: all(map(_is_text, value)),
+    "tuple[tuple[str, str | int | float | bool], ...]": lambda pairs: all(_is_plain(value) for _, value in pairs),
+    "Mapping[str, Any]": lambda value: isinstance(value, Mapping),
+}
+
+
+def _check(part: Record | Case | Measurement) -> None:
+    """Raises `RecordError` unless every field holds what its annotation says: no NaN, no negative count."""
+    for each in dataclasses.fields(part):
+        value = getattr(part, each.name)
+        if str(each.type) in KINDS and not KINDS[str(each.type)](value):
+            raise RecordError(f"{each.name} of a {type(part).__name__.lower()} is {repr(value)[:60]}")
+    if isinstance(part, Measurement) and part.rounds and len(part.rounds) != len(part.samples):
+        raise RecordError(f"{part.name} has {len(part.samples)} samples and {len(part.rounds)} rounds")
 
 
 def _plain(value: Any) -> Any:

@@ -6,7 +6,9 @@ import dataclasses
 import errno
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -171,7 +173,7 @@ PAIRS = st.lists(st.tuples(TEXT, TEXT | st.booleans() | NUMBER | st.integers()),
             Case,
             metric=TEXT,
             model=TEXT,
-            batch_size=st.integers(),
+            batch_size=st.integers(0),
             settings=PAIRS,
             effort=PAIRS,
             data_dir=TEXT,
@@ -192,6 +194,36 @@ def test_every_record_goes_to_one_line_and_back(each: Record) -> None:
     back = Record.from_json(line)
     assert back == each
     assert back.case.data_dir == each.case.data_dir
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda data: data["case"].update(seed=[]), "seed of a case is \\[\\]"),
+        (lambda data: data["case"].update(batch_size=-1), "batch_size of a case is -1"),
+        (lambda data: data["case"].update(img_size=True), "img_size of a case is True"),
+        (lambda data: data["case"].update(model="\ud800"), "model of a case"),
+        (lambda data: data["case"].update(effort=[["max_time", None]]), "effort of a case"),
+        (lambda data: data.update(started=None), "started of a record is None"),
+        (lambda data: data.update(seconds=float("inf")), "Infinity is no number"),
+        (lambda data: data.update(notes=[1]), "notes of a record"),
+        (lambda data: data["measurements"][0].update(value=float("nan")), "NaN is no number"),
+        (lambda data: data["measurements"][0].update(value="12"), "value of a measurement is '12'"),
+        (lambda data: data["measurements"][0].update(samples=[1.0], rounds=[1, 2]), "1 samples and 2 rounds"),
+        (lambda data: data["measurements"][0].update(details=[]), "details of a measurement"),
+    ],
+)
+def test_values_are_checked_where_records_are_read(change: Callable[[dict[str, Any]], None], said: str) -> None:
+    data = json.loads(record().to_json())
+    change(data)
+    with pytest.raises(RecordError, match=said):
+        Record.from_json(json.dumps(data))
+
+
+def test_numbers_beyond_numbers_and_depths_beyond_depths_are_refused() -> None:
+    for line in (record().to_json().replace('"value": 1.0', '"value": 1e999'), "[" * 100_000):
+        with pytest.raises(RecordError):
+            Record.from_json(line)
 
 
 @settings(max_examples=200, deadline=None)
