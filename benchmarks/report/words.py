@@ -61,8 +61,9 @@ def machine_in_words(machine: Mapping[str, Any]) -> str:
     facts += [count_of(cores, "processor")] if cores else []
     facts += [f"{memory} GB"] if memory else []
     facts += machine.get("gpus") or []
-    caches = ", ".join(f"{name} {size}" for name, size in dict(machine.get("caches") or {}).items())
-    return f"{', '.join(facts)} ({caches})" if caches else ", ".join(facts)
+    caches = [f"{name} {size}" for name, size in dict(machine.get("caches") or {}).items()]
+    inside = ", ".join(filter(None, [machine.get("instructions"), *caches]))
+    return f"{', '.join(facts)} ({inside})" if inside else ", ".join(facts)
 
 
 def dataset_title(overview: Overview) -> str:
