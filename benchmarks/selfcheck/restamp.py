@@ -29,6 +29,7 @@ from benchmarks.records.environment import observe
 from benchmarks.records.files import replace_file
 from benchmarks.records.naming import conditions_of
 from benchmarks.records.record import Record
+from benchmarks.records.standing import stale_reason
 from benchmarks.records.store import RECORDS, read_records
 from benchmarks.report.page import provenance, section, write_page
 from benchmarks.report.table import TableColumn, table
@@ -82,25 +83,33 @@ class Trial:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit status: 0 all that stood stands; 1 an answer differs, or nothing could be tried."""
+    """Exit status: 0 all that stood stands; 1 an answer differs, or nothing that is stale stood."""
     parser = Parser(prog=PROGRAM, description="Records stand after a change of code that changed no answer.")
     parser.add_argument("--output-dir", type=Path, default=Path("reports"), help="folder of the records")
     parser.add_argument("--since", default="HEAD", metavar="COMMIT", help="at which they stood")
     given = parser.parse_args(arguments)
     path = given.output_dir / RECORDS
     records = list(read_records(path).records)
+    stale = {id(record) for record in records if stale_reason(record, record.machine, code_of)}
+    if not stale:
+        print("every record stands")
+        return 0
     environment = observe(shlex.join([*PROGRAM.split(), *arguments]))
     with _checkout(given.since) as earlier:
         stood = json.loads(_run(earlier, STOOD, path.resolve()))
-        moved = {id(r) for r, before in zip(records, stood, strict=True) if before and r.code != code_of(r.case)}
+        moved = {id(record) for record, before in zip(records, stood, strict=True) if before} & stale
         tried = to_try([record for record in records if id(record) in moved], environment.machine_id)
         trials = list(_trials(tried, environment.machine_id, earlier, given.since))
     differing = [trial for trial in trials if not trial.same]
     for trial in differing:
         print(f"differs: {trial.found.case.metric} {trial.found.case.model}: {trial.found.reason}", file=sys.stderr)
     if differing or not trials:
-        print(f"{len(differing)} of {len(trials)} answers differ; no record was stamped", file=sys.stderr)
-        return 1 if moved else 0
+        print(
+            f"{len(stale)} records are stale, {len(moved)} of them stood at {given.since}; {len(differing)} of "
+            f"{len(trials)} answers differ; no record was stamped",
+            file=sys.stderr,
+        )
+        return 1
     stamped = [dataclasses.replace(r, code=code_of(r.case)) if id(r) in moved else r for r in records]
     replace_file(path, "".join(record.to_json() + "\n" for record in stamped))
     write_page(given.output_dir / "restamp.md", _page(trials, len(moved), given.since, provenance(
