@@ -125,7 +125,9 @@ def _rows(records: Sequence[Record]) -> list[Row]:
 def _stated(case: Case) -> frozenset[str]:
     """The conditions that a case depends on and names; 0 and empty stand for what does not matter."""
     return frozenset(
-        name for name in METRICS[case.metric].depends_on if getattr(case, name) not in (0, "") or name == "seed"
+        name
+        for name in METRICS[case.metric].depends_on
+        if getattr(case, name) not in (0, "") or (name == "seed" and case.recipe)
     )
 
 

@@ -87,6 +87,7 @@ def test_an_accuracy_stands_beside_a_time_of_its_own_precision_and_runtime_only(
 
 
 def test_weights_are_tested_beside_times_of_the_same_size_only() -> None:
+    assert comparison([of_weights(0.7)])["seed"].isna().all()  # nothing was trained
     frame = comparison([of_weights(0.7), TIMED, record("latency", 0.006, num_threads=2, img_size=160)])
     assert frame.dropna(subset=["top1"])["img_size"].tolist() == [224]
 
