@@ -1,4 +1,4 @@
-"""What is shipped under reports/: no trace of the machine's user, and every record still counted."""
+"""What is shipped under reports/reference/: no trace of the machine's user, and every record still counted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.measure.basis import code_of
 from benchmarks.records.standing import stale_reason
 from benchmarks.records.store import read_records
 
-REPORTS = Path(__file__).parent.parent / "reports"
+REPORTS = Path(__file__).parent.parent / "reports" / "reference"
 TORCH = "2.14.1"
 TEXTS = sorted(path for path in REPORTS.rglob("*") if path.suffix in (".md", ".csv", ".json", ".jsonl", ".svg"))
 
