@@ -10,23 +10,61 @@ ValueError
 RuntimeError
 └── WeightsError            a checkpoint that is absent, damaged, unsafe or of another network
 └── RuntimeUnavailable      a runtime whose package is not installed, or that cannot run this model
+
+The message of each is one line of at most LONGEST characters, whatever was put into it.
 """
 
+from __future__ import annotations
+
 __all__ = [
+    "LONGEST",
     "InputSizeError",
     "InvalidOption",
     "RuntimeUnavailable",
     "UnknownModel",
     "UnknownOption",
     "WeightsError",
+    "one_line",
+    "shown",
 ]
 
+LONGEST = 300  # characters of a message
+VALUE = 60  # characters of a value in it
 
-class UnknownModel(LookupError):
+
+def one_line(text: str, longest: int = LONGEST) -> str:
+    """`text` without line breaks and control characters, its middle left out where it is longer than `longest`."""
+    words = " ".join(text.split())
+    line = "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in words)
+    if len(line) <= longest:
+        return line
+    end = longest // 3
+    return f"{line[: longest - end - 3]} … {line[-end:]}"
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: numbers and strings as Python writes them, of anything else the type."""
+    if value is None or type(value) in (bool, float):
+        return repr(value)
+    if type(value) is int:
+        return repr(value) if abs(value) < 10**VALUE else "a number of more than 60 digits"
+    if isinstance(value, str):
+        return repr(one_line(str.__str__(value), VALUE))
+    return f"a value of type {type(value).__name__}"
+
+
+class _OneLine(Exception):
+    """An error whose message is one short line."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(one_line(str(message)))
+
+
+class UnknownModel(_OneLine, LookupError):
     """No model is registered under this name; the message holds the near misses."""
 
 
-class UnknownOption(TypeError):
+class UnknownOption(_OneLine, TypeError):
     """The model declares no option of this name; the message lists those it declares."""
 
 
@@ -34,13 +72,13 @@ class InvalidOption(UnknownOption, ValueError):
     """The option exists but does not take this value; the message says which it takes."""
 
 
-class InputSizeError(ValueError):
+class InputSizeError(_OneLine, ValueError):
     """Images of the wrong rank, number of channels or size for this model."""
 
 
-class WeightsError(RuntimeError):
+class WeightsError(_OneLine, RuntimeError):
     """A checkpoint that is absent, damaged, unsafe to read or made for another network."""
 
 
-class RuntimeUnavailable(RuntimeError):
+class RuntimeUnavailable(_OneLine, RuntimeError):
     """A runtime that is unknown, not installed, or cannot run this model; the message says why."""

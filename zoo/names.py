@@ -8,7 +8,11 @@ from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import Any, TypeVar
 
-__all__ = ["Registry", "modules"]
+from zoo.errors import shown
+
+__all__ = ["Registry", "listed", "modules"]
+
+LISTED = 120  # characters of a list of names in a message
 
 T = TypeVar("T")
 
@@ -46,11 +50,11 @@ class Registry(Mapping[str, T]):
 
     def unknown(self, name: object) -> str:
         """What to tell somebody who asked for a name that is not here: the near misses and all names."""
-        typed = str(name).lower()
+        typed = name.lower()[:LISTED] if isinstance(name, str) else ""
         near = [entry for entry in self if len(typed) > 2 and typed in entry][:3]
         near = near or difflib.get_close_matches(typed, self._entries, n=3)
         meant = f"did you mean {', '.join(near)}? " if near else ""
-        return f"no {self.kind} is named {name!r}; {meant}allowed: {', '.join(self._entries) or 'none'}"
+        return f"no {self.kind} is named {shown(name)}; {meant}allowed: {listed(self._entries)}"
 
     def select(self, text: str) -> tuple[str, ...]:
         """Names in a comma list of names, shell patterns and `all`, each once.
@@ -67,6 +71,14 @@ class Registry(Mapping[str, T]):
         if not found:
             raise LookupError(f"a list of {self.kind} names is wanted; got {text!r}")
         return tuple(found)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names one after another, as many as a message has room for."""
+    text, left = "", list(names)
+    while left and len(text) + len(left[0]) < LISTED:
+        text += f"{', ' if text else ''}{left.pop(0)}"
+    return f"{text} and {len(left)} more" if left else text or "none"
 
 
 def modules(package: str, *names: str) -> Iterator[Any]:
