@@ -111,11 +111,11 @@ def test_images_elsewhere_are_refused_in_one_line():
 @pytest.mark.parametrize("name", ["googlenet:auxiliary=true", "resnet18"])
 def test_a_step_of_training_is_that_of_the_processor(name):
     torch.manual_seed(0)
-    model = zoo.create(name, num_classes=10).train()
+    model = zoo.create(name, num_classes=10).double().train()  # in float32 a ReLU at 0 may fall to either side
     for layer in model.modules():
         if isinstance(layer, torch.nn.Dropout):
             layer.p = 0.0  # the two devices draw other numbers
-    images, labels = torch.randn(4, 3, 96, 96), torch.arange(4)
+    images, labels = torch.randn(4, 3, 96, 96).double(), torch.arange(4)
 
     def gradients(device):
         model.to(device).zero_grad()
@@ -125,4 +125,4 @@ def test_a_step_of_training_is_that_of_the_processor(name):
         return [parameter.grad.cpu().clone() for parameter in model.parameters()]
 
     for here, there in zip(gradients("cpu"), gradients("cuda"), strict=True):
-        assert relative_difference(there, here) <= 2e-2
+        assert relative_difference(there, here) <= 1e-8
