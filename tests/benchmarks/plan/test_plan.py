@@ -15,7 +15,7 @@ import zoo
 from benchmarks.metrics import METRICS
 from benchmarks.plan.arguments import expand_models, parse
 from benchmarks.plan.cases import SIX, Options, plan, skip_reason
-from benchmarks.plan.cost import by_cost
+from benchmarks.plan.cost import by_cost, counts_of
 from benchmarks.records.record import Case, Measurement, Record
 
 TIMING = {"max_time": 1.0, "rounds": 8, "target_ci": 0.02}
@@ -131,20 +131,20 @@ def test_the_six_come_first_then_the_cheap() -> None:
                measurements=(Measurement(name="mult_adds", value=value, unit="count"),))
         for name, value in {"vgg19": 20e9, "resnet18": 2e9, "vgg11": 8e9, "xception": 9e9}.items()
     ]  # fmt: skip
-    assert [case.model for case in by_cost(cases, records)] == ["xception", "resnet18", "vgg11", "vgg19"]
+    assert [case.model for case in by_cost(cases, counts_of(records))] == ["xception", "resnet18", "vgg11", "vgg19"]
 
 
 def test_a_model_without_published_figures_comes_where_its_counts_put_it() -> None:
     cases = [
         Case(metric="accuracy", model=name, train_img_size=40) for name in ("vgg19", "resnet152", "nin", "resnet18")
     ]
-    counts = {"mult_adds": 1.1e9, "params": 7.6e6, "latency": 0.009}  # the order in which a run leaves them
+    counts = {"mult_adds": 1.1e9, "param_count": 7.6e6, "latency": 0.009}  # the order in which a run leaves them
     records = [
-        Record(case=Case(metric=name, model="nin"), status="ok",
+        Record(case=Case(metric="params", model="nin"), status="ok",
                measurements=(Measurement(name=name, value=value, unit="count"),))
         for name, value in counts.items()
     ]  # fmt: skip
-    assert [case.model for case in by_cost(cases, records)] == ["nin", "resnet18", "resnet152", "vgg19"]
+    assert [case.model for case in by_cost(cases, counts_of(records))] == ["nin", "resnet18", "resnet152", "vgg19"]
 
 
 def test_ten_thousand_cases_are_planned_in_a_second() -> None:
