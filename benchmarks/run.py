@@ -19,7 +19,7 @@ from benchmarks.measure.engine import execute
 from benchmarks.metrics import METRICS
 from benchmarks.plan.arguments import CHOICES, DEFAULT_METRICS, Request, parse
 from benchmarks.plan.cases import plan, plan_study, skip_reason
-from benchmarks.plan.cost import by_cost
+from benchmarks.plan.cost import by_cost, counts_of
 from benchmarks.records.environment import observe, read_environment
 from benchmarks.records.naming import conditions_of, names_of
 from benchmarks.records.record import Case, Environment, Record
@@ -116,7 +116,7 @@ def _run(request: Request, store: Store) -> int:
             for _ in measure(quick):
                 pass
             write()
-            for _ in measure(by_cost(slow, records)):
+            for _ in measure(by_cost(slow, counts_of(records))):
                 write()
         except KeyboardInterrupt:
             write()
