@@ -20,8 +20,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Worker", "WorkerError", "describe_torch", "die_with_parent", "start_server"]
+__all__ = ["LONGEST_WAIT", "Worker", "WorkerError", "describe_torch", "die_with_parent", "start_server"]
 
+LONGEST_WAIT = 86_400.0  # seconds that the system's calls can count in any case
 PROGRESS, PROGRESS_SECONDS = "progress", 1.0  # mark of a message that is no answer yet, and how often one is sent
 Progress = Callable[[int, int], None]  # how many images are done, of how many
 PRELOAD = (
@@ -84,7 +85,7 @@ class Worker:
     a dict. Its answer is never None.
 
     Args:
-        timeout: seconds that every answer may take.
+        timeout: seconds that every answer may take; `math.inf` for as long as it takes.
     """
 
     def __init__(self, timeout: float) -> None:
@@ -128,8 +129,9 @@ class Worker:
             WorkerError: the question raised, or the process died or took too long.
         """
         try:
-            if not self._connection.poll(max(self.deadline - time.monotonic(), 0)):
-                raise WorkerError("timeout", f"no answer within {self._timeout:g} s{self._whereabouts()}")
+            while not self._connection.poll(min(max(self.deadline - time.monotonic(), 0), LONGEST_WAIT)):
+                if time.monotonic() >= self.deadline:
+                    raise WorkerError("timeout", f"no answer within {self._timeout:g} s{self._whereabouts()}")
             status, content = self._connection.recv()
         except (EOFError, OSError):
             raise self._obituary() from None
