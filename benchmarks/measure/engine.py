@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import math
 import select
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,17 +16,16 @@ from benchmarks.measure.basis import code_of
 from benchmarks.measure.noise import NoiseMeter
 from benchmarks.measure.questions import measure
 from benchmarks.measure.session import Session, Spent
-from benchmarks.measure.worker import Worker, WorkerError, start_server
+from benchmarks.measure.worker import LONGEST_WAIT, Worker, WorkerError, start_server
 from benchmarks.metrics import METRICS
 from benchmarks.plan.cases import skip_reason
+from benchmarks.plan.cost import KINDS, at_a_time, kind_of
 from benchmarks.records.environment import effective_cpus
 from benchmarks.records.record import Case, Environment, Record
 
 __all__ = ["execute"]
 
 MEMORY_SHARE = 0.5  # of the available memory that the cases of one timed session may occupy
-MOST_COUNTERS = 8  # processes that count at the same time
-TRAINING_BYTES = 5e9  # of memory that a training may take: VGG-19 with Adam's means of 144 M gradients
 Tell = Callable[[Case, str, float], None]  # the case, what is done with it, the share of it that is done
 
 
@@ -40,7 +40,7 @@ def execute(
     """One record for every case as it ends: the untimed ones first, then the timed ones.
 
     Args:
-        timeout: seconds after which a case is given up.
+        timeout: seconds after which a measurement is given up; a training takes as long as it takes.
         tell: what is going on, for the progress bar.
         spent: is told where the time of the timed cases goes.
     """
@@ -68,32 +68,23 @@ def _records(cases: Sequence[Case], timeout: float, tell: Tell, spent: Spent) ->
     if not able:
         return
     start_server(max(case.num_threads or case.train_threads or effective_cpus() for case in able))
-    untimed = [case for case in able if METRICS[case.metric].prepare is None]
-    counts = [case for case in untimed if METRICS[case.metric].shares_process]
-    trainings = [case for case in untimed if METRICS[case.metric].slow]
-    alone = [case for case in untimed if case not in counts and case not in trainings]
-    yield from _side_by_side(counts, min(effective_cpus(), MOST_COUNTERS), timeout, tell)
-    yield from _side_by_side(alone, 1, timeout, tell)
-    yield from _side_by_side(trainings, _trainings_at_a_time(trainings), timeout, tell)
-    for group in _comparable(case for case in able if METRICS[case.metric].prepare is not None):
+    of_kind = {kind: [case for case in able if kind_of(case) == kind] for kind in KINDS}
+    for kind in ("count", "alone", "training"):
+        yield from _side_by_side(
+            of_kind[kind], at_a_time(kind, of_kind[kind]), math.inf if kind == "training" else timeout, tell
+        )
+    for group in _comparable(of_kind["timed"]):
         yield from _in_rounds(group, timeout, tell, spent)
 
 
-def _trainings_at_a_time(cases: Iterable[Case]) -> int:
-    """As many as there are processors and memory for; one where they share a GPU."""
-    asked = [(case.device == "cpu" and case.train_threads) or effective_cpus() for case in cases]
-    room = int(psutil.virtual_memory().available // TRAINING_BYTES)
-    return max(min(effective_cpus() // max(asked, default=1), room), 1)
-
-
-def _side_by_side(cases: Iterable[Case], at_a_time: int, timeout: float, tell: Tell) -> Iterator[Record]:
+def _side_by_side(cases: Iterable[Case], lanes: int, timeout: float, tell: Tell) -> Iterator[Record]:
     """A record of each case as it ends. Counts go on in one another's processes, every other case in a fresh one."""
     waiting, ended = list(cases), list[Record]()
     idle: list[Worker] = []
     busy: dict[Worker, tuple[Case, float]] = {}  # what each measures, and since when
     try:
         while waiting or busy or ended:
-            while waiting and len(busy) < at_a_time:  # first of all: whoever takes a record may take its time over it
+            while waiting and len(busy) < lanes:  # first of all: whoever takes a record may take its time over it
                 case, worker = waiting.pop(0), idle.pop() if idle else Worker(timeout)
                 busy[worker] = case, time.monotonic()
                 tell(case, "", 0.0)
@@ -123,7 +114,7 @@ def _side_by_side(cases: Iterable[Case], at_a_time: int, timeout: float, tell: T
 def _with_news(workers: Iterable[Worker]) -> list[Worker]:
     """Those from which there is something to receive or whose time is over, as soon as there is one."""
     left = min((worker.deadline for worker in workers), default=0.0) - time.monotonic()
-    speaking, _, _ = select.select(list(workers), [], [], max(left, 0.0))
+    speaking, _, _ = select.select(list(workers), [], [], min(max(left, 0.0), LONGEST_WAIT))
     return speaking or [worker for worker in workers if worker.deadline <= time.monotonic()]
 
 
