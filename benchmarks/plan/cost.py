@@ -93,7 +93,7 @@ def call_seconds(case: Case, counted: Counts | None = None) -> float:
     """About how long one inference of a case takes on the machine of the constants, in PyTorch as it is."""
     work = _share(case.model, case.img_size) * _figure(case.model, "mult_adds", counted or {})
     one = 2e-3 + case.batch_size * 6.7e-12 * work + 1.3e-10 * _figure(case.model, "param_count", counted or {})
-    return one * (THREADS / max(case.num_threads, 1)) ** GAIN
+    return float(one * (THREADS / max(case.num_threads, 1)) ** GAIN)
 
 
 def _training_seconds(case: Case, counted: Counts) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import heapq
 import statistics
 import time
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from benchmarks.plan.cost import KINDS, at_a_time, by_cost, call_seconds, counts_of, kind_of, seconds_of, start_of
 from benchmarks.records.record import Case, Record
 
-__all__ = ["Forecast"]
+__all__ = ["Forecast", "duration"]
 
 BEGINNING = 8.0  # seconds until PyTorch is imported and the first process measures
 REPORT = 5.0  # seconds in which a report is written: before the trainings, and at the end
@@ -156,3 +157,8 @@ class Forecast:
 
 def _whatever_seed(case: Case) -> Case:
     return dataclasses.replace(case, seed=0)
+
+
+def duration(seconds: float) -> str:
+    """Hours, minutes and seconds: "0:04:32"."""
+    return str(datetime.timedelta(seconds=round(seconds)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -51,8 +51,12 @@ def conditions_of(case: Case, fields: Iterable[str] = tuple(WORDS)) -> list[str]
     return list(filter(None, words))
 
 
-def names_of(cases: Iterable[Case]) -> dict[Case, str]:
-    """A name for each case: its metric, its model and the conditions in which the cases of that metric differ."""
+def names_of(cases: Iterable[Case], stated: Callable[[Case], Collection[str]] = lambda case: ()) -> dict[Case, str]:
+    """A name for each case: its metric, its model and the conditions in which the cases of that metric differ.
+
+    Args:
+        stated: conditions of a case that its name holds in any event.
+    """
     cases = list(dict.fromkeys(cases))
     values: dict[tuple[str, str], set[object]] = {}
     for case in cases:
@@ -60,8 +64,8 @@ def names_of(cases: Iterable[Case]) -> dict[Case, str]:
             values.setdefault((case.metric, field), set()).add(getattr(case, field))
     named = {}
     for case in cases:
-        differing = [field for field in WORDS if len(values[case.metric, field]) > 1]
-        named[case] = " ".join([case.metric, case.model, *conditions_of(case, differing)])
+        said = [field for field in WORDS if len(values[case.metric, field]) > 1 or field in stated(case)]
+        named[case] = " ".join([case.metric, case.model, *conditions_of(case, said)])
     counts = Counter(named.values())
     taken = [case for case in cases if counts[named[case]] > 1]
     return named | {case: f"{named[case]} ({case.data[:12]} {case.weights})".replace(" )", ")") for case in taken}

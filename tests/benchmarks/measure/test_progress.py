@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import re
+import time
 from typing import Any
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from benchmarks.measure import progress
 from benchmarks.measure.progress import Display
@@ -17,14 +21,20 @@ FAST = [Case(metric="latency", model="resnet18", runtime=runtime) for runtime in
 LONG = "the [images] of folder :x: were left out, since " + "none of their names is one of those of the classes " * 3
 
 
-def said(monkeypatch: pytest.MonkeyPatch, *records: Record, terminal: bool) -> str:
+def written_to(monkeypatch: pytest.MonkeyPatch, *, terminal: bool, width: int = 80) -> io.StringIO:
+    """What goes to standard error from now on."""
     written = io.StringIO()
 
     def console(*, stderr: bool, **options: Any) -> Console:
         assert stderr
-        return Console(file=written, force_terminal=terminal, width=80, color_system=None, **options)
+        return Console(file=written, force_terminal=terminal, width=width, color_system=None, **options)
 
     monkeypatch.setattr(progress, "Console", console)
+    return written
+
+
+def said(monkeypatch: pytest.MonkeyPatch, *records: Record, terminal: bool) -> str:
+    written = written_to(monkeypatch, terminal=terminal)
     with Display([*SLOW, *FAST]) as display:
         for record in records:
             display.step(record.case, "round 1", 0.5)
@@ -35,7 +45,7 @@ def said(monkeypatch: pytest.MonkeyPatch, *records: Record, terminal: bool) -> s
 def test_without_a_terminal_every_case_is_a_line_with_what_tells_it_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     records = [Record(case=SLOW[1], status="ok"), Record(case=FAST[1], status="oom", reason="no memory")]
     assert said(monkeypatch, *records, terminal=False).splitlines() == [
-        "1/4 ok accuracy resnet18 seed 1",
+        "1/4 ok accuracy resnet18 eager seed 1",
         "2/4 oom latency resnet18 packed: no memory",
     ]
 
@@ -58,8 +68,61 @@ def test_a_terminal_shows_failures_and_what_runs(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_anchor_of_a_session_may_be_none_of_the_cases(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        progress, "Console", lambda **options: Console(file=io.StringIO(), **options | {"stderr": False})
-    )
+    written_to(monkeypatch, terminal=True)
     with Display(FAST) as display:
         display.step(Case(metric="latency", model="resnet50"), "warming up", 0.0)
+        assert display.line.endswith(": latency resnet50 eager warming up")
+
+
+def test_one_timed_case_names_its_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+    written_to(monkeypatch, terminal=False)
+    with Display(FAST[1:]) as display:
+        display.step(FAST[1], "round 3", 0.2)
+        assert display.line.endswith(": latency resnet18 packed round 3")
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_count_and_times_never_vanish_and_what_runs_stands_below(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    written_to(monkeypatch, terminal=True)
+    seen = Console(file=io.StringIO(), width=width, force_terminal=True)
+    cases = [
+        Case(metric="accuracy", model=f"mobilenet_v1:resolution=128,width={part}", dataset="fashion_mnist", seed=seed)
+        for part in (0.25, 0.5, 0.75)
+        for seed in (0, 1)
+    ]
+    with Display(cases) as display:
+        for case in cases[:2]:
+            display.step(case, "12,340 of 18,000 images", 0.7)
+        seen.print(display)
+    frame = Text.from_ansi(seen.file.getvalue()).plain.splitlines()
+    assert all(len(line.rstrip()) <= width for line in frame)
+    bar, *running = (line.strip() for line in frame)
+    assert re.fullmatch(r"0/6 \S+ 0:00:0\d elapsed, about \S+ left", bar)
+    assert "\N{BOX DRAWINGS HEAVY HORIZONTAL}" * 5 in bar
+    assert [line.split()[1] for line in running] == [case.model for case in cases[:2]]
+
+
+def test_many_side_by_side_do_not_fill_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    written_to(monkeypatch, terminal=True)
+    seen = Console(file=io.StringIO(), width=80)
+    cases = [dataclasses.replace(SLOW[0], seed=seed) for seed in range(16)]
+    with Display(cases) as display:
+        for case in cases:
+            display.step(case, "", 0.0)
+        seen.print(display)
+    _, *running = seen.file.getvalue().splitlines()
+    assert len(running) == 4 and running[-1].strip() == "and 13 more"
+
+
+def test_without_a_terminal_a_line_now_and_then_says_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "EVERY", 0.005)
+    written = written_to(monkeypatch, terminal=False)
+    with Display(SLOW) as display:
+        for case in SLOW:
+            display.step(case, "20 of 60 images", 1 / 3)
+        until = time.monotonic() + 10
+        while written.getvalue().count("\n") < 2 and time.monotonic() < until:
+            time.sleep(0.005)
+    *_, line = written.getvalue().splitlines()
+    assert re.match(r"0/2 done, 0:00:\d\d elapsed, about \d:\d\d:\d\d left: accuracy resnet18 eager seed 0 20 of", line)
+    assert line.endswith(" | accuracy resnet18 eager seed 1 20 of 60 images")

@@ -14,7 +14,7 @@ from benchmarks.plan import forecast
 from benchmarks.plan.arguments import parse
 from benchmarks.plan.cases import plan
 from benchmarks.plan.cost import KINDS, by_cost, counts_of, kind_of, seconds_of
-from benchmarks.plan.forecast import Forecast
+from benchmarks.plan.forecast import Forecast, duration
 from benchmarks.records.record import Case, Measurement, Record
 from benchmarks.records.store import read_records
 
@@ -193,3 +193,8 @@ def test_a_case_nobody_planned_is_no_part_of_the_run() -> None:
     found = Forecast([case], clock=lambda: 0.0)
     found.step(dataclasses.replace(case, model="resnet18"), 0.5)
     assert found.left == pytest.approx(forecast.BEGINNING + seconds_of(case) + forecast.REPORT, rel=0.2)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0:00:00"), (272, "0:04:32"), (7199.6, "2:00:00")])
+def test_durations_are_hours_minutes_and_seconds(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
