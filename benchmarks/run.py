@@ -20,6 +20,7 @@ from benchmarks.metrics import METRICS
 from benchmarks.plan.arguments import CHOICES, DEFAULT_METRICS, Request, parse
 from benchmarks.plan.cases import plan, plan_study, skip_reason
 from benchmarks.plan.cost import by_cost, counts_of
+from benchmarks.plan.forecast import Forecast, duration
 from benchmarks.records.environment import observe, read_environment
 from benchmarks.records.naming import conditions_of, names_of
 from benchmarks.records.record import Case, Environment, Record
@@ -103,7 +104,7 @@ def _run(request: Request, store: Store) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends the run politely gets a report, too
     quick = [case for case in todo if not METRICS[case.metric].slow]
     slow = [case for case in todo if METRICS[case.metric].slow]
-    with Display(todo) as display:
+    with Display(todo, records) as display:
 
         def measure(batch: Sequence[Case]) -> Iterator[None]:
             for record in execute(batch, environment, timeout=request.timeout, tell=display.step):
@@ -168,12 +169,14 @@ def _conclude(request: Request, cases: Iterable[Case], records: Iterable[Record]
 
 
 def _show(cases: Sequence[Case]) -> int:
-    """Prints the plan, each skip with its reason."""
-    for case in cases:
-        reason = skip_reason(case)
+    """Prints the plan: what each case is expected to take or why it is skipped, its conditions, the whole time."""
+    reasons = {case: skip_reason(case) for case in cases}
+    forecast = Forecast(case for case, reason in reasons.items() if not reason)
+    for case, reason in reasons.items():
         conditions = ", ".join(conditions_of(case, METRICS[case.metric].depends_on))
-        print(f"{case.metric:12} {case.model:40} {conditions}{f'  skipped: {reason}' if reason else ''}")
-    print(f"{len(cases)} cases")
+        expected = f"skipped: {reason}; " if reason else f"about {duration(forecast.expected(case))}, "
+        print(f"{case.metric:12} {case.model:40} {expected}{conditions}")
+    print(f"{len(cases)} cases, about {duration(forecast.left)} in all, where nothing is done yet")
     return 0
 
 
