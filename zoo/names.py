@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import Any, TypeVar
@@ -26,13 +26,17 @@ class Registry(Mapping[str, T]):
     Args:
         kind: what one of them is called in messages ("model", "metric").
         entries: pairs of a name and what it names.
+        also: what else people call an entry; such words are understood in messages, and nowhere else.
 
     Raises:
         ValueError: two entries have one name.
     """
 
-    def __init__(self, kind: str, entries: Iterable[tuple[str, T]]) -> None:
+    def __init__(
+        self, kind: str, entries: Iterable[tuple[str, T]], *, also: Callable[[T], Iterable[str]] = lambda entry: ()
+    ) -> None:
         self.kind = kind
+        self._also = also
         self._entries: dict[str, T] = {}
         for name, entry in entries:
             if name in self._entries:
@@ -51,8 +55,10 @@ class Registry(Mapping[str, T]):
     def unknown(self, name: object) -> str:
         """What to tell somebody who asked for a name that is not here: the near misses and all names."""
         typed = name.lower()[:LISTED] if isinstance(name, str) else ""
-        near = [entry for entry in self if len(typed) > 2 and typed in entry][:3]
-        near = near or difflib.get_close_matches(typed, self._entries, n=3)
+        words = {word: entry for entry, named in self.items() for word in (entry, *self._also(named))}
+        near = [entry for entry, named in self.items() if typed in self._also(named)]
+        near = near or [entry for entry in self if len(typed) > 2 and typed in entry][:3]
+        near = near or list(dict.fromkeys(words[word] for word in difflib.get_close_matches(typed, words, n=3)))
         meant = f"did you mean {', '.join(near)}? " if near else ""
         return f"no {self.kind} is named {shown(name)}; {meant}allowed: {listed(self._entries)}"
 

@@ -22,4 +22,5 @@ METRICS: Registry[Metric] = Registry(
             "accuracy",
         )
     ),
+    also=lambda metric: (*metric.also, *(column.name for column in metric.columns)),
 )

@@ -245,6 +245,7 @@ def _reproducible() -> None:
 METRIC = Metric(
     name="accuracy",
     title="accuracy",
+    also=("acc", "top-1", "top-5", "error", "training"),
     depends_on=(
         "runtime", "device", "precision", "img_size", "weights", "dataset", "data", "recipe", "epochs", "train_images",
         "train_img_size", "train_threads", "seed",

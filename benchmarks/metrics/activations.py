@@ -34,6 +34,7 @@ def measure(subject: Subject) -> tuple[Measurement, ...]:
 METRIC = Metric(
     name="activations",
     title="activations",
+    also=("acts",),
     depends_on=("img_size",),
     columns=(Column(name="macts", measurement="activations", factor=1e-6),),
     measure=measure,

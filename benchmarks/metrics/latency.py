@@ -105,6 +105,7 @@ def times_of(record: Record) -> Times | None:
 METRIC = Metric(
     name="latency",
     title="latency",
+    also=("time", "speed", "inference", "ms"),
     depends_on=TIMED_ON,
     columns=(
         Column(name="latency_ms_p50", measurement="latency_s", factor=1e3, better="low", title="Latency, ms [95 %]"),

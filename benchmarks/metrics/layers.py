@@ -87,6 +87,7 @@ def _time_rows(subject: Subject, rows: dict[str, nn.Module], times: dict[str, li
 METRIC = Metric(
     name="layers",
     title="time by row of the paper's table",
+    also=("profile", "time_by_layer"),
     depends_on=TIMED_ON,
     measure=measure,
     complete=complete,

@@ -137,6 +137,7 @@ def _cuda(subject: Subject) -> tuple[Measurement, ...]:
 METRIC = Metric(
     name="memory",
     title="memory",
+    also=("ram", "peak", "rss"),
     depends_on=("runtime", "device", "precision", "img_size", "batch_size", "num_threads"),
     columns=(
         Column(name="peak_rss_mb", measurement="peak_rss_bytes", factor=1e-6, better="low", title="Peak memory, MB"),

@@ -80,6 +80,7 @@ class Metric:
     Args:
         name: name for `--metrics` and `Case.metric`.
         title: name for people.
+        also: what else people call it, for the message that answers a wrong name.
         depends_on: the fields of `Case` its answer depends on besides the model. Results of two metrics stand in one
             row exactly where the fields that both depend on are equal.
         columns: what it adds to `results.csv` and to the page.
@@ -114,6 +115,7 @@ class Metric:
     slow: bool = False
     batch_size: int = 1
     default: bool = True
+    also: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         fields = [field.name for field in dataclasses.fields(Case)]

@@ -144,6 +144,7 @@ def _read(path: Path) -> dict[str, Any]:
 METRIC = Metric(
     name="mult_adds",
     title="multiply-adds",
+    also=("flops", "macs", "madds", "operations", "compute"),
     depends_on=("img_size",),
     columns=(
         Column(

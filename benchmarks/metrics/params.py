@@ -30,6 +30,7 @@ def measure(subject: Subject) -> tuple[Measurement, ...]:
 METRIC = Metric(
     name="params",
     title="parameters",
+    also=("parameters", "size", "weights"),
     depends_on=("precision",),
     columns=(
         Column(

@@ -39,6 +39,7 @@ def measure(subject: Subject) -> tuple[Measurement, ...]:
 METRIC = Metric(
     name="rows",
     title="parameters and multiply-adds by row of the paper's table",
+    also=("table",),
     depends_on=("img_size",),
     measure=measure,
     shares_process=True,

@@ -47,6 +47,7 @@ def _rates(case: Case, samples: tuple[float, ...], rounds: tuple[int, ...]) -> M
 METRIC = Metric(
     name="throughput",
     title="throughput",
+    also=("fps", "images_per_second", "img_per_sec", "speed"),
     depends_on=TIMED_ON,
     columns=(Column(name="samples_per_sec", measurement="samples_per_sec", better="high"),),
     prepare=prepare,
