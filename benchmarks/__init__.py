@@ -13,3 +13,15 @@ selfcheck/           what this project asks of itself: speed, measurement, loadi
 Imports run one way: stats, records <- metrics <- studies, plan <- measure <- what a person types; the report never
 measures.
 """
+
+import sys
+from pathlib import Path
+
+if sys.argv[:1] == ["-m"]:  # while Python looks for a command, first of all in the working directory
+    _beside = str(Path(__file__).resolve().parent.parent)
+    if not sys.flags.safe_path and str(Path(sys.path[0]).resolve()) != _beside:
+        del sys.path[0]  # there may be another `zoo`
+
+    from zoo.shell import listen_while_importing
+
+    listen_while_importing()

@@ -1,15 +1,16 @@
 """`python -m benchmarks.run`: parse, plan, execute, report.
 
 Exit status: 0 all cases are ok or skipped; 1 some case failed, or the output folder could not be used; 2 the command
-line was wrong; 130 interrupted, with a true report of what was done. The same command goes on from there.
+line was wrong, or a file would be replaced that is somebody else's; 128 + N ended by signal N (130: Ctrl-C), with a
+true report of what was done. The same command goes on from there.
 """
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing, suppress
 from dataclasses import replace
 from importlib import import_module
 
@@ -24,10 +25,11 @@ from benchmarks.plan.forecast import Forecast, duration
 from benchmarks.records.environment import observe, read_environment
 from benchmarks.records.naming import conditions_of, names_of
 from benchmarks.records.record import Case, Environment, Record
-from benchmarks.records.store import Store, StoreError, open_store
+from benchmarks.records.store import NotOwn, Store, StoreError, open_store
 from benchmarks.studies import STUDIES
 from benchmarks.studies.mobilenets import GRID, label
 from zoo.data import DATASETS
+from zoo.shell import Interrupted, run_command
 
 __all__ = ["main"]
 
@@ -46,12 +48,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from benchmarks.selfcheck.selftest import self_test
 
             return self_test(request)
-        with open_store(request.output_dir, fresh=request.fresh) as store:
+        with open_store(request.output_dir, fresh=request.fresh, writes=_written) as store:
             _say(store.notices)
             return _report(request, store) if request.action == "report-only" else _run(request, store)
     except StoreError as error:
         _say([str(error)])
-        return 1
+        return 2 if isinstance(error, NotOwn) else 1
+
+
+def _written() -> list[str]:
+    """Patterns of the names of what a run may write besides its records."""
+    from benchmarks.report.publish import written
+
+    return written()
 
 
 def _cases(request: Request) -> tuple[Case, ...]:
@@ -72,6 +81,7 @@ def _cases(request: Request) -> tuple[Case, ...]:
 def _run(request: Request, store: Store) -> int:
     """Measures what is open. The report is written once everything quick is done, then after every slow case."""
     from benchmarks.measure.progress import Display
+    from benchmarks.measure.worker import stop_server
 
     cases = _cases(request)
     environment = observe(request.command)
@@ -80,50 +90,63 @@ def _run(request: Request, store: Store) -> int:
     todo = store.resume(cases, records)
     if len(todo) < len(cases):
         _say([f"{len(cases) - len(todo)} of {len(cases)} cases are done already; --fresh measures them again"])
-    if todo:
-        # pandas and matplotlib take a second, which this process has to spare while PyTorch is imported in another
-        threading.Thread(target=import_module, args=("benchmarks.report.publish",)).start()
-        environment = _with_torch(request, environment)
+    trouble: list[str] = []
 
     def write() -> None:
-        from benchmarks.report.publish import publish
+        """Writes the report; whatever is in its way costs no measurement."""
+        try:
+            from benchmarks.report.publish import publish
 
-        seen = {record.case for record in records}
-        left = [case for case in cases if case not in seen]
-        publish(
-            records,
-            environment,
-            request.output_dir,
-            cases=cases,
-            open_cases=left,
-            elsewhere=store.elsewhere(ACCURACY, environment.machine_id, code_of),
-            sort_key=request.sort_key,
-            asked=request.options.models,
-        )
+            seen = {record.case for record in records}
+            publish(
+                records,
+                environment,
+                request.output_dir,
+                cases=cases,
+                open_cases=[case for case in cases if case not in seen],
+                elsewhere=store.elsewhere(ACCURACY, environment.machine_id, code_of),
+                sort_key=request.sort_key,
+                asked=request.options.models,
+            )
+        except Exception as error:  # the disk, another's file, what matplotlib found in somebody's home
+            reason = str(error) if isinstance(error, StoreError) else f"no report: {type(error).__name__}: {error}"
+            if reason not in trouble:
+                trouble.append(reason)
+                _say([reason])
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends the run politely gets a report, too
-    quick = [case for case in todo if not METRICS[case.metric].slow]
-    slow = [case for case in todo if METRICS[case.metric].slow]
-    with Display(todo, records) as display:
-
-        def measure(batch: Sequence[Case]) -> Iterator[None]:
-            for record in execute(batch, environment, timeout=request.timeout, tell=display.step):
+    def measure(batch: Sequence[Case], display: Display, after: Callable[[], None]) -> None:
+        with closing(execute(batch, environment, timeout=request.timeout, tell=display.step)) as found:
+            for record in found:
                 store.append(record)
                 records.append(record)
                 display.finish(record)
-                yield
+                after()
 
-        try:
-            for _ in measure(quick):
-                pass
+    try:
+        if todo:
+            # pandas and matplotlib take a second, which this process has to spare while PyTorch is imported elsewhere
+            threading.Thread(target=_import, args=("benchmarks.report.publish",)).start()
+            environment = _with_torch(request, environment)
+        slow = [case for case in todo if METRICS[case.metric].slow]
+        with Display(todo, records) as display:
+            measure([case for case in todo if case not in slow], display, lambda: None)
             write()
-            for _ in measure(by_cost(slow, counts_of(records))):
-                write()
-        except KeyboardInterrupt:
+            measure(by_cost(slow, counts_of(records)), display, write)
+    except KeyboardInterrupt as error:
+        stop_server()
+        if records:
             write()
-            _say(["interrupted; the report has what was done, and the same command goes on from here"])
-            return 130
-    return _conclude(request, cases, records)
+        _say(["interrupted; the report has what was done, and the same command goes on from here"])
+        return error.status if isinstance(error, Interrupted) else 130
+    settled = store.settle()
+    _say(settled)
+    return _conclude(request, cases, records) or (1 if trouble or settled else 0)
+
+
+def _import(module: str) -> None:
+    """What is in the way of an import is said by whoever needs the module."""
+    with suppress(Exception):
+        import_module(module)
 
 
 def _with_torch(request: Request, environment: Environment) -> Environment:
@@ -199,4 +222,4 @@ def _say(lines: Iterable[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -8,7 +8,13 @@
 PyTorch is imported by the first call that needs it: `list_models` and `spec` only read data.
 """
 
+import sys
 from typing import TYPE_CHECKING, Any
+
+if sys.argv[:1] == ["-m"]:  # while Python looks for a command: a person may interrupt the imports below
+    from zoo.shell import listen_while_importing
+
+    listen_while_importing()
 
 from zoo.errors import InputSizeError, InvalidOption, RuntimeUnavailable, UnknownModel, UnknownOption, WeightsError
 from zoo.factory import create

@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import math
-import select
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from functools import partial
-
-import psutil
+from multiprocessing.connection import wait
+from typing import Any
 
 from benchmarks.measure.basis import code_of
 from benchmarks.measure.noise import NoiseMeter
@@ -21,6 +20,7 @@ from benchmarks.metrics import METRICS
 from benchmarks.plan.cases import skip_reason
 from benchmarks.plan.cost import KINDS, at_a_time, kind_of
 from benchmarks.records.environment import effective_cpus
+from benchmarks.records.limits import available_memory
 from benchmarks.records.record import Case, Environment, Record
 
 __all__ = ["execute"]
@@ -36,7 +36,7 @@ def execute(
     timeout: float,
     tell: Tell = lambda case, step, share: None,
     spent: Spent | None = None,
-) -> Iterator[Record]:
+) -> Generator[Record, None, None]:
     """One record for every case as it ends: the untimed ones first, then the timed ones.
 
     Args:
@@ -114,7 +114,7 @@ def _side_by_side(cases: Iterable[Case], lanes: int, timeout: float, tell: Tell)
 def _with_news(workers: Iterable[Worker]) -> list[Worker]:
     """Those from which there is something to receive or whose time is over, as soon as there is one."""
     left = min((worker.deadline for worker in workers), default=0.0) - time.monotonic()
-    speaking, _, _ = select.select(list(workers), [], [], min(max(left, 0.0), LONGEST_WAIT))
+    speaking: list[Any] = wait(list[Any](workers), min(max(left, 0.0), LONGEST_WAIT))
     return speaking or [worker for worker in workers if worker.deadline <= time.monotonic()]
 
 
@@ -138,7 +138,7 @@ def _in_rounds(waiting: list[Case], timeout: float, tell: Tell, spent: Spent) ->
             waiting=waiting,
             start_worker=partial(Worker, timeout),
             read_noise=NoiseMeter().read,
-            memory_bytes=MEMORY_SHARE * psutil.virtual_memory().available,
+            memory_bytes=MEMORY_SHARE * available_memory(),
             tell=tell,
             spent=spent,
         )

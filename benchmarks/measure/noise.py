@@ -13,6 +13,8 @@ from typing import Any
 
 import psutil
 
+from benchmarks.records.limits import load_average
+
 __all__ = ["NoiseMeter", "Reading", "remarks", "summary"]
 
 # A round counts as loaded above one of these.
@@ -58,7 +60,7 @@ class NoiseMeter:
         wall = max(self._before["wall"] - before["wall"], 1e-9)
         share = {name: (value - before.get(name, 0.0)) / wall for name, value in self._before.items()}
         return Reading(
-            load=os.getloadavg()[0],
+            load=load_average()[0],
             pressure=share.get("pressure"),
             steal=share["steal"] / (os.cpu_count() or 1),
             foreign=max(share["foreign"], 0.0),
@@ -110,5 +112,6 @@ def _counters() -> dict[str, float]:
     busy = times.user + times.system + getattr(times, "nice", 0.0)
     counters = {"wall": time.perf_counter(), "steal": getattr(times, "steal", 0.0), "foreign": busy - own}
     with contextlib.suppress(OSError, ValueError, IndexError):
-        counters["pressure"] = int(Path("/proc/pressure/cpu").read_text().split("total=")[1].split()[0]) * 1e-6
+        pressure = Path("/proc/pressure/cpu").read_text(encoding="utf-8")
+        counters["pressure"] = int(pressure.split("total=")[1].split()[0]) * 1e-6
     return counters

@@ -1,7 +1,8 @@
 """The process in which a case is measured, and the harness's end of the line to it.
 
 Processes are forked from a server that has imported PyTorch once, so that one starts in tens of milliseconds and what
-happens to it happens to nobody else. The harness's own process never imports PyTorch.
+happens to it happens to nobody else. Where a system cannot fork each imports PyTorch itself. The harness's own process
+never does.
 """
 
 from __future__ import annotations
@@ -15,15 +16,24 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-__all__ = ["LONGEST_WAIT", "Worker", "WorkerError", "describe_torch", "die_with_parent", "start_server"]
+import psutil
+
+from zoo.shell import SIGNALS
+
+__all__ = [
+    "LONGEST_WAIT", "Worker", "WorkerError", "describe_torch", "die_with_parent", "signals_held", "start_server",
+    "stop_server",
+]  # fmt: skip
 
 LONGEST_WAIT = 86_400.0  # seconds that the system's calls can count in any case
 PROGRESS, PROGRESS_SECONDS = "progress", 1.0  # mark of a message that is no answer yet, and how often one is sent
+OUTPUT = "zoo-worker-"  # file of what a worker's libraries print; the number of the process that reads it follows
 Progress = Callable[[int, int], None]  # how many images are done, of how many
 PRELOAD = (
     "torch",
@@ -50,18 +60,73 @@ class WorkerError(RuntimeError):
 
 
 def start_server(num_threads: int) -> None:
-    """Starts the server that processes are forked from; returns before it has imported PyTorch.
+    """Starts the server that processes are forked from, where there can be one, before it has imported PyTorch.
+
+    What workers of a run that was killed have left is removed.
 
     Args:
         num_threads: the most threads any case will use.
     """
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(max(num_threads, 1))
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*PRELOAD, *_imports_of_the_program()])
-    from multiprocessing import forkserver
+    for path in Path(tempfile.gettempdir()).glob(f"{OUTPUT}*-*"):
+        pid = path.name.removeprefix(OUTPUT).partition("-")[0]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            with contextlib.suppress(OSError):  # another user's
+                path.unlink()
+    context = _context()
+    if context.get_start_method() == "forkserver":
+        context.set_forkserver_preload([*PRELOAD, *_imports_of_the_program()])
+        from multiprocessing import forkserver
 
-    forkserver.ensure_running()
+        with signals_held(), _imports_found_as_here():
+            forkserver.ensure_running()
+
+
+def stop_server() -> None:
+    """Ends the server, which may be busy importing, and so what it would have started."""
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            if "multiprocessing.forkserver" in " ".join(child.cmdline()):
+                child.kill()
+
+
+@contextlib.contextmanager
+def signals_held() -> Iterator[None]:
+    """What a terminal sends to every process of a command waits until afterwards; processes started meanwhile never
+    get it: only the harness's own knows what to do.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # whose start lets signals through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, set(SIGNALS) - {signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _imports_found_as_here() -> Iterator[None]:
+    """A Python started meanwhile looks for modules where this one does, not in the working directory first."""
+    here = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONSAFEPATH": "1"}
+    before = {name: os.environ.get(name) for name in here}
+    os.environ.update(here)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _context() -> Any:
+    """How processes are started: forked from a server, or afresh where there is no forking."""
+    methods = multiprocessing.get_all_start_methods()
+    return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
 
 
 def _imports_of_the_program() -> list[str]:
@@ -89,20 +154,21 @@ class Worker:
     """
 
     def __init__(self, timeout: float) -> None:
-        context = multiprocessing.get_context("forkserver")
+        context = _context()
         self._timeout = timeout
         self._ooms = _oom_kills()
-        handle, name = tempfile.mkstemp(prefix="zoo-worker-")
+        handle, name = tempfile.mkstemp(prefix=f"{OUTPUT}{os.getpid()}-")
         os.close(handle)
         self._output = Path(name)
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, name), daemon=True)
-        self._process.start()
+        with signals_held():
+            self._process.start()
         theirs.close()
 
     def fileno(self) -> int:
-        """For `select`, which tells when there is something to receive."""
-        return self._connection.fileno()
+        """For `multiprocessing.connection.wait`, which tells when there is something to receive."""
+        return int(self._connection.fileno())
 
     def ask(self, question: Callable[..., Any], *arguments: Any) -> Any:
         """The answer to a question; raises `WorkerError`."""
@@ -158,7 +224,7 @@ class Worker:
         code = self._process.exitcode
         if code is not None and code < 0:
             name = signal.Signals(-code).name
-            if code == -signal.SIGKILL and _oom_kills() > self._ooms:
+            if name == "SIGKILL" and _oom_kills() > self._ooms:
                 return WorkerError("oom", "killed by the kernel because memory ran out (SIGKILL)")
             return WorkerError("crashed", f"the process was killed by {name}{self._last_words()}")
         return WorkerError("crashed", f"the process exited with status {code} before it answered{self._last_words()}")
@@ -179,7 +245,7 @@ class Worker:
 
     def _said(self) -> str:
         with contextlib.suppress(OSError):
-            return self._output.read_text(errors="replace")
+            return self._output.read_text(encoding="utf-8", errors="replace")
         return ""
 
 
@@ -199,7 +265,7 @@ def _describe(_memory: dict[str, Any]) -> dict[str, str]:
 
 def _serve(connection: Connection, output: str) -> None:
     """Answers questions until the line is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the harness's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the harness's to handle, where signals cannot be held
     _redirect(output)
     faulthandler.enable()
     die_with_parent()
@@ -259,7 +325,7 @@ def die_with_parent() -> None:
 def _oom_kills() -> int:
     """How many processes the kernel has killed for memory since it started; 0 where it does not say."""
     with contextlib.suppress(OSError, ValueError):
-        for line in Path("/proc/vmstat").read_text().splitlines():
+        for line in Path("/proc/vmstat").read_text(encoding="utf-8").splitlines():
             if line.startswith("oom_kill "):
                 return int(line.split()[1])
     return 0

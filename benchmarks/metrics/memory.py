@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import resource
 import sys
 import weakref
 from pathlib import Path
@@ -18,7 +17,7 @@ from zoo.lazy import nn, torch
 if TYPE_CHECKING:
     from benchmarks.metrics.subject import Subject
 
-__all__ = ["METRIC", "peak_bytes", "peak_of_activations"]
+__all__ = ["METRIC", "peak_bytes", "peak_of_activations", "reset_peak"]
 
 
 def measure(subject: Subject) -> tuple[Measurement, ...]:
@@ -29,7 +28,7 @@ def measure(subject: Subject) -> tuple[Measurement, ...]:
     """
     _touch_libraries(subject)
     idle = psutil.Process().memory_info().rss
-    how = _reset_peak()
+    how = reset_peak()
     subject.call()
     subject.call()
     peak = peak_bytes()
@@ -104,22 +103,26 @@ def _touch_libraries(subject: Subject) -> None:
         layers.to(subject.case.device)(torch.zeros(1, 3, 3, 3, device=subject.case.device))
 
 
-def _reset_peak() -> str:
+def reset_peak() -> str:
     """Forgets the peak so far where Linux allows it, and says which counter will be read."""
     with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
         return "VmHWM after clear_refs"
-    return "ru_maxrss since the process began"
+    return "since the process began"
 
 
 def peak_bytes() -> int:
     """Largest resident memory of this process since its peak was last forgotten, where Linux tells, or it began."""
     with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
+        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    with contextlib.suppress(ImportError):
+        import resource  # of Unix
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    memory = psutil.Process().memory_info()
+    return int(getattr(memory, "peak_wset", memory.rss))  # the first is Windows's
 
 
 def _cuda(subject: Subject) -> tuple[Measurement, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import math
 import os
@@ -17,7 +18,9 @@ from typing import Any
 
 import psutil
 
-from benchmarks.records.files import replace_file
+from benchmarks.records.files import read_file
+from benchmarks.records.limits import cpu_quota, load_average, memory_limit
+from benchmarks.records.manifest import write_own
 from benchmarks.records.record import Environment
 
 __all__ = ["FILE", "effective_cpus", "observe", "read_environment", "read_machines", "write_environment"]
@@ -28,6 +31,8 @@ PACKAGES = (
     "keras", "timm",
 )  # fmt: skip
 INSTRUCTIONS = ("avx512_vnni", "avx512f", "avx2", "avx", "sse4_2", "sve", "asimd")  # the widest first
+# what only says for which instructions a processor is made: two processors of one family are not equal by that
+FAMILIES = ("", "x86_64", "amd64", "i386", "i686", "arm", "arm64", "aarch64", "armv7l", "riscv64", "unknown")
 FLAGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OMP_WAIT_POLICY", "KMP_AFFINITY", "LD_PRELOAD", "ONEDNN_MAX_CPU_ISA")
 
 
@@ -46,7 +51,7 @@ def observe(command: str, *, torch_details: Mapping[str, str] | None = None) -> 
 def effective_cpus() -> int:
     """Processors this process may use: by affinity and by the quota of its control group."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _cgroup_quota()
+    quota = cpu_quota()
     return max(1, allowed if quota is None else min(allowed, math.floor(quota)))
 
 
@@ -58,13 +63,13 @@ def write_environment(environment: Environment, folder: Path) -> None:
         **asdict(environment),
         "machines": {**read_machines(folder), environment.machine_id: environment.machine},
     }
-    replace_file(folder / FILE, json.dumps(data, indent=2, default=str) + "\n")
+    write_own(folder / FILE, json.dumps(data, indent=2, default=str) + "\n")
 
 
 def read_environment(folder: Path) -> Environment | None:
     """The environment of an output folder, or None where there is none that can be read."""
     try:
-        data = json.loads((folder / FILE).read_text())
+        data = json.loads(read_file(folder / FILE))
         return Environment(
             machine=dict(data["machine"]),
             software=dict(data["software"]),
@@ -78,7 +83,7 @@ def read_environment(folder: Path) -> Environment | None:
 def read_machines(folder: Path) -> dict[str, Mapping[str, Any]]:
     """`Environment.machine` by `Environment.machine_id`, of every machine that made records of an output folder."""
     try:
-        data = json.loads((folder / FILE).read_text())
+        data = json.loads(read_file(folder / FILE))
         return {data["machine_id"]: data["machine"], **data.get("machines", {})}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
@@ -88,7 +93,7 @@ def _machine() -> dict[str, Any]:
     return {
         "cpu": _cpu_model(),
         "architecture": platform.machine(),
-        "cpus": os.cpu_count(),
+        "cpus": psutil.cpu_count(),
         "cores": psutil.cpu_count(logical=False),
         "instructions": _instructions(),
         "caches": _caches(),
@@ -119,43 +124,63 @@ def _state() -> dict[str, Any]:
         frequency = found.current if found else None
     return {
         "utc": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "load": list(os.getloadavg()),
+        "load": list(load_average()),
         "available_gb": round(psutil.virtual_memory().available / 1e9, 1),
         "cpu_mhz": frequency,
         "effective_cpus": effective_cpus(),
         "uptime_s": round(time.time() - psutil.boot_time()),
-        "cgroup_quota_cpus": _cgroup_quota(),
+        "cgroup_quota_cpus": cpu_quota(),
+        "cgroup_memory_gb": None if (limit := memory_limit()) is None else round(limit / 1e9, 1),
         "affinity": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
     }
 
 
-def _cgroup_quota() -> float | None:
-    """Processors the control group may use, from version 2 or 1; None without a limit."""
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return None if quota == "max" else int(quota) / int(period)
-    with contextlib.suppress(OSError, ValueError):
-        quota_us = int(Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us").read_text())
-        period_us = int(Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us").read_text())
-        return quota_us / period_us if quota_us > 0 else None
-    return None
-
-
 def _cpu_model() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    """The processor by a name that no other kind of processor has; where none can be found out, this machine's own."""
+    for found in (_named_by_linux, _named_by_arm, _named_by_apple, platform.processor):
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            name = " ".join(found().split())
+            if name and name.lower() not in FAMILIES:
+                return name
+    host = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+    return f"{platform.machine() or 'processor'} of unknown make, host {host}"
+
+
+def _named_by_linux() -> str:
+    return next((value for name, value in _cpu_facts() if name == "model name"), "")
+
+
+def _named_by_arm() -> str:
+    """The kinds of cores by the numbers that every maker gives them, and the board they are on."""
+    cores: dict[str, None] = {}
+    core: dict[str, str] = {}
+    for name, value in (*_cpu_facts(), ("processor", "")):
+        if name == "processor" and core.keys() >= {"CPU implementer", "CPU part"}:
+            numbers = (core.get(f"CPU {part}", "?") for part in ("implementer", "part", "variant", "revision"))
+            cores["Arm core {}:{} r{}p{}".format(*numbers)] = None
+        core = {} if name == "processor" else core | {name: value}
+    boards = ("/sys/devices/virtual/dmi/id/sys_vendor", "/sys/devices/virtual/dmi/id/product_name",
+              "/proc/device-tree/model")  # fmt: skip
+    board = " ".join((_read(path) or "").strip("\0") for path in boards).strip()
+    return f"{' + '.join(cores)} in {board}" if cores and board else ""
+
+
+def _named_by_apple() -> str:
+    if platform.system() != "Darwin":
+        return ""
+    asked = ["sysctl", "-n", "machdep.cpu.brand_string", "hw.model"]
+    return subprocess.run(asked, capture_output=True, encoding="utf-8", timeout=10, check=True).stdout
+
+
+def _cpu_facts() -> list[tuple[str, str]]:
+    """Name and value of every line of Linux's description of the processors."""
+    lines = (_read("/proc/cpuinfo") or "").splitlines()
+    return [(name.strip(), value.strip()) for name, colon, value in (line.partition(":") for line in lines) if colon]
 
 
 def _instructions() -> str:
     """The widest vectors the processor computes with: two machines without the same differ in the last bits."""
-    flags: set[str] = set()
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith(("flags", "Features")):
-                flags.update(line.partition(":")[2].split())
+    flags = {flag for name, value in _cpu_facts() if name in ("flags", "Features") for flag in value.split()}
     return next((name for name in INSTRUCTIONS if name in flags), "")
 
 
@@ -192,7 +217,7 @@ def _commit() -> str:
 
     def git(*arguments: str) -> str:
         return subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=True
+            ["git", "-C", str(folder), *arguments], capture_output=True, encoding="utf-8", timeout=10, check=True
         ).stdout.strip()
 
     try:
@@ -211,5 +236,5 @@ def _version(package: str) -> str:
 
 def _read(path: str | Path) -> str | None:
     with contextlib.suppress(OSError):
-        return Path(path).read_text().strip()
+        return Path(path).read_text(encoding="utf-8", errors="replace").strip()
     return None

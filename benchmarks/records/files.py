@@ -1,14 +1,19 @@
-"""Files that are replaced whole or not at all, and what identifies one."""
+"""Files that are replaced whole or not at all, read only where they are files, and what identifies one."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 import os
+import re
+import stat
 from pathlib import Path
 
-__all__ = ["checksum", "replace_file"]
+import psutil
+
+__all__ = ["checksum", "read_file", "replace_file", "sweep"]
 
 
 def replace_file(path: Path, content: str | bytes) -> None:
@@ -31,10 +36,36 @@ def replace_file(path: Path, content: str | bytes) -> None:
         raise
 
 
+def read_file(path: Path) -> bytes:
+    """What a file holds.
+
+    Raises:
+        OSError: it cannot be read or is no regular file: a pipe or a device might never end.
+    """
+    _regular(path)
+    return path.read_bytes()
+
+
 def checksum(path: Path) -> str:
-    """SHA-256 of a file, read again only when its size or its time has changed."""
-    found = path.stat()
+    """SHA-256 of a file, read again only when its size or its time has changed; raises as `read_file`."""
+    found = _regular(path)
     return _checksum(path, found.st_size, found.st_mtime_ns)
+
+
+def sweep(folder: Path) -> None:
+    """Removes what processes that were killed while they replaced files of a folder have left there."""
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            writer = re.fullmatch(r"\..+\.(?:csv|html|json|jsonl|md|png|svg|written)\.(\d+)", path.name)
+            if writer and not psutil.pid_exists(int(writer[1])):
+                path.unlink()
+
+
+def _regular(path: Path) -> os.stat_result:
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return found
 
 
 @functools.cache

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,16 +18,25 @@ from types import TracebackType
 
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
+from benchmarks.records.files import read_file, replace_file
+from benchmarks.records.manifest import adopt, foreign
 from benchmarks.records.record import Case, Record, RecordError
 from benchmarks.records.standing import stale_reason
 
-__all__ = ["RECORDS", "Read", "Store", "StoreError", "open_store", "read_records"]
+__all__ = ["RECORDS", "NotOwn", "Read", "Store", "StoreError", "open_store", "read_records"]
 
 RECORDS = "results.jsonl"
+BEGINNING = rb'\s*$|\{"case": \{|\{"?$'  # of a file of records, of this or another version, or of one cut short
+# what file systems without locks answer to who asks for one
+LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 class StoreError(RuntimeError):
     """The output folder cannot be read or written; the message is one line for a person."""
+
+
+class NotOwn(StoreError):
+    """The output folder holds a file that would be written and that is somebody else's; nothing has been touched."""
 
 
 class Store(ABC):
@@ -44,6 +55,10 @@ class Store(ABC):
     @abstractmethod
     def append(self, record: Record) -> None:
         """Writes one record so that it outlives this process; raises `StoreError` and leaves the others whole."""
+
+    @abstractmethod
+    def settle(self) -> Sequence[str]:
+        """Sees to it that all records are there still; what had to be done for that since the store was opened."""
 
     @abstractmethod
     def close(self) -> None:
@@ -86,43 +101,56 @@ class Store(ABC):
         self.close()
 
 
-def open_store(folder: Path, *, fresh: bool = False) -> Store:
+def open_store(folder: Path, *, fresh: bool = False, writes: Callable[[], Iterable[str]] = tuple) -> Store:
     """The store of a folder, which is made if it does not exist.
 
     Args:
-        fresh: begin again; the earlier records are kept beside as `results.jsonl.old`.
+        fresh: begin again; the earlier records are kept beside as `results.jsonl.old`, `results.jsonl.old2` ...
+        writes: patterns of the names of all files that will be written besides.
 
     Raises:
+        NotOwn: a file of such a name is there and is not the harness's own.
         StoreError: another run holds the folder, or it cannot be read or written.
     """
-    return _JsonLines(folder, fresh=fresh)
+    return _JsonLines(folder, fresh=fresh, writes=writes)
 
 
 class _JsonLines(Store):
     """A record a line, in one file."""
 
-    def __init__(self, folder: Path, *, fresh: bool) -> None:
+    def __init__(self, folder: Path, *, fresh: bool, writes: Callable[[], Iterable[str]]) -> None:
         self._path = folder / RECORDS
         with _in_one_line(folder):
+            found = read_records(self._path)
+            theirs = [] if found.own else [RECORDS]
+            worked_in = found.own and bool(found.content)
+            theirs += foreign(folder, writes, worked_in=worked_in)
+            if theirs:
+                raise NotOwn(
+                    f"{folder / theirs[0]} would be replaced and is not as this harness wrote it"
+                    f"{f' ({len(theirs)} such files)' if len(theirs) > 1 else ''}; move it away, or choose another "
+                    "--output-dir"
+                )
             folder.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(folder)
         try:
-            if self._path.exists() and not self._path.is_file():
-                raise StoreError(f"cannot use output folder {folder}: {RECORDS} is not a regular file")
             with _in_one_line(folder):
-                if fresh and self._path.exists():
-                    self._path.replace(self._path.with_name(RECORDS + ".old"))
+                adopt(folder, worked_in=worked_in)
+                if fresh:
+                    self._keep()
                 found = read_records(self._path)
                 self._file = self._path.open("ab")
-                self._file.truncate(found.size)
+                self._file.truncate(len(found.content))
                 if found.unfinished:
                     self._file.write(b"\n")
+                    self._file.flush()
         except StoreError:
             self._lock.release()
             raise
         self.notices = found.notices
         self._records = list(found.records)
-        self._size = found.size + found.unfinished
+        self._content = bytearray(found.content + b"\n" * found.unfinished)
+        self._settled: list[str] = []
 
     def records(self) -> Sequence[Record]:
         return self._records
@@ -130,6 +158,7 @@ class _JsonLines(Store):
     def append(self, record: Record) -> None:
         line = record.to_json().encode() + b"\n"
         try:
+            self._restore()
             self._file.write(line)
             self._file.flush()
             os.fsync(self._file.fileno())
@@ -138,20 +167,51 @@ class _JsonLines(Store):
             raise StoreError(
                 f"cannot write {self._path}: {error.strerror}; the {len(self._records)} earlier records are whole"
             ) from None
-        self._size += len(line)
+        self._content += line
         self._records.append(record)
+
+    def settle(self) -> Sequence[str]:
+        with _in_one_line(self._path.parent):
+            self._restore()
+        return self._settled
 
     def close(self) -> None:
         with contextlib.suppress(OSError):  # what could not be written has been reported
             self._file.close()
         self._lock.release()
 
+    def _restore(self) -> None:
+        """Writes all lines again where the file is gone or another one; what is there instead is kept beside."""
+        held = os.fstat(self._file.fileno())
+        with contextlib.suppress(FileNotFoundError):
+            found = self._path.stat()
+            if os.path.samestat(found, held) and found.st_size == len(self._content):
+                return
+        self._file.close()
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        kept = self._keep()
+        replace_file(self._path, bytes(self._content))
+        self._file = self._path.open("ab")
+        self._settled.append(
+            f"{self._path} was {f'changed during the run, which is kept as {kept.name}' if kept else 'gone'}; "
+            f"its {len(self._records)} records were written again"
+        )
+
+    def _keep(self) -> Path | None:
+        """Gives what there is in the place of the records a name that nothing has; None where there is nothing."""
+        if not os.path.lexists(self._path) or (self._path.is_file() and not self._path.stat().st_size):
+            return None
+        number = 1
+        while os.path.lexists(kept := self._path.with_name(f"{RECORDS}.old{number if number > 1 else ''}")):
+            number += 1
+        return self._path.rename(kept)
+
     def _drop_unwritten(self) -> None:
         """Cuts off the part of a line that may have reached the file, and the part that still waits in the buffer."""
         with contextlib.suppress(OSError):
             self._file.close()
         with contextlib.suppress(OSError):
-            os.truncate(self._path, self._size)
+            os.truncate(self._path, len(self._content))
         with contextlib.suppress(OSError):
             self._file = self._path.open("ab")
 
@@ -163,25 +223,27 @@ class Read:
     Args:
         records: in the order they were written.
         notices: what a person should know, such as a torn last line.
-        size: bytes up to the end of the last record.
+        content: the bytes up to the end of the last record.
         unfinished: whether that record lacks the end of its line.
+        own: whether the harness wrote it: nothing at all is its own, too, and so is the beginning of a first line.
     """
 
     records: tuple[Record, ...]
     notices: tuple[str, ...]
-    size: int
+    content: bytes = b""
     unfinished: bool = False
+    own: bool = True
 
 
 def read_records(path: Path) -> Read:
     """The records of a file. A torn last line is dropped, a line that is no record left out; both are said.
 
     Raises:
-        OSError: the file exists and cannot be read.
+        OSError: there is something, which cannot be read or is no regular file.
     """
-    if not path.exists():
-        return Read((), (), 0)
-    data = path.read_bytes()
+    if not os.path.lexists(path):
+        return Read((), ())
+    data = read_file(path)
     *lines, last = data.split(b"\n")
     records, notices, bad = [], [], []
     for number, line in enumerate(lines, start=1):
@@ -199,7 +261,13 @@ def read_records(path: Path) -> Read:
     if bad:
         first, reason = bad[0]
         notices.append(f"{path}: {len(bad)} lines are not records and were left out; line {first}: {reason}")
-    return Read(tuple(records), tuple(notices), len(data) - torn, unfinished=bool(last) and not torn)
+    return Read(
+        tuple(records),
+        tuple(notices),
+        content=data[: len(data) - torn],
+        unfinished=bool(last) and not torn,
+        own=bool(records) or re.match(BEGINNING, data) is not None,
+    )
 
 
 def _locked(folder: Path) -> BaseFileLock:
@@ -209,7 +277,10 @@ def _locked(folder: Path) -> BaseFileLock:
         with _in_one_line(folder):
             try:
                 lock.acquire()
-            except NotImplementedError:  # a file system without locks: a file that is there stands for one
+            except (NotImplementedError, OSError) as error:
+                if isinstance(error, OSError) and error.errno not in LOCKLESS:
+                    raise
+                # a file system without locks: a file that is there stands for one
                 lock = SoftFileLock(folder / ".lock.held", timeout=0)
                 lock.acquire()
     except Timeout:

@@ -14,11 +14,11 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from benchmarks.records.files import replace_file
+from benchmarks.records.manifest import remove_own, write_own
 from benchmarks.records.staleness import fingerprint
 from benchmarks.report.style import STYLE
 
-__all__ = ["Drawing", "draw", "render"]
+__all__ = ["FORMATS", "Drawing", "draw", "render"]
 
 FORMATS = ("svg", "png")
 
@@ -69,7 +69,7 @@ def draw(drawings: Iterable[Drawing], folder: Path, known: Collection[str] = ())
             drawn.append(drawing)
     for name in set(known) - {drawing.name for drawing in drawn}:
         for ending in FORMATS:
-            (folder / f"{name}.{ending}").unlink(missing_ok=True)
+            remove_own(folder / f"{name}.{ending}")
     return drawn
 
 
@@ -81,8 +81,8 @@ def _write(drawing: Drawing, folder: Path) -> None:
     if png.exists() and svg.exists() and mark.encode() in svg.read_bytes()[:4096]:
         return
     vector, pixels = render(drawing.draw, drawing.data, mark)
-    replace_file(png, pixels)  # the mark is in the other, which therefore comes last
-    replace_file(svg, vector)
+    write_own(png, pixels)  # the mark is in the other, which therefore comes last
+    write_own(svg, vector)
 
 
 def render(draw: Callable[[Any], Figure], data: Any, mark: str = "") -> tuple[bytes, bytes]:

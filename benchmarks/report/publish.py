@@ -7,19 +7,33 @@ from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
 import zoo
-from benchmarks.records.environment import read_machines, write_environment
+from benchmarks.metrics import derived
+from benchmarks.records.environment import FILE, read_machines, write_environment
 from benchmarks.records.record import Case, Environment, Record
 from benchmarks.records.standing import counting
 from benchmarks.records.store import StoreError
 from benchmarks.report import write_report
+from benchmarks.report.drawing import FORMATS
+from benchmarks.report.pictures import PICTURES
 from benchmarks.report.studies.page import write_study
 from benchmarks.report.words import machine_in_words
 from benchmarks.studies import STUDIES
 
-__all__ = ["publish"]
+__all__ = ["publish", "written"]
 
 ACCURACY = "accuracy"
+PAGES = ("README.md", "details.md", "index.html", "results.csv", "results-*.csv", FILE)
 STUDY_METRIC = "rows"  # read by the studies' own pages; the comparison has no column for it
+
+
+def written() -> list[str]:
+    """Patterns of the names of all files that `publish` may write, relative to the output folder."""
+    pictures = [*(f"figures/{name}" for name in PICTURES), *(f"studies/figures/{name}_*" for name in STUDIES)]
+    return [
+        *PAGES,
+        *(f"studies/{name}.md" for name in STUDIES),
+        *(f"{picture}.{ending}" for picture in pictures for ending in FORMATS),
+    ]
 
 
 def publish(
@@ -51,7 +65,7 @@ def publish(
         StoreError: the folder cannot be written; the earlier files are whole.
     """
     cases = list(cases)
-    found = [*records, *(() if any(case.metric == ACCURACY for case in cases) else elsewhere)]
+    found = [*map(derived, records), *(() if any(case.metric == ACCURACY for case in cases) else elsewhere)]
     try:
         write_environment(environment, folder)
         machines = read_machines(folder)

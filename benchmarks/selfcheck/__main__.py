@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from pkgutil import resolve_name
 
+from zoo.shell import run_command
+
 CHECKS = {
     "speed": "benchmarks.selfcheck.speed.page:BENCHMARK.main",
     "measurement": "benchmarks.selfcheck.measurement.page:BENCHMARK.main",
@@ -27,4 +29,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

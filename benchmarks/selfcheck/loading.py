@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 
 from benchmarks.measure.worker import die_with_parent
-from benchmarks.metrics.memory import peak_bytes
+from benchmarks.metrics.memory import peak_bytes, reset_peak
 from benchmarks.report.bars import Bar, Cases, CheckPage, judged
 from benchmarks.report.page import section
 from benchmarks.report.table import TableColumn, table, text_column
@@ -66,7 +66,7 @@ def _once(model: str, path: Path, way: str) -> dict[str, float]:
     import zoo
 
     gc.collect()
-    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+    reset_peak()
     before = psutil.Process().memory_info().rss
     start = time.perf_counter()
     network: nn.Module

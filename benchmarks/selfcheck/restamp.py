@@ -27,6 +27,7 @@ from benchmarks.metrics import METRICS
 from benchmarks.plan.arguments import Parser
 from benchmarks.records.environment import observe
 from benchmarks.records.files import replace_file
+from benchmarks.records.manifest import adopt
 from benchmarks.records.naming import conditions_of
 from benchmarks.records.record import Record
 from benchmarks.records.standing import stale_reason
@@ -58,7 +59,8 @@ from benchmarks.records.environment import observe
 from benchmarks.records.store import read_records
 if __name__ == "__main__":
     cases = [record.case for record in read_records(Path(sys.argv[1])).records]
-    Path(sys.argv[2]).write_text("".join(r.to_json() + "\\n" for r in execute(cases, observe(""), timeout=7200.0)))
+    Path(sys.argv[2]).write_text("".join(r.to_json() + "\\n" for r in execute(cases, observe(""), timeout=7200.0)),
+                                 encoding="utf-8")
 """
 
 
@@ -111,6 +113,7 @@ def main(arguments: Sequence[str]) -> int:
         )
         return 1
     stamped = [dataclasses.replace(r, code=code_of(r.case)) if id(r) in moved else r for r in records]
+    adopt(given.output_dir, worked_in=True)
     replace_file(path, "".join(record.to_json() + "\n" for record in stamped))
     write_page(given.output_dir / "restamp.md", _page(trials, len(moved), given.since, provenance(
         environment.machine, environment.software, environment.command)))  # fmt: skip
@@ -147,7 +150,7 @@ def _trials(tried: Sequence[Record], machine: str, earlier: Path, commit: str) -
     expected = {record.case: (record, "the record") for record in tried}
     if elsewhere:
         asked, found = earlier / "asked.jsonl", earlier / "found.jsonl"
-        asked.write_text("".join(record.to_json() + "\n" for record in elsewhere))
+        asked.write_text("".join(record.to_json() + "\n" for record in elsewhere), encoding="utf-8")
         _run(earlier, AGAIN, asked, found)
         expected |= {r.case: (r, f"the code of {commit}, here") for r in read_records(found).records}
     for found_record in execute(list(expected), observe(PROGRAM), timeout=TIMEOUT):
@@ -185,6 +188,6 @@ def _checkout(commit: str) -> Iterator[Path]:
 
 def _run(folder: Path, script: str, *arguments: object) -> str:
     """What a script prints that runs with the code in a folder."""
-    (folder / "asked.py").write_text(script)
+    (folder / "asked.py").write_text(script, encoding="utf-8")
     command = [sys.executable, "asked.py", *map(str, arguments)]
     return subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True).stdout

@@ -6,6 +6,7 @@ be measured alone.
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import shlex
@@ -17,12 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure.worker import die_with_parent
+from benchmarks.measure.worker import die_with_parent, signals_held
 from benchmarks.plan.arguments import Parser
 from benchmarks.records.environment import observe
-from benchmarks.records.files import replace_file
+from benchmarks.records.files import read_file
+from benchmarks.records.manifest import adopt, foreign, write_own
 from benchmarks.records.record import Environment
+from benchmarks.records.store import RECORDS, read_records
 from benchmarks.report.bars import CheckPage, measured_ones
+from benchmarks.report.drawing import FORMATS
 
 __all__ = ["Benchmark", "Task"]
 
@@ -50,10 +54,16 @@ class Benchmark:
         """Exit status: 0 all is measured and every bar met; 1 something is not, and the page says what."""
         output_dir, asked, fresh, report_only = self._parse(arguments)
         path = output_dir / f"{self.name}.json"
-        if report_only:
-            return self._rewrite_page(path)
+        try:
+            return self._rewrite_page(path) if report_only else self._measure(path, arguments, asked, fresh)
+        except FileExistsError as error:
+            self._say(f"{error.filename}: {error.strerror}, or choose another --output-dir")
+            return 2
+
+    def _measure(self, path: Path, arguments: Sequence[str], asked: Sequence[str], fresh: bool) -> int:
+        """What is asked for, or missing, each case kept as soon as it is measured; the exit status."""
         environment = observe(shlex.join(["python", "-m", "benchmarks.selfcheck", self.name, *arguments]))
-        output_dir.mkdir(parents=True, exist_ok=True)
+        self._claim(path)
         cases = {} if fresh else _earlier(path, environment)
         content = {
             "machine": dict(environment.machine),
@@ -65,7 +75,11 @@ class Benchmark:
             missing = "error" in cases.get(key, {"error": "not measured"})
             if any(_within(key, each) for each in asked) if asked else missing:
                 self._say(key)
-                cases[key] = measured(task, environment)
+                try:
+                    cases[key] = measured(task, environment)
+                except KeyboardInterrupt:
+                    self._say("interrupted; what was measured is kept, and the same command goes on from there")
+                    raise
                 self._write(content, path)
         self._write(content, path)
         errors = {key: cases.get(key, {"error": "not measured"}).get("error") for key in self.tasks}
@@ -74,17 +88,29 @@ class Benchmark:
         self._say(*failed, *(f"not met: {bar.text}: {bar.found}" for bar in missed))
         return 1 if failed or missed else 0
 
+    def _claim(self, path: Path) -> None:
+        """Begins or goes on with the output folder; raises `FileExistsError` where a file in it is somebody else's."""
+        names = [path.name, f"{self.name}.md", *(f"figures/{self.name}.{ending}" for ending in FORMATS)]
+        worked_in = "cases" in _content(path) or (read_records(path.with_name(RECORDS)).content != b"")
+        theirs = foreign(path.parent, lambda: names, worked_in=worked_in)
+        if theirs:
+            raise FileExistsError(
+                errno.EEXIST, "is not as this harness wrote it; move it away", path.parent / theirs[0]
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        adopt(path.parent, worked_in=worked_in)
+
     def _write(self, content: Mapping[str, Any], path: Path) -> None:
-        replace_file(path, json.dumps(content, indent=1, sort_keys=True, default=str) + "\n")
+        write_own(path, json.dumps(content, indent=1, sort_keys=True, default=str) + "\n")
         self.page.write(content, path.with_suffix(".md"))
 
     def _rewrite_page(self, path: Path) -> int:
         """The page from what was measured; that, with the command and the commit of the time, stays as it is."""
-        try:
-            content = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
-            self._say(f"nothing to report: {path}: {error}")
+        content = _content(path)
+        if "cases" not in content:
+            self._say(f"nothing to report: {path} holds nothing that was measured")
             return 1
+        self._claim(path)
         self.page.write(content, path.with_suffix(".md"))
         return 0
 
@@ -126,7 +152,14 @@ def measured(task: Task, environment: Environment) -> dict[str, Any]:
     context = multiprocessing.get_context("spawn")
     try:
         with ProcessPoolExecutor(1, mp_context=context, initializer=die_with_parent) as pool:
-            found = pool.submit(task).result()
+            with signals_held():  # a process of the pool is started by the first task
+                answer = pool.submit(task)
+            try:
+                found = answer.result()
+            except KeyboardInterrupt:
+                for process in multiprocessing.active_children():
+                    process.kill()
+                raise
     except Exception as error:  # a broken pool or whatever the task raised: the other tasks go on
         found = {"error": f"{type(error).__name__}: {error}"}
     return {**found, **facts, "wall_s": time.perf_counter() - started}
@@ -134,13 +167,19 @@ def measured(task: Task, environment: Environment) -> dict[str, Any]:
 
 def _earlier(path: Path, environment: Environment) -> dict[str, dict[str, Any]]:
     """What was measured before on this machine with these versions."""
-    try:
-        cases: dict[str, dict[str, Any]] = json.loads(path.read_text())["cases"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+    cases: dict[str, dict[str, Any]] = _content(path).get("cases", {})
     packages = environment.software.get("packages", {})
     return {
         key: case
         for key, case in cases.items()
         if case.get("machine") == environment.machine_id and case.get("packages") == packages
     }
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """What was kept of a self-check; empty where nothing can be read."""
+    try:
+        content = json.loads(read_file(path))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) and isinstance(content.get("cases", {}), dict) else {}

@@ -21,6 +21,7 @@ from benchmarks import run
 from benchmarks.measure import engine, questions, worker
 from benchmarks.metrics import METRICS
 from benchmarks.records.record import Case, Measurement
+from zoo.shell import run_command
 
 if TYPE_CHECKING:
     from benchmarks.metrics.subject import Subject
@@ -111,4 +112,4 @@ if __name__ == "__main__":
 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
     fake_run.fake()
-    sys.exit(run.main())
+    run_command(run.main)

@@ -12,11 +12,10 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 from benchmarks.measure.worker import die_with_parent
-from benchmarks.metrics.memory import peak_bytes
+from benchmarks.metrics.memory import peak_bytes, reset_peak
 from benchmarks.selfcheck.speed.turns import play
 from zoo.lazy import nn, torch
 from zoo.turns import elapsed
@@ -111,7 +110,7 @@ def _worker(name: str, way: Way | None, pipe: Connection) -> None:
     """Does steps and answers with their seconds until told to stop."""
     die_with_parent()
     step = _zoo_step(name, way) if way else _plain_step(name)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak is that of the steps, not of the preparations
+    reset_peak()  # that counts is the peak of the steps, not of the preparations
     for _ in range(2):
         step()
     pipe.send("ready")
