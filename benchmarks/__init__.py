@@ -14,12 +14,12 @@ Imports run one way: stats, records <- metrics <- studies, plan <- measure <- wh
 measures.
 """
 
+import os.path
 import sys
-from pathlib import Path
 
 if sys.argv[:1] == ["-m"]:  # while Python looks for a command, first of all in the working directory
-    _beside = str(Path(__file__).resolve().parent.parent)
-    if not sys.flags.safe_path and str(Path(sys.path[0]).resolve()) != _beside:
+    _beside = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    if not sys.flags.safe_path and os.path.realpath(sys.path[0]) != _beside:
         del sys.path[0]  # there may be another `zoo`
 
     from zoo.shell import listen_while_importing
