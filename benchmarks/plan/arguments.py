@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import math
 import re
 import shlex
@@ -11,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import zoo
 from benchmarks.metrics import METRICS
@@ -20,17 +21,23 @@ from benchmarks.plan.cases import SIX, Options
 from benchmarks.records.environment import effective_cpus
 from benchmarks.studies import STUDIES
 from zoo.data import DATASETS
+from zoo.errors import one_line, shown
 from zoo.names import Registry
 from zoo.runtimes import RUNTIMES
 
-__all__ = ["CHOICES", "DEFAULT_METRICS", "Parser", "Request", "expand_models", "parse", "words"]
+__all__ = ["CHOICES", "DEFAULT_METRICS", "PRESETS", "Parser", "Request", "expand_models", "parse", "parser", "words"]
 
 CHOICES = Registry("runtime", (("auto", None), *((name, None) for name in RUNTIMES)))
-DEVICES = ("cpu", "cuda")
-PRECISIONS = ("fp32", "bf16", "fp16")
+DEVICES = Registry("device", (("cpu", ()), ("cuda", ("gpu", "nvidia"))), also=tuple)
+PRECISIONS = Registry(
+    "precision",
+    (("fp32", ("float32", "float", "single")), ("bf16", ("bfloat16",)), ("fp16", ("float16", "half"))),
+    also=tuple,
+)
+SORT_KEYS = Registry("column", COLUMNS.items())
 DEFAULT_METRICS = tuple(metric.name for metric in METRICS.values() if metric.default)
 AS_TYPED = ("img_size", "device", "precision", "weights", "dataset", "data_dir", "seed")
-ROUND_SECONDS = 1 / 3  # of measuring time a case takes in one round, where --rounds says nothing
+ROUND_SECONDS = 1 / 4  # of measuring time a case takes in one round, where --rounds says nothing
 PRESETS: Mapping[str, Mapping[str, float]] = {
     "default": {"max_time": 4.0, "target_ci": 0.02, "epochs": 0, "train_images": 0},
     "quick": {"max_time": 2.0, "target_ci": 0.02, "epochs": 1, "train_images": 3000},
@@ -45,16 +52,18 @@ class Request:
     Args:
         options: what to measure.
         studies: studies to run besides, or instead where no models are named.
+        named: models, runtimes, metrics and weights that were asked for by name, not by a pattern.
         output_dir: where everything is written.
         action: "run", "list", "dry-run", "report-only" or "self-test".
         fresh: begin again instead of going on.
-        timeout: seconds after which a case is given up.
+        timeout: seconds after which a measurement is given up.
         sort_key: column the tables are sorted by.
         command: the command line as it was typed.
     """
 
     options: Options
     studies: tuple[str, ...]
+    named: frozenset[str]
     output_dir: Path
     action: str
     fresh: bool
@@ -67,24 +76,23 @@ class Parser(argparse.ArgumentParser):
     """Refuses with one line."""
 
     def error(self, message: str) -> NoReturn:
-        print(f"{self.prog}: {message}", file=sys.stderr)
+        print(one_line(f"{self.prog}: {message}"), file=sys.stderr)
         raise SystemExit(2)
 
 
 def parse(arguments: Sequence[str] | None = None) -> Request:
     """The request in a command line; ends the process with status 2 and one line if there is none in it."""
-    parser = _parser()
-    given = parser.parse_args(arguments)
+    reader = parser()
+    given = reader.parse_args(arguments)
     try:
         return _request(given, list(sys.argv[1:] if arguments is None else arguments))
     except (LookupError, TypeError, ValueError) as error:
-        parser.error(words(error))
+        reader.error(words(error))
 
 
 def words(error: BaseException) -> str:
     """An error in one line; a LookupError's own text puts quotes around it."""
-    text = error.args[0] if isinstance(error, LookupError) and error.args else error
-    return " ".join(str(text).split())
+    return one_line(str(error.args[0] if isinstance(error, LookupError) and error.args else error))
 
 
 def expand_models(text: str) -> list[str]:
@@ -94,23 +102,40 @@ def expand_models(text: str) -> list[str]:
         UnknownModel, UnknownOption, InvalidOption: as `zoo.spec`.
         ValueError: the list is empty or a pattern matches nothing.
     """
+    items = _items(text)
+    if not items:
+        raise ValueError(f"a list of models is wanted; got {shown(text)}; --list shows all {len(zoo.list_models())}")
+    labels: dict[str, None] = {}
+    for item in items:
+        name, colon, options = item.partition(":")
+        matches = zoo.list_models("*" if name == "all" else name) if _is_pattern(name) else [name]
+        if not matches:
+            raise ValueError(f"no model matches {shown(name)}; --list shows all {len(zoo.list_models())}")
+        labels |= dict.fromkeys(zoo.spec(f"{match}{colon}{options}").label for match in matches)
+    return list(labels)
+
+
+def _items(text: str) -> list[str]:
+    """The parts of a list of models, each with its options."""
     items: list[str] = []
     for part in (part.strip() for part in text.split(",")):
         if re.match(r"\w+\s*=", part) and items and ":" in items[-1]:
             items[-1] += f",{part}"  # an option of the model before the comma
         elif part:
             items.append(part)
-    if not items:
-        raise ValueError(f"a list of models is wanted; got {text!r}; --list shows all {len(zoo.list_models())}")
-    labels: dict[str, None] = {}
-    for item in items:
-        name, colon, options = item.partition(":")
-        pattern = "*" if name == "all" else name
-        matches = zoo.list_models(pattern) if re.search(r"[*?[]", pattern) else [name]
-        if not matches:
-            raise ValueError(f"no model matches {name!r}; --list shows all {len(zoo.list_models())}")
-        labels |= dict.fromkeys(zoo.spec(f"{match}{colon}{options}").label for match in matches)
-    return list(labels)
+    return items
+
+
+def _is_pattern(name: str) -> bool:
+    return name == "all" or re.search(r"[*?[]", name) is not None
+
+
+def _named(given: argparse.Namespace) -> frozenset[str]:
+    """What was asked for by its own name: models, runtimes, metrics and weights."""
+    models = [item for item in _items(given.models) if not _is_pattern(item.partition(":")[0])]
+    others = [part.strip() for text in (given.runtimes, given.metrics) for part in text.split(",")]
+    labels = [label for item in models for label in expand_models(item)]
+    return frozenset(labels) | frozenset(filter(None, (*others, given.weights)))
 
 
 def _request(given: argparse.Namespace, typed: Sequence[str]) -> Request:
@@ -122,10 +147,10 @@ def _request(given: argparse.Namespace, typed: Sequence[str]) -> Request:
     excluded = _excluded(given.exclude)
     kept = tuple(label for label in models if not excluded(label))
     if not kept and not studies:
-        raise ValueError(f"--exclude {given.exclude!r} leaves no model of {len(models)}")
+        raise ValueError(f"--exclude {shown(given.exclude)} leaves no model of {len(models)}")
     if given.data_dir and not given.dataset:
         raise ValueError(
-            f"--data-dir {given.data_dir} belongs to a data set; name it with --dataset, of {', '.join(DATASETS)}"
+            f"--data-dir {shown(given.data_dir)} belongs to a data set; name that with --dataset: {', '.join(DATASETS)}"
         )
     max_time = given.max_time or preset["max_time"]
     options = Options(
@@ -140,70 +165,136 @@ def _request(given: argparse.Namespace, typed: Sequence[str]) -> Request:
         **{name: getattr(given, name) for name in AS_TYPED},
         effort={
             "max_time": float(max_time),
-            "rounds": given.rounds or max(8, round(max_time / ROUND_SECONDS)),
+            "rounds": given.rounds or max(FEWEST_TURNS, round(max_time / ROUND_SECONDS)),
             "target_ci": float(given.target_ci or preset["target_ci"]),
         },
     )
     return Request(
         options=options,
         studies=studies,
+        named=_named(given),
         command=shlex.join(["python", "-m", "benchmarks.run", *typed]),
         **{name: getattr(given, name) for name in ("output_dir", "action", "fresh", "timeout", "sort_key")},
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
+@functools.cache
+def parser() -> Parser:
+    """What reads the command line."""
+    reader = Parser(
         prog="benchmarks.run",
         description="Compares the networks of the zoo on this machine and writes tables, figures and a page.",
         allow_abbrev=False,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    what = parser.add_argument_group("what to measure")
-    what.add_argument("--models", "--model", "-m", default="", help="names, globs, all, name:option=value,...")
-    what.add_argument("--exclude", default="", help="models left out of --models")
+    usual = PRESETS["default"]
+    what = reader.add_argument_group("what to measure")
     what.add_argument(
-        "--metrics", default="", help=f"of {', '.join(METRICS)}; by default all but throughput, which wants batches"
+        "--models", "--model", "-m", default="", metavar="LIST", help="names, globs, name:option=value,...; default all"
     )
-    what.add_argument("--runtimes", default="eager", help=f"of {', '.join(CHOICES)}, all")
-    what.add_argument("--studies", default="", help=f"of {', '.join(STUDIES) or '(none yet)'}, all")
-    how = parser.add_argument_group("under which conditions")
-    how.add_argument("--batch-size", "-b", type=_counts, default=(), metavar="N,...", help="images a call, a sweep")
-    how.add_argument("--img-size", type=_count, default=0, metavar="PIXELS", help="0: each model's own")
-    how.add_argument("--num-threads", type=_counts, default=(), metavar="N,...", help="all; a training 1")
-    how.add_argument("--device", choices=DEVICES, default="cpu", help="where")
-    how.add_argument("--precision", choices=PRECISIONS, default="fp32", help="of weights and images")
-    how.add_argument("--weights", default="", help="imagenet, imagenet:TAG or a file; none: trained from scratch")
-    how.add_argument("--dataset", choices=sorted(DATASETS), default="", help="for accuracy", metavar="NAME")
-    how.add_argument("--data-dir", default="", help="folder of the data set's files")
-    how.add_argument("--epochs", type=_count, default=0, help="0: the recipe's")
-    how.add_argument("--seed", type=_whole, default=0, help="of initialisation, order and images")
-    effort = parser.add_argument_group("how hard to look")
+    what.add_argument("--exclude", default="", metavar="LIST", help="models left out of --models")
+    what.add_argument(
+        "--metrics",
+        default="",
+        metavar="LIST",
+        help=f"of {', '.join(METRICS)}, all; default {', '.join(DEFAULT_METRICS)}",
+    )
+    what.add_argument(
+        "--runtimes", default="eager", metavar="LIST", help=f"of {', '.join(CHOICES)}, all; default eager"
+    )
+    what.add_argument("--studies", default="", metavar="LIST", help=f"of {', '.join(STUDIES)}, all; default none")
+    how = reader.add_argument_group("under which conditions")
+    how.add_argument(
+        "--batch-size",
+        "-b",
+        type=_counts,
+        default=(),
+        metavar="N,...",
+        help="images a call, or a sweep; default the metric's own",
+    )
+    how.add_argument("--img-size", type=_count, default=0, metavar="PIXELS", help="of a side; default each model's own")
+    how.add_argument(
+        "--num-threads", type=_counts, default=(), metavar="N,...", help="default all processors; for a training 1"
+    )
+    how.add_argument("--device", type=_one_of(DEVICES), default="cpu", metavar="NAME", help="cpu (default) or cuda")
+    how.add_argument(
+        "--precision", type=_one_of(PRECISIONS), default="fp32", metavar="NAME", help="fp32 (default), bf16 or fp16"
+    )
+    how.add_argument(
+        "--weights",
+        default="",
+        metavar="WEIGHTS",
+        help="imagenet, imagenet:TAG or a file, to test; default none: trained from scratch",
+    )
+    how.add_argument(
+        "--dataset",
+        type=_one_of(DATASETS),
+        default="",
+        metavar="NAME",
+        help=f"of {', '.join(sorted(DATASETS))}; default fashion_mnist, with --weights imagenet",
+    )
+    how.add_argument("--data-dir", default="", metavar="DIR", help="folder of the data set's files")
+    how.add_argument("--epochs", type=_count, default=0, metavar="N", help="of a training; default its recipe's")
+    how.add_argument(
+        "--seed", type=_whole, default=0, metavar="N", help="of initialisation, order and images; default 0"
+    )
+    effort = reader.add_argument_group("how hard to look")
     level = effort.add_mutually_exclusive_group()
     level.add_argument("--quick", action="store_true", help="the six reference models, less time, fewer images")
     level.add_argument("--rigorous", action="store_true", help="30 s a case, intervals of 0.5 %%")
-    effort.add_argument("--max-time", type=_seconds, default=0.0, metavar="S", help="measuring time of a case; 0: 4 s")
-    effort.add_argument("--rounds", type=_count, default=0, help="turns it is divided into; 0: one each 1/3 s")
-    effort.add_argument("--target-ci", type=_share, default=0.0, help="half-width to stop at; 0: 0.02")
-    effort.add_argument("--timeout", type=_seconds, default=3600.0, metavar="S", help="give a case up after")
-    run = parser.add_argument_group("the run")
-    run.add_argument("--output-dir", type=Path, default=Path("reports"), help="where everything is written")
+    effort.add_argument(
+        "--max-time",
+        type=_seconds,
+        default=0.0,
+        metavar="S",
+        help=f"measuring time of a case in seconds; default {usual['max_time']:g}",
+    )
+    effort.add_argument(
+        "--rounds", type=_count, default=0, metavar="N", help="turns it is divided into; default one each 1/3 s"
+    )
+    effort.add_argument(
+        "--target-ci",
+        type=_share,
+        default=0.0,
+        metavar="SHARE",
+        help=f"half-width of an interval to stop at; default {usual['target_ci']:g}",
+    )
+    effort.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=3600.0,
+        metavar="S",
+        help="seconds after which a measurement is given up; default 3600; trainings take as long as they take",
+    )
+    run = reader.add_argument_group("the run")
+    run.add_argument(
+        "--output-dir",
+        type=Path,
+        default=Path("reports"),
+        metavar="DIR",
+        help="of all that is written; default reports",
+    )
     again = run.add_mutually_exclusive_group()
-    again.add_argument("--resume", dest="fresh", action="store_false", help="go on where the last run ended")
+    again.add_argument(
+        "--resume", dest="fresh", action="store_false", help="go on where the last run ended; the default"
+    )
     again.add_argument("--fresh", action="store_true", help="begin again")
     run.add_argument(
-        "--sort-key", choices=tuple(COLUMNS), default="family", metavar="COLUMN", help="column of results.csv"
+        "--sort-key",
+        type=_one_of(SORT_KEYS),
+        default="family",
+        metavar="COLUMN",
+        help="column of results.csv to sort tables by; --list shows all; default family",
     )
     run.set_defaults(action="run", fresh=False)
     instead = run.add_mutually_exclusive_group()
     for action, text in {
         "report-only": "write the report from the records there are",
-        "dry-run": "print the plan",
-        "list": "print models, metrics, runtimes, data sets and studies",
+        "dry-run": "print the plan and how long it takes",
+        "list": "print models, metrics, runtimes, data sets, studies and columns",
         "self-test": "show what the harness can tell apart on this machine",
     }.items():
         instead.add_argument(f"--{action}", dest="action", action="store_const", const=action, help=text)
-    return parser
+    return reader
 
 
 def _excluded(text: str) -> Callable[[str], bool]:
@@ -221,6 +312,17 @@ def _excluded(text: str) -> Callable[[str], bool]:
     return excluded
 
 
+def _one_of(names: Registry[Any]) -> Callable[[str], str]:
+    """What takes a registered name, or none, and refuses any other text with the near misses."""
+
+    def read(text: str) -> str:
+        if text and text not in names:
+            raise argparse.ArgumentTypeError(names.unknown(text))
+        return text
+
+    return read
+
+
 def _number(wanted: str, kind: Callable[[str], float], fits: Callable[[float], bool]) -> Callable[[str], float]:
     """What reads a number of a kind and refuses any other text by saying what is wanted."""
 
@@ -230,7 +332,7 @@ def _number(wanted: str, kind: Callable[[str], float], fits: Callable[[float], b
         except ValueError:
             number = math.nan
         if not fits(number) or (kind is int and not text.isascii()):
-            raise argparse.ArgumentTypeError(f"{wanted} is wanted; got {text!r}")
+            raise argparse.ArgumentTypeError(f"{wanted} is wanted; got {shown(text)}")
         return number
 
     return read

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import io
 import subprocess
 import sys
 import time
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 import zoo
 from benchmarks.metrics import METRICS
-from benchmarks.plan.arguments import expand_models, parse
+from benchmarks.plan.arguments import PRESETS, expand_models, parse, parser
 from benchmarks.plan.cases import SIX, Options, plan, skip_reason
 from benchmarks.plan.cost import by_cost, counts_of
 from benchmarks.records.record import Case, Measurement, Record
@@ -43,8 +45,21 @@ def test_globs_take_options_and_repeat_nothing() -> None:
         (["--models", "width=0.5"], "no model is named"),
         (["--models", "mobilenet_v1:width=7"], "width"),
         (["--models", ","], "list of models"),
-        (["--metrics", "latencies"], "latency"),
+        (["--metrics", "latencies"], "did you mean latency?"),
+        (["--metrics", "flops"], "did you mean mult_adds?"),
+        (["--metrics", "MACs"], "did you mean mult_adds?"),
+        (["--metrics", "top1"], "did you mean accuracy?"),
+        (["--metrics", "speed"], "did you mean latency, throughput?"),
+        (["--metrics", "time"], "did you mean latency?"),
+        (["--runtimes", "onnx"], "did you mean onnxruntime?"),
         (["--runtimes", "tensorrt"], "eager"),
+        (["--studies", "residuals"], "did you mean residual?"),
+        (["--dataset", "mnist"], "did you mean fashion_mnist"),
+        (["--device", "gpu"], "did you mean cuda?"),
+        (["--precision", "half"], "did you mean fp16?"),
+        (["--precision", "float32"], "did you mean fp32?"),
+        (["--sort-key", "latency"], "did you mean latency_ms_p50"),
+        (["--models", "resnet"], "did you mean resnet"),
         (["--studies", "nothing_of_the_kind"], "no study is named"),
         (["--batch-size", "0"], "at least 1"),
         (["--num-threads", "two"], "whole number"),
@@ -67,16 +82,61 @@ def test_a_wrong_command_line_ends_with_one_line(
     assert said in error
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.lists(st.text(min_size=1, max_size=30), min_size=1, max_size=3))
-def test_any_text_is_understood_or_refused_in_words(words: list[str]) -> None:
-    for flag in ("--models", "--metrics", "--batch-size", "--max-time", "--seed"):
-        try:
-            request = parse([f"{flag}={words[0]}", *(f"--exclude={word}" for word in words[1:])])
-        except SystemExit as ended:
-            assert ended.code == 2
-        else:
-            assert request.options.models
+FLAGS = sorted(action.option_strings[0] for group in parser()._action_groups for action in group._group_actions)
+KNOWN = (
+    "resnet18",
+    "all",
+    "mobilenet_v1:width=0.5",
+    "latency",
+    "eager",
+    "residual",
+    "imagenet",
+    "1,2",
+    "0.5",
+    "cpu",
+    "*",
+)
+WORD = st.text(max_size=20) | st.sampled_from([*FLAGS, *KNOWN]) | st.integers().map(str) | st.just("x" * 400)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(FLAGS), WORD).map("=".join) | WORD, max_size=4))
+def test_any_command_line_is_understood_or_refused_in_one_line(arguments: list[str]) -> None:
+    said, printed = io.StringIO(), io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(printed):
+            request = parse(arguments)
+    except SystemExit as ended:
+        if ended.code == 0:
+            assert "--help" in printed.getvalue()
+            return
+        assert ended.code == 2
+        line = said.getvalue()
+        assert line.count("\n") == 1 and line.endswith("\n")
+        assert len(line) <= 301 and line[:-1].isprintable()
+    else:
+        assert request.options.models or request.studies
+
+
+def test_help_fits_a_terminal_and_names_no_default_that_is_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as ended:
+        parse(["--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert all(len(line) <= 80 for line in text.splitlines())
+    assert "()" not in text and "(default: )" not in text and "False" not in text
+    for word in (*METRICS, "--list shows", f"default {PRESETS['default']['max_time']:g}"):
+        assert word in text
+
+
+def test_what_was_asked_for_by_name_is_known() -> None:
+    asked = ["--models", "resnet18,vgg*,mobilenet_v1:width=0.5,resolution=160", "--metrics", "latency"]
+    assert parse(asked).named == {"resnet18", "mobilenet_v1:resolution=160,width=0.5", "latency", "eager"}
+    assert parse(["--runtimes", "all"]).named == {"all"}
+    assert "mine.pth" in parse(["--weights", "mine.pth"]).named
 
 
 def test_exclude_takes_variants_with_their_model() -> None:
