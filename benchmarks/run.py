@@ -1,6 +1,6 @@
 """`python -m benchmarks.run`: parse, plan, execute, report.
 
-Exit status: 0 all cases are ok or skipped; 1 some case failed, or the output folder could not be used; 2 the command
+Exit status: 0 all is well; 1 some case failed, or was skipped although it was asked for by name, or the output folder could not be used; 2 the command
 line was wrong, or a file would be replaced that is somebody else's; 128 + N ended by signal N (130: Ctrl-C), with a
 true report of what was done. The same command goes on from there.
 """
@@ -18,6 +18,7 @@ import zoo
 from benchmarks.measure.basis import code_of
 from benchmarks.measure.engine import execute
 from benchmarks.metrics import METRICS
+from benchmarks.metrics.columns import COLUMNS
 from benchmarks.plan.arguments import CHOICES, DEFAULT_METRICS, Request, parse
 from benchmarks.plan.cases import plan, plan_study, skip_reason
 from benchmarks.plan.cost import by_cost, counts_of
@@ -188,7 +189,27 @@ def _conclude(request: Request, cases: Iterable[Case], records: Iterable[Record]
     names = names_of(cases)
     _say(f"{last[case].status}: {names[case]}: {last[case].reason}" for case in failed)
     print(f"report: {request.output_dir / 'README.md'}")
-    return 1 if failed else 0
+    missed = _skipped_by_name(request, [record for case, record in last.items() if case in names])
+    _say([f"{missed} cases that were asked for by name were skipped"] if missed else [])
+    return 1 if failed or missed else 0
+
+
+def _skipped_by_name(request: Request, records: Sequence[Record]) -> int:
+    """How many were skipped although their model and runtime were named, or a name of which nothing else came."""
+    named, answered = request.named, set[str]()
+    for record in records:
+        if record.status != "skipped":
+            answered |= _names(record.case)
+    skipped = [record.case for record in records if record.status == "skipped"]
+    pinned = {case for case in skipped if case.runtime not in request.options.runtimes}  # by its metric
+    return sum(
+        (case.model in named and (case.runtime in named or case in pinned)) or bool(_names(case) & named - answered)
+        for case in skipped
+    )
+
+
+def _names(case: Case) -> set[str]:
+    return {case.model, case.metric, case.runtime, case.weights_path}
 
 
 def _show(cases: Sequence[Case]) -> int:
@@ -197,7 +218,7 @@ def _show(cases: Sequence[Case]) -> int:
     forecast = Forecast(case for case, reason in reasons.items() if not reason)
     for case, reason in reasons.items():
         conditions = ", ".join(conditions_of(case, METRICS[case.metric].depends_on))
-        expected = f"skipped: {reason}; " if reason else f"about {duration(forecast.expected(case))}, "
+        expected = f"skipped: {reason}; " if reason else f"about {duration(max(forecast.expected(case), 1.0))}, "
         print(f"{case.metric:12} {case.model:40} {expected}{conditions}")
     print(f"{len(cases)} cases, about {duration(forecast.left)} in all, where nothing is done yet")
     return 0
@@ -211,6 +232,7 @@ def _list() -> int:
         "runtimes": list(CHOICES),
         "data sets": [f"{dataset.name:16} {dataset.title}" for dataset in DATASETS.values()],
         "studies": [f"{study.name:16} {study.question}" for study in STUDIES.values()],
+        "columns of results.csv": list(COLUMNS),
     }.items():
         print(f"{title}:", *(f"  {line}" for line in lines), sep="\n")
     return 0
