@@ -1,8 +1,8 @@
 """`python -m benchmarks.run`: parse, plan, execute, report.
 
-Exit status: 0 all is well; 1 some case failed, or was skipped although it was asked for by name, or the output folder could not be used; 2 the command
-line was wrong, or a file would be replaced that is somebody else's; 128 + N ended by signal N (130: Ctrl-C), with a
-true report of what was done. The same command goes on from there.
+Exit status: 0 all is well; 1 some case failed, or was skipped although it was asked for by name, or the output folder
+could not be used; 2 the command line was wrong, or a file would be replaced that is somebody else's; 128 + N ended by
+signal N (130: Ctrl-C), with a true report of what was done. The same command goes on from there.
 """
 
 from __future__ import annotations
