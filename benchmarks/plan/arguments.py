@@ -37,7 +37,8 @@ PRECISIONS = Registry(
 SORT_KEYS = Registry("column", COLUMNS.items())
 DEFAULT_METRICS = tuple(metric.name for metric in METRICS.values() if metric.default)
 AS_TYPED = ("img_size", "device", "precision", "weights", "dataset", "data_dir", "seed")
-ROUND_SECONDS = 1 / 4  # of measuring time a case takes in one round, where --rounds says nothing
+ROUND_SECONDS = 1 / 4  # of measuring time a case takes in one round, where --rounds says nothing,
+FEWEST_TURNS = 12  # but no fewer rounds than these, of which some may not count
 PRESETS: Mapping[str, Mapping[str, float]] = {
     "default": {"max_time": 4.0, "target_ci": 0.02, "epochs": 0, "train_images": 0},
     "quick": {"max_time": 2.0, "target_ci": 0.02, "epochs": 1, "train_images": 3000},
@@ -249,7 +250,7 @@ def parser() -> Parser:
         help=f"measuring time of a case in seconds; default {usual['max_time']:g}",
     )
     effort.add_argument(
-        "--rounds", type=_count, default=0, metavar="N", help="turns it is divided into; default one each 1/3 s"
+        "--rounds", type=_count, default=0, metavar="N", help="turns it is divided into; default one each 1/4 s"
     )
     effort.add_argument(
         "--target-ci",
