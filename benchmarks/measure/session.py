@@ -2,9 +2,10 @@
 
 In every round each case and the anchor take one turn, in an order drawn from a recorded seed. A turn begins with one
 call that is thrown away, since the caches hold the previous model's weights. After a few turns a case gets a new
-process: where a process happens to lie in memory moves its times by several percent for as long as it lives. A case
-leaves when its measuring time is spent, or all leave together once every interval is narrow enough; the anchor stays to
-the end.
+process: where a process happens to lie in memory moves its times by several percent for as long as it lives. The base
+that speeds are relative to carries its luck into every ratio, so it runs in two processes at a time, which share its
+turns. A case leaves when its measuring time is spent and enough of its rounds count, or all leave together once every
+interval is narrow enough; the anchor stays to the end.
 
 A turn rests for a moment before it begins, in which processors that a hypervisor has moved apart may come together
 (`benchmarks.measure.handover`). Rounds in which they were apart all the same are kept and counted, and left out of
@@ -27,19 +28,19 @@ from benchmarks.measure.handover import longest_of_close
 from benchmarks.measure.noise import Reading, remarks, summary
 from benchmarks.measure.questions import Prepared, Turn, prepare, sentences, turn
 from benchmarks.measure.worker import Worker, WorkerError
+from benchmarks.metrics.columns import BASE
 from benchmarks.metrics.metric import Timing
 from benchmarks.records.record import Case
-from benchmarks.stats.intervals import median_interval, round_medians
+from benchmarks.stats.intervals import FEWEST_ROUNDS, median_interval, ratios_by_round, round_medians, time_interval
 from zoo.turns import take_turns
 
 __all__ = ["ANCHOR", "Session", "Spent", "anchor_of"]
 
 ANCHOR = "resnet18"  # timed in every round, whatever else is, so that sessions can be compared
-AT_LEAST = 3  # rounds of a case, however long a call takes
-PROCESS_SECONDS = 2.5  # of timed calls, after which a case goes on in a new process,
+AT_MOST = 2  # times the rounds asked for, after which a case ends though few count, as where processors stay apart
+PROCESS_SECONDS = 1.5  # of timed calls, after which a case goes on in a new process,
 PROCESS_COSTS = 2.0  # unless the present one took more than a half of its timed calls to load and to warm up
-ENOUGH = 6  # processes before narrow intervals may end a case, as many as an interval of their medians needs,
-ENOUGH_ROUNDS = 8  # or rounds, where the measuring time has no room for as many processes
+ENOUGH = FEWEST_ROUNDS  # processes before narrow intervals may end a case, where its time has room for as many
 GROUP = 32  # cases in one session, so that a round stays short against the machine's moods
 
 Result = tuple[Case, Timing | WorkerError, tuple[str, ...]]  # the times or why there are none, and notes
@@ -61,29 +62,58 @@ class Spent:
 
 
 @dataclass(slots=True)
-class _Seat:
-    """A case in the session, with what it has so far.
+class _Bench:
+    """A process at a time of one case.
 
     Args:
-        worker: its present process.
-        processes: what each of its processes said when it was ready.
-        starts: the first round of each process.
-        turns: by round.
-        stop: why it is done; empty while it is not.
+        worker: the present one.
+        processes: what each said when it was ready.
+        starts: the first round of each.
+        timed_s: of timed calls of the present one.
     """
 
-    case: Case
     worker: Worker
     processes: list[Prepared] = field(default_factory=list)
     starts: list[int] = field(default_factory=lambda: [1])
-    turns: dict[int, Turn] = field(default_factory=dict)
-    stop: str = ""
+    timed_s: float = 0.0
 
     @property
     def lasts_s(self) -> float:
         """Seconds of timed calls after which the process is replaced."""
         first = self.processes[0]
         return max(PROCESS_SECONDS, PROCESS_COSTS * (first.load_s + sum(first.warmup)))
+
+
+@dataclass(slots=True)
+class _Seat:
+    """A case in the session, with what it has so far.
+
+    Args:
+        case: what is timed.
+        benches: its processes of the moment; each takes a turn in every round.
+        turns: by round, those of all benches together.
+        stop: why it is done; empty while it is not.
+    """
+
+    case: Case
+    benches: list[_Bench] = field(default_factory=list)
+    turns: dict[int, Turn] = field(default_factory=dict)
+    stop: str = ""
+
+    @property
+    def processes(self) -> list[Prepared]:
+        """What each of its processes said when it was ready."""
+        return [each for bench in self.benches for each in bench.processes]
+
+    @property
+    def starts(self) -> list[int]:
+        """The rounds in which a process was new."""
+        return sorted({start for bench in self.benches for start in bench.starts})
+
+    @property
+    def lasts_s(self) -> float:
+        """Seconds of timed calls for each of its processes."""
+        return self.benches[0].lasts_s
 
     @property
     def warmup_s(self) -> float:
@@ -100,9 +130,20 @@ class _Seat:
         """The round of every timed call."""
         return tuple(number for number, each in self.turns.items() for _ in each.samples)
 
-    def timed_s(self, since: int = 0) -> float:
-        """Seconds of timed calls, from a round on."""
-        return sum(each.timed_s for number, each in self.turns.items() if number >= since)
+    @property
+    def timed_s(self) -> float:
+        """Seconds of timed calls."""
+        return sum(each.timed_s for each in self.turns.values())
+
+    def add(self, number: int, found: Turn) -> None:
+        """Takes in a turn; those of one round are one."""
+        before = self.turns.get(number)
+        self.turns[number] = found if before is None else Turn(
+            again_s=before.again_s + found.again_s,
+            samples=before.samples + found.samples,
+            timed_s=before.timed_s + found.timed_s,
+            handover_s=max(before.handover_s, found.handover_s),
+        )  # fmt: skip
 
 
 @dataclass(kw_only=True)
@@ -132,10 +173,12 @@ class Session:
         effort = dict(self.waiting[0].effort)
         self._max_time, self._rounds = float(effort["max_time"]), int(effort["rounds"])
         self._target_ci = float(effort["target_ci"])
+        self._at_least = min(FEWEST_ROUNDS, self._rounds)  # that count, however long a call takes
         self._anchor = anchor_of(self.waiting[0])
         self._asked = set(self.waiting)
         self._id = uuid.uuid4().hex[:12]
         self._seats: dict[Case, _Seat] = {}
+        self._players: dict[tuple[Case, int], _Bench] = {}  # of every seat
         self._readings: list[Reading] = []
         self._handovers: list[float] = []  # of all cases and rounds
         self._done: list[Result] = []
@@ -145,7 +188,7 @@ class Session:
         try:
             self._load()
             self.read_noise()
-            rounds = take_turns(self._seats, self._turn, seed=self.seed)
+            rounds = take_turns(self._players, self._turn, seed=self.seed)
             while any(not seat.stop for seat in self._seats.values() if seat.case in self._asked):
                 next(rounds)
                 self._readings.append(self.read_noise())
@@ -171,32 +214,38 @@ class Session:
             self._seat(self.waiting.pop(0))
 
     def _room(self) -> bool:
-        occupied = sum(seat.processes[0].resident_bytes for seat in self._seats.values())
+        occupied = sum(bench.processes[0].resident_bytes for bench in self._players.values())
         return len(self._seats) < 2 or (occupied < self.memory_bytes and len(self._seats) <= GROUP)
 
     def _seat(self, case: Case) -> None:
         self.tell(case, "warming up", 0.0)
-        seat = self._seats[case] = _Seat(case, self.start_worker())
+        seat = self._seats[case] = _Seat(case)
         try:
-            seat.processes.append(seat.worker.ask(prepare, case))
+            for place in range(2 if case.model == BASE else 1):
+                bench = self._players[case, place] = _Bench(self.start_worker())
+                seat.benches.append(bench)
+                bench.processes.append(bench.worker.ask(prepare, case))
         except WorkerError as error:
             self._leave(seat, error)
 
-    def _turn(self, case: Case) -> None:
+    def _turn(self, player: tuple[Case, int]) -> None:
         """A turn in the present process or, when that has lived long enough, in a new one."""
+        case, bench = player[0], self._players[player]
         seat, number = self._seats[case], len(self._readings) + 1
         self.tell(case, f"round {number}", min((number - 1) / self._rounds, 1.0))
         try:
-            if seat.timed_s(since=seat.starts[-1]) >= seat.lasts_s:
-                seat.worker.close()
-                seat.worker = self.start_worker()
-                seat.processes.append(seat.worker.ask(prepare, case))
-                seat.starts.append(number)
-            found = seat.worker.ask(turn, self._max_time / self._rounds, longest_of_close(self._handovers))
+            if bench.timed_s >= bench.lasts_s:
+                bench.worker.close()
+                bench.worker, bench.timed_s = self.start_worker(), 0.0
+                bench.processes.append(bench.worker.ask(prepare, case))
+                bench.starts.append(number)
+            seconds = self._max_time / self._rounds / len(seat.benches)
+            found = bench.worker.ask(turn, seconds, longest_of_close(self._handovers))
         except WorkerError as error:
             self._leave(seat, error)
             return
-        seat.turns[number] = found
+        bench.timed_s += found.timed_s
+        seat.add(number, found)
         self._handovers.append(found.handover_s)
 
     def _leave(self, seat: _Seat, result: Timing | WorkerError) -> None:
@@ -207,16 +256,20 @@ class Session:
 
     def _close(self, seat: _Seat) -> None:
         del self._seats[seat.case]
-        seat.worker.close()
+        for place, bench in enumerate(seat.benches):
+            del self._players[seat.case, place]
+            bench.worker.close()
         self.spent.loading += sum(each.load_s for each in seat.processes)
         self.spent.warmup += seat.warmup_s
-        self.spent.timed += seat.timed_s()
+        self.spent.timed += seat.timed_s
 
     def _judge(self, seat: _Seat) -> None:
         """Notes that a case is done, and why: its intervals are narrow, or its time is spent."""
-        if seat.timed_s() >= self._max_time * 0.999 and len(seat.turns) >= AT_LEAST:
+        counting = len(seat.turns) - len(self._apart(seat))
+        enough = counting >= self._at_least or len(seat.turns) >= AT_MOST * self._rounds
+        if enough and seat.timed_s >= self._max_time * 0.999:
             seat.stop = "max-time"
-        elif self._half_width(seat) <= self._target_ci:
+        elif enough and self._half_width(seat) <= self._target_ci:
             seat.stop = "target-ci"
 
     def _half_width(self, seat: _Seat) -> float:
@@ -225,18 +278,14 @@ class Session:
         They are taken over processes, which vary more than the rounds of one process do, where there is time for enough
         of them.
         """
-        medians = self._medians(seat)
-        several = ENOUGH * seat.lasts_s <= self._max_time
-        if (len(seat.starts) < ENOUGH) if several else (len(medians) < ENOUGH_ROUNDS):
-            return float("inf")
-        values = [medians]
-        anchor = self._seats.get(self._anchor, seat)
-        if anchor is not seat:
-            beside = self._medians(anchor)
-            values.append({number: medians[number] / beside[number] for number in medians.keys() & beside.keys()})
-        if several:
-            values = [_by_process(each, seat.starts) for each in values]
-        return max(median_interval(list(each.values()), seed=self.seed).half_width for each in values if each)
+        medians, anchor = self._medians(seat), self._seats.get(self._anchor, seat)
+        ratios = {} if anchor is seat else ratios_by_round(medians, self._medians(anchor))
+        if ENOUGH * seat.lasts_s > self._max_time:
+            intervals = [time_interval(medians), *([median_interval(list(ratios.values()))] if ratios else [])]
+        else:
+            grouped = (_by_process(each, seat.starts) for each in (medians, ratios) if each)
+            intervals = [median_interval(list(each.values())) for each in grouped]
+        return max(interval.half_width for interval in intervals)
 
     def _medians(self, seat: _Seat) -> dict[int, float]:
         return round_medians(seat.samples, seat.rounds, self._apart(seat))
@@ -247,7 +296,7 @@ class Session:
         return tuple(number for number, each in seat.turns.items() if each.handover_s > longest)
 
     def _timing(self, seat: _Seat) -> Timing:
-        first, anchor = seat.processes[0], self._seats.get(self._anchor, _Seat(self._anchor, seat.worker))
+        first, anchor = seat.processes[0], self._seats.get(self._anchor, _Seat(self._anchor))
         return Timing(
             samples=seat.samples,
             rounds=seat.rounds,
@@ -265,7 +314,7 @@ class Session:
                 "block": first.block,
                 "load_s": first.load_s,
                 "first_call_s": first.warmup[0],
-                "warmup_calls": sum(len(each.warmup) for each in seat.processes) + len(seat.turns),
+                "warmup_calls": sum(len(each.warmup) for each in seat.processes) + len(seat.turns) * len(seat.benches),
                 "warmup_s": seat.warmup_s,
                 "reference": ANCHOR if anchor.turns else "",
                 "drift": _drift(self._medians(anchor)),

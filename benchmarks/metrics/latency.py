@@ -1,8 +1,13 @@
-"""Latency: the time of one call, made serially, as a person waiting for it would see it."""
+"""Latency: the time of one call, made serially, as a person waiting for it would see it.
+
+A record keeps the samples; value and interval are derived from them, here and again wherever records are read, so that
+a better interval needs no new measurement.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,18 +21,23 @@ from benchmarks.stats.intervals import (
     median_interval,
     outliers,
     percentile,
-    ratio_interval,
+    ratios_by_round,
     round_medians,
+    time_interval,
 )
 from benchmarks.stats.ratios import Times
 
 if TYPE_CHECKING:
     from benchmarks.metrics.subject import Subject
 
-__all__ = ["METRIC", "TIMED_ON", "prepare", "times_of", "to_reference"]
+__all__ = ["METRIC", "TIMED_ON", "apart_rounds", "derived_ratio", "figures", "prepare", "times_of", "to_reference"]
 
 TIMED_ON = ("runtime", "device", "precision", "img_size", "batch_size", "num_threads")
 SECONDS = {"latency": "latency_s", "throughput": "samples_per_sec"}  # the measurement that times are read from
+METHOD = (
+    "median over rounds of the median within a round, without the rounds in which the processors were far apart; 95 % "
+    "interval by rank, from 8 rounds on"
+)
 FLUCTUATING, UNRELIABLE = 0.10, 0.25  # interquartile range over median, as in torch.utils.benchmark
 
 
@@ -44,11 +54,10 @@ def summarize(case: Case, timing: Timing) -> tuple[Measurement, ...]:
         Measurement(
             name="latency_s",
             unit="s",
-            **dataclasses.asdict(median_interval(list(medians.values()))),
+            **figures(time_interval(medians)),
             samples=timing.samples,
             rounds=timing.rounds,
-            method="median over rounds of the median within a round, without the rounds in which the processors were "
-            "far apart; 95 % interval by bootstrap over rounds",
+            method=METHOD,
             details={**timing.details, "apart_rounds": list(timing.apart), **spread(timing.samples)},
         ),
         *to_reference("latency_ratio", medians, reference, timing),
@@ -56,15 +65,53 @@ def summarize(case: Case, timing: Timing) -> tuple[Measurement, ...]:
     )
 
 
+def derive(case: Case, found: Measurement) -> Measurement:
+    """The measurement with the value and the interval that its samples have by the present rules."""
+    if found.name == "latency_s" and found.rounds:
+        medians = round_medians(found.samples, found.rounds, apart_rounds(found))
+        return dataclasses.replace(found, **figures(time_interval(medians)), method=METHOD)
+    return derived_ratio(found)
+
+
+def derived_ratio(found: Measurement) -> Measurement:
+    """A ratio to the reference by the present rules; one whose rounds were not kept has no interval."""
+    return dataclasses.replace(found, **figures(_ratio(found))) if found.name.endswith("_ratio") else found
+
+
+def _ratio(found: Measurement) -> Interval:
+    return median_interval(found.samples) if found.samples else Interval(found.value, -math.inf, math.inf)
+
+
+def figures(interval: Interval) -> dict[str, Any]:
+    """Value and bounds as a measurement holds them: without bounds where there is no interval."""
+    low, high = (interval.low, interval.high) if interval.known else (None, None)
+    return {"value": interval.value, "low": low, "high": high}
+
+
+def apart_rounds(found: Measurement) -> tuple[int, ...]:
+    """The rounds in which the processors were far from one another."""
+    named = found.details.get("apart_rounds", ())
+    return tuple(number for number in named if isinstance(number, int)) if isinstance(named, (list, tuple)) else ()
+
+
 def to_reference(
     name: str, own: Mapping[int, float], reference: Mapping[int, float], timing: Timing
 ) -> tuple[Measurement, ...]:
     """The ratio of two models' figures by round, as a measurement of this name; nothing without a common round."""
-    ratio = ratio_interval(own, reference)
-    if ratio is None:
+    ratios = ratios_by_round(own, reference)
+    if not ratios:
         return ()
-    method = f"to {timing.details['reference']}, paired within rounds"
-    return (Measurement(name=name, unit="ratio", **dataclasses.asdict(ratio), method=method),)
+    values = tuple(ratios.values())
+    return (
+        Measurement(
+            name=name,
+            unit="ratio",
+            **figures(median_interval(values)),
+            samples=values,
+            rounds=tuple(ratios),
+            method=f"to {timing.details['reference']}, paired within rounds",
+        ),
+    )
 
 
 def spread(samples: tuple[float, ...]) -> dict[str, Any]:
@@ -88,17 +135,17 @@ def spread(samples: tuple[float, ...]) -> dict[str, Any]:
 def times_of(record: Record) -> Times | None:
     """The times of a latency or throughput record for a comparison with others; None where it holds none."""
     found = record.find(SECONDS.get(record.case.metric, ""))
-    if found is None or not found.samples:
+    if found is None or not found.rounds or min(found.samples) <= 0:
         return None
     rates = record.case.metric == "throughput"
     seconds = [record.case.batch_size / sample for sample in found.samples] if rates else found.samples
     ratio = record.find("latency_ratio")
-    bounds = [ratio.value if bound is None else bound for bound in (ratio.low, ratio.high)] if ratio else []
+    session, reference = (str(found.details.get(name) or "") for name in ("run", "reference"))
     return Times(
-        seconds=round_medians(seconds, found.rounds, found.details.get("apart_rounds", ())),
-        session=found.details.get("run"),
-        reference=str(found.details.get("reference", "")),
-        to_reference=Interval(ratio.value, *bounds) if ratio else None,
+        seconds=round_medians(seconds, found.rounds, apart_rounds(found)),
+        session=session or None,
+        reference=reference,
+        to_reference=_ratio(ratio) if ratio else None,
     )
 
 
@@ -114,4 +161,5 @@ METRIC = Metric(
     ),
     prepare=prepare,
     summarize=summarize,
+    derive=derive,
 )

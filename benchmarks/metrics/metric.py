@@ -87,6 +87,7 @@ class Metric:
         measure: the measurements of a subject.
         prepare: the call to be timed, ready to be made, which happens in interleaved rounds.
         summarize: the measurements in the calls that were timed.
+        derive: a measurement as its own samples say by the present rules, whatever was written when it was recorded.
         complete: fills in what the command line left open, as the metric understands it; needs no PyTorch.
         unavailable: why this case cannot be measured here, for a person; None if nothing speaks against it.
         basis: for a case, the functions its answer is computed by beyond those above, and plain values it depends on.
@@ -107,6 +108,7 @@ class Metric:
     measure: Callable[[Subject], tuple[Measurement, ...]] | None = None
     prepare: Callable[[Subject], Callable[[], object]] | None = None
     summarize: Callable[[Case, Timing], tuple[Measurement, ...]] | None = None
+    derive: Callable[[Case, Measurement], Measurement] | None = None
     complete: Callable[[Case], Case] | None = None
     unavailable: Callable[[Case], str | None] | None = None
     basis: Callable[[Case], Sequence[object]] | None = None

@@ -2,46 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 
-from benchmarks.metrics.latency import TIMED_ON, prepare, to_reference
+from benchmarks.metrics.latency import TIMED_ON, apart_rounds, derived_ratio, figures, prepare, to_reference
 from benchmarks.metrics.metric import Column, Metric, Timing
 from benchmarks.records.record import Case, Measurement
-from benchmarks.stats.intervals import median_interval
+from benchmarks.stats.intervals import Interval, round_medians, time_interval
 
 __all__ = ["METRIC"]
 
 
+METHOD = (
+    "images over time of all timed calls, without the rounds in which the processors were far apart; 95 % interval by "
+    "rank, from 8 rounds on"
+)
+
+
 def summarize(case: Case, timing: Timing) -> tuple[Measurement, ...]:
-    """All images over all time, with the interval of the rounds' rates."""
-    rates = _rates(case, timing.samples, timing.rounds)
-    reference = _rates(case, timing.reference, timing.reference_rounds)
-    interval = median_interval(list(rates.values()))
-    value = case.batch_size * len(timing.samples) / sum(timing.samples)
+    """All images over all time, with the interval of the rounds' rates, and the ratio to the reference model."""
+    rates = _rates(case, timing.samples, timing.rounds, timing.apart)
+    reference = _rates(case, timing.reference, timing.reference_rounds, timing.reference_apart)
     return (
         Measurement(
             name="samples_per_sec",
-            value=value,
             unit="1/s",
-            low=min(interval.low, value),
-            high=max(interval.high, value),
+            **figures(_interval(case, timing.samples, timing.rounds, timing.apart)),
             samples=tuple(case.batch_size / sample for sample in timing.samples),
             rounds=timing.rounds,
-            method="images over time of all timed calls; 95 % interval by bootstrap over the rounds' rates",
+            method=METHOD,
             details={**timing.details, "apart_rounds": list(timing.apart)},
         ),
         *to_reference("throughput_ratio", rates, reference, timing),
     )
 
 
-def _rates(case: Case, samples: tuple[float, ...], rounds: tuple[int, ...]) -> Mapping[int, float]:
-    """Images a second of each round."""
-    seconds: dict[int, float] = {}
-    calls: dict[int, int] = {}
-    for sample, number in zip(samples, rounds, strict=True):
-        seconds[number] = seconds.get(number, 0.0) + sample
-        calls[number] = calls.get(number, 0) + 1
-    return {number: case.batch_size * calls[number] / seconds[number] for number in seconds if seconds[number] > 0}
+def derive(case: Case, found: Measurement) -> Measurement:
+    """The measurement with the value and the interval that its samples have by the present rules."""
+    if found.name == "samples_per_sec" and found.rounds and min(found.samples) > 0:
+        seconds = [case.batch_size / rate for rate in found.samples]
+        interval = _interval(case, seconds, found.rounds, apart_rounds(found))
+        return dataclasses.replace(found, **figures(interval), method=METHOD)
+    return derived_ratio(found)
+
+
+def _interval(case: Case, seconds: Sequence[float], rounds: Sequence[int], apart: tuple[int, ...]) -> Interval:
+    """All images over all time of the rounds that count; the interval is that of the rounds' rates."""
+    rates = _rates(case, seconds, rounds, apart)
+    interval = time_interval(rates)
+    counted = [each for each, number in zip(seconds, rounds, strict=True) if number in rates]
+    value = case.batch_size * len(counted) / sum(counted)
+    return Interval(value, min(interval.low, value), max(interval.high, value))
+
+
+def _rates(case: Case, seconds: Sequence[float], rounds: Sequence[int], apart: tuple[int, ...]) -> Mapping[int, float]:
+    """Images a second of each round that counts."""
+    of_round: dict[int, list[float]] = {number: [] for number in round_medians(seconds, rounds, apart)}
+    for each, number in zip(seconds, rounds, strict=True):
+        if number in of_round:
+            of_round[number].append(each)
+    return {number: case.batch_size * len(each) / sum(each) for number, each in of_round.items() if sum(each) > 0}
 
 
 METRIC = Metric(
@@ -52,6 +72,7 @@ METRIC = Metric(
     columns=(Column(name="samples_per_sec", measurement="samples_per_sec", better="high"),),
     prepare=prepare,
     summarize=summarize,
+    derive=derive,
     batch_size=8,
     default=False,  # it wants batches
 )

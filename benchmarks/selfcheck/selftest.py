@@ -17,7 +17,8 @@ from benchmarks.plan.arguments import Request
 from benchmarks.plan.cases import plan
 from benchmarks.records.environment import observe
 from benchmarks.records.record import Case, Record
-from benchmarks.stats.verdicts import Comparison, compare_times
+from benchmarks.stats.intervals import FEWEST_ROUNDS, Interval, ratio_interval
+from benchmarks.stats.verdicts import DIFFERENT, detectable, verdict
 
 __all__ = ["SLOWDOWN", "cases_of", "changed", "conclude", "self_test"]
 
@@ -60,22 +61,28 @@ def conclude(records: Sequence[Record]) -> tuple[list[str], bool]:
         if times is None:
             return [f"the self-test could not be made: {_title(record.case)} has no latency"], False
         rounds[dict(record.case.settings).get("repeat", 1)] = times.seconds
-    same, slower = compare_times({"A/A": (rounds[1], rounds[2], True), "slowdown": (rounds[1], rounds[3], True)})
-    quiet = same.verdict not in ("faster", "slower")
-    seen = slower.verdict == "slower"
+    same, slower = ratio_interval(rounds[2], rounds[1]), ratio_interval(rounds[3], rounds[1])
+    if same is None or slower is None or not (same.known and slower.known):
+        return [f"the self-test could not be made: fewer than {FEWEST_ROUNDS} rounds count; raise --max-time"], False
+    quiet, seen = verdict(same) not in DIFFERENT, verdict(slower) == "slower"
+    least = detectable(slower)
     return [
         f"One model timed twice: {_words(same)}. "
         + ("Right: nothing is called a difference." if quiet else "Wrong: the machine drifts; trust no such gap."),
         f"A slowdown of {SLOWDOWN:.0%} injected: {_words(slower)}. "
-        + ("Right: it is found." if seen else "It is not found: measure longer (--rigorous) or on a quieter machine."),
-        f"Over {len(rounds[1])} rounds, differences above about {same.ratio.half_width + same.noise_floor:.1%} can be "
-        "told apart here.",
+        + ("Right: it is found." if seen else _missed(least)),
+        f"Over {len(rounds[1])} rounds, slowdowns that come out at {least:.1%} or more are found here.",
     ], quiet and seen
 
 
-def _words(found: Comparison) -> str:
-    ratio = found.ratio
-    return f"{ratio.value - 1:+.1%} ({ratio.low - 1:+.1%} to {ratio.high - 1:+.1%}), {found.verdict}"
+def _missed(least: float) -> str:
+    """Why a slowdown was not found, in agreement with the size that would have been."""
+    why = "it came out smaller than it is" if least <= SLOWDOWN else f"it would be from {least:.1%} on"
+    return f"It is not found; {why}: measure longer (--rigorous) or on a quieter machine."
+
+
+def _words(ratio: Interval) -> str:
+    return f"{ratio.value - 1:+.1%} ({ratio.low - 1:+.1%} to {ratio.high - 1:+.1%}), {verdict(ratio)}"
 
 
 def _title(case: Case) -> str:

@@ -1,11 +1,12 @@
 """The few statistics the harness needs, on plain sequences of numbers.
 
-Calls of one round share their noise, so rounds are the unit: a round counts once, by the median of its calls, and
-intervals come from drawing rounds again and again (bootstrap).
+Calls of one round share their noise, so rounds are the unit: a round counts once, by the median of its calls. Intervals
+come from the order of the rounds' figures, whatever their distribution: the ranks between which a median lies.
 """
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence
@@ -14,30 +15,40 @@ from dataclasses import dataclass
 import numpy as np
 
 __all__ = [
+    "FEWEST_ROUNDS",
     "Interval",
     "Outliers",
-    "holm",
     "median_interval",
     "outliers",
     "percentile",
     "ratio_interval",
+    "ratios_by_round",
     "round_medians",
+    "time_interval",
 ]
 
-RESAMPLES = 2000
-CONFIDENCE = 0.95
-FEWEST = 5  # rounds that must be left for others to be left out
+FEWEST_ROUNDS = 8  # that carry an interval of their median
+NORMAL = statistics.NormalDist().inv_cdf(0.975)
+# A round of times is worth this much of an independent one, since neighbouring rounds share the machine's moods: their
+# lag-1 autocorrelation is about a quarter in the runs of the shipped report. Ratios within rounds have next to none.
+WORTH = 0.6
+FEWEST_CLOSE = 5  # rounds that must be left for others to be left out
 # Samples from which a percentile is known with 99 % confidence, one sample above it allowed (MLPerf loadgen's rule).
 ENOUGH = {90: 64, 95: 130, 99: 662}
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A value and its 95 % interval."""
+    """A value and its 95 % interval, without bounds where too little is known for one."""
 
     value: float
     low: float
     high: float
+
+    @property
+    def known(self) -> bool:
+        """Whether there is an interval."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
 
     @property
     def half_width(self) -> float:
@@ -69,31 +80,46 @@ def round_medians(samples: Sequence[float], rounds: Sequence[int], apart: Contai
         by_round[number].append(sample)
     medians = {number: statistics.median(by_round[number]) for number in sorted(by_round)}
     close = {number: median for number, median in medians.items() if number not in apart}
-    return close if len(close) >= FEWEST else medians
+    return close if len(close) >= FEWEST_CLOSE else medians
 
 
-def median_interval(values: Sequence[float], *, seed: int = 0) -> Interval:
-    """The median with a bootstrap interval; under six values, which cannot carry one, the whole range.
+def median_interval(values: Sequence[float], *, worth: float = 1.0) -> Interval:
+    """The median and the 95 % interval between two ranks, interpolated; under `FEWEST_ROUNDS` values without bounds.
+
+    As many of n independent values lie below their median as heads fall in n throws: the ranks lie 0.98 sqrt(n) on
+    either side of the middle one, and no farther than the first and the last.
+
+    Args:
+        worth: how many independent values one of these counts for.
 
     Raises:
         ValueError: there are no values.
     """
     if not values:
         raise ValueError("no values to take a median of")
-    data = np.asarray(values, dtype=float)
+    data, count = np.asarray(values, dtype=float), len(values)
     median = float(np.median(data))
-    if len(data) < 6:
-        return Interval(median, float(data.min()), float(data.max()))
-    draws = np.random.default_rng(seed).integers(len(data), size=(RESAMPLES, len(data)))
-    low, high = np.quantile(np.median(data[draws], axis=1), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    if count < FEWEST_ROUNDS:
+        return Interval(median, -math.inf, math.inf)
+    reach = min(NORMAL / 2 * math.sqrt(count / worth) / (count - 1), 0.5)
+    low, high = np.quantile(data, [0.5 - reach, 0.5 + reach])
     return Interval(median, float(low), float(high))
 
 
-def ratio_interval(above: Mapping[int, float], below: Mapping[int, float], *, seed: int = 0) -> Interval | None:
-    """The median over common rounds of the ratio of two models' round medians; None without a common round."""
-    common = sorted(above.keys() & below.keys())
-    ratios = [above[number] / below[number] for number in common if below[number] > 0]
-    return median_interval(ratios, seed=seed) if ratios else None
+def time_interval(by_round: Mapping[int, float]) -> Interval:
+    """The median of the times (or rates) of rounds with its interval, wider since rounds share the machine's moods."""
+    return median_interval(list(by_round.values()), worth=WORTH)
+
+
+def ratios_by_round(above: Mapping[int, float], below: Mapping[int, float]) -> dict[int, float]:
+    """The ratios of two models' figures in the rounds both have."""
+    return {number: above[number] / below[number] for number in sorted(above) if below.get(number, 0) > 0}
+
+
+def ratio_interval(above: Mapping[int, float], below: Mapping[int, float]) -> Interval | None:
+    """The median over common rounds of the ratio of two models' figures; None without a common round."""
+    ratios = ratios_by_round(above, below)
+    return median_interval(list(ratios.values())) if ratios else None
 
 
 def outliers(values: Sequence[float]) -> Outliers:
@@ -108,14 +134,3 @@ def outliers(values: Sequence[float]) -> Outliers:
 def percentile(values: Sequence[float], rank: int) -> float | None:
     """The 90th, 95th or 99th percentile, or None from too few values to know it (`ENOUGH`)."""
     return float(np.quantile(np.asarray(values, dtype=float), rank / 100)) if len(values) >= ENOUGH[rank] else None
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values adjusted for having asked that many questions (Holm)."""
-    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
-    adjusted = [0.0] * len(p_values)
-    largest = 0.0
-    for place, index in enumerate(order):
-        largest = max(largest, min(1.0, p_values[index] * (len(p_values) - place)))
-        adjusted[index] = largest
-    return adjusted

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from benchmarks.stats.intervals import Interval, ratio_interval
 
-__all__ = ["Times", "log_quotient", "shared_rounds", "time_ratio"]
+__all__ = ["Times", "log_quotient", "quotient", "shared_rounds", "time_ratio"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +38,21 @@ def time_ratio(above: Times, below: Times) -> Interval | None:
         return ratio_interval(above.seconds, below.seconds)
     if not above.reference or above.reference != below.reference or not (above.to_reference and below.to_reference):
         return None
-    found = log_quotient(above.to_reference, below.to_reference)
+    return quotient(above.to_reference, below.to_reference)
+
+
+def quotient(above: Interval, below: Interval) -> Interval:
+    """A quotient of two independent figures, both above 0, with its interval (MOVER, on logarithms)."""
+    found = log_quotient(above, below)
     return Interval(*map(math.exp, (found.value, found.low, found.high)))
 
 
 def log_quotient(above: Interval, below: Interval) -> Interval:
-    """The logarithm of a quotient of two independent figures, both above 0 with their intervals (MOVER)."""
-    up, down = (Interval(*map(math.log, (each.value, each.low, each.high))) for each in (above, below))
+    """The logarithm of `quotient`."""
+    up, down = (
+        Interval(*(math.log(bound) if bound > 0 else -math.inf for bound in (each.value, each.low, each.high)))
+        for each in (above, below)
+    )
     value = up.value - down.value
     return Interval(
         value,

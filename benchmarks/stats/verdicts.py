@@ -1,84 +1,60 @@
-"""What became of a time from one measurement to another: the ratio, the test and the verdict."""
+"""Whether two times differ: the one rule of every table, page, study, comparison and self-check.
+
+They differ where the 95 % interval of their ratio lies beyond the noise floor on one side of 1 and, where many pairs
+are compared at once, the interval of a level that so many questions ask for still excludes 1 (Bonferroni).
+"""
 
 from __future__ import annotations
 
 import math
-import statistics
-from collections.abc import Mapping
-from dataclasses import dataclass
+from statistics import NormalDist
 
-import numpy as np
-from scipy.stats import mannwhitneyu, wilcoxon
+from benchmarks.stats.intervals import NORMAL, Interval
 
-from benchmarks.stats.intervals import Interval, holm, ratio_interval
+__all__ = ["DIFFERENT", "NOISE_FLOOR", "VERDICTS", "detectable", "p_value", "verdict"]
 
-__all__ = ["NOISE_FLOOR", "Comparison", "compare_times"]
-
-NOISE_FLOOR = 0.01  # a change smaller than this is none, whatever the statistics say
-SIGNIFICANT = 0.05  # after Holm's adjustment
+NOISE_FLOOR = 0.01  # a change smaller than this is none: as far apart one model's ratios to itself lie (standard error)
+SIGNIFICANT = 0.05  # of all comparisons together
 TOO_NOISY = 0.10  # relative half-width of a ratio's interval that leaves no verdict
-RESAMPLES = 2000
+DIFFERENT = ("faster", "slower")
+VERDICTS = (*DIFFERENT, "same", "too noisy", "too few rounds")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """What became of one case from A to B.
+def verdict(ratio: Interval, *, comparisons: int = 1, noise_floor: float = NOISE_FLOOR) -> str:
+    """What a ratio of two times says of the upper one: one of `VERDICTS`.
 
     Args:
-        name: the case.
-        ratio: time in B over time in A.
-        p_value: of the rank test over rounds, adjusted for all cases.
+        ratio: with its 95 % interval; without bounds, or of no number, there were too few rounds.
+        comparisons: pairs that are compared at once.
         noise_floor: relative change below which nothing is called a change.
-        verdict: "faster", "slower", "same" or "too noisy".
+
+    Raises:
+        ValueError: the noise floor is no share.
     """
-
-    name: str
-    ratio: Interval
-    p_value: float
-    noise_floor: float
-    verdict: str
-
-
-def compare_times(
-    pairs: Mapping[str, tuple[Mapping[int, float], Mapping[int, float], bool]], *, noise_floor: float = NOISE_FLOOR
-) -> list[Comparison]:
-    """Verdicts on pairs of round medians: (seconds by round in A, in B, whether equal rounds were one session's)."""
-    ratios = [
-        (ratio_interval(after, before) if paired else None) or _unpaired_ratio(before, after)
-        for before, after, paired in pairs.values()
-    ]
-    p_values = holm([_rank_test(before, after, paired) for before, after, paired in pairs.values()])
-    return [
-        Comparison(
-            name=name, ratio=ratio, p_value=p_value, noise_floor=noise_floor,
-            verdict=_verdict(ratio, p_value, noise_floor),
-        )
-        for name, ratio, p_value in zip(pairs, ratios, p_values, strict=True)
-    ]  # fmt: skip
-
-
-def _verdict(ratio: Interval, p_value: float, noise_floor: float) -> str:
-    outside = ratio.low > 1 + noise_floor or ratio.high < 1 - noise_floor
-    if outside and p_value < SIGNIFICANT:
-        return "slower" if ratio.value > 1 else "faster"
+    if not 0 <= noise_floor < 1:
+        raise ValueError(f"a noise floor is a share of at least 0 and below 1 (0.01 is 1 %); got {noise_floor!r}")
+    if not (ratio.known and math.isfinite(ratio.value) and ratio.value > 0):
+        return "too few rounds"
+    if comparisons * p_value(ratio) < SIGNIFICANT:
+        if ratio.low > 1 + noise_floor:
+            return "slower"
+        if ratio.high < 1 / (1 + noise_floor):
+            return "faster"
     return "too noisy" if ratio.half_width > TOO_NOISY else "same"
 
 
-def _rank_test(before: Mapping[int, float], after: Mapping[int, float], paired: bool) -> float:
-    common = sorted(before.keys() & after.keys()) if paired else []
-    if len(common) >= 2:
-        changes = [math.log(after[number] / before[number]) for number in common]
-        return float(wilcoxon(changes).pvalue) if any(changes) else 1.0
-    if len(before) < 2 or len(after) < 2:
+def p_value(ratio: Interval) -> float:
+    """How likely a ratio at least as far from 1 is if nothing differs, told by its 95 % interval on logarithms."""
+    if not ratio.known or not ratio.value > 0:
         return 1.0
-    return float(mannwhitneyu(list(before.values()), list(after.values()), alternative="two-sided").pvalue)
+    away = math.log(ratio.value)
+    nearest = ratio.low if away > 0 else ratio.high
+    reach = abs(away - math.log(nearest)) if nearest > 0 else math.inf
+    if reach == 0:
+        return 0.0 if away else 1.0
+    return 2 * (1 - NormalDist().cdf(NORMAL * abs(away) / reach))
 
 
-def _unpaired_ratio(before: Mapping[int, float], after: Mapping[int, float]) -> Interval:
-    """The ratio of the medians over rounds, each run's rounds drawn again on their own."""
-    random = np.random.default_rng(0)
-    above, below = np.asarray(list(after.values())), np.asarray(list(before.values()))
-    value = statistics.median(after.values()) / statistics.median(before.values())
-    draws = [np.median(random.choice(data, (RESAMPLES, len(data))), axis=1) for data in (above, below)]
-    low, high = np.quantile(draws[0] / draws[1], [0.025, 0.975])
-    return Interval(value, float(low), float(high))
+def detectable(ratio: Interval, *, noise_floor: float = NOISE_FLOOR) -> float:
+    """The relative slowdown that is found where it comes out as large, with an interval that reaches as far down."""
+    return (ratio.value / ratio.low if ratio.low > 0 else math.inf) * (1 + noise_floor) - 1

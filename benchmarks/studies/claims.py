@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from benchmarks.stats.means import mean_of, quantile
+from benchmarks.stats.verdicts import verdict
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.finding import Finding, combined
 from benchmarks.studies.study import Judge, Published, Verdict
@@ -134,21 +135,25 @@ def time_follows_work(left: str, right: str, *, within: float) -> Judge:
         if one is None or other is None:
             return None
         work = one / other
-        verdict = _judge_times(evidence, left, right, work * (1 - within), work * (1 + within))
-        return replace(verdict, words=f"{work:.2f} times the multiply-adds, {verdict.words}")
+        judged = _judge_times(evidence, left, right, work * (1 - within), work * (1 + within))
+        return replace(judged, words=f"{work:.2f} times the multiply-adds, {judged.words}")
 
     return Judge(judge, titles=(left, right))
 
 
 def _judge_times(evidence: Evidence, left: str, right: str, least: float, most: float) -> Verdict:
-    """The verdict on "the ratio of two times lies in this range", by the interval of the ratio."""
+    """The verdict on "the ratio of two times lies in this range": whether it differs from either end."""
     ratio = evidence.time_ratio(evidence.by_title[left], evidence.by_title[right])
     if ratio is None:
         return Verdict("open", "not timed yet")
+    if not ratio.known:
+        return Verdict("too noisy", f"{ratio.value:.2f} times as long, over too few rounds for an interval")
     words = f"{ratio.value:.2f} times as long ({ratio.low:.2f} to {ratio.high:.2f})"
-    if ratio.high < least or ratio.low > most:
+    to_least = verdict(ratio.scaled(1 / least)) if least > 0 else "slower"
+    to_most = verdict(ratio.scaled(1 / most)) if math.isfinite(most) else "faster"
+    if to_least == "faster" or to_most == "slower":
         return Verdict("contradicted", words)
-    return Verdict("supported" if least <= ratio.low and ratio.high <= most else "too noisy", words)
+    return Verdict("supported" if (to_least, to_most) == ("slower", "faster") else "too noisy", words)
 
 
 def _seeds(count: int) -> str:

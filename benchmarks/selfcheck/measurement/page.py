@@ -20,7 +20,8 @@ from benchmarks.report.words import number
 from benchmarks.selfcheck.measurement import trials
 from benchmarks.selfcheck.selftest import SLOWDOWN
 from benchmarks.selfcheck.tasks import Benchmark
-from benchmarks.stats.intervals import ratio_interval
+from benchmarks.stats.intervals import Interval, ratio_interval
+from benchmarks.stats.verdicts import DIFFERENT, p_value, verdict
 
 __all__ = ["BENCHMARK", "bars", "repeats"]
 
@@ -39,7 +40,7 @@ def bars(cases: Cases) -> list[Bar]:
     """Everything that was asked of the harness, with its figure."""
     same, slowed = _all_pairs(cases, "same"), _all_pairs(cases, "slowdown")
     pairs, tries = len(trials.SAME) * trials.SESSIONS * trials.PAIRS, len(trials.SLOWED) * trials.PAIRS
-    sizes = [pair["ratio"]["value"] - 1 for pair in slowed]
+    sizes = [pair["ratio"].value - 1 for pair in slowed]
     busy = [_busy(case) for stage in STAGES for case in _section(cases, stage).values()]
     whole = len(_section(cases, "repeat")) >= trials.REPEATS
     return [
@@ -64,7 +65,7 @@ def _repeatable(found: Mapping[str, Mapping[str, Sequence[float]]]) -> tuple[str
 
 
 def _few_alarms(pairs: Sequence[Mapping[str, Any]]) -> tuple[str, bool]:
-    alarms = sum(pair["verdict"] in ("faster", "slower") for pair in pairs)
+    alarms = sum(pair["verdict"] in DIFFERENT for pair in pairs)
     return f"{alarms} of {len(pairs)}", alarms <= FALSE_ALARMS * len(pairs)
 
 
@@ -107,9 +108,24 @@ def _section(cases: Cases, name: str) -> dict[str, Mapping[str, Any]]:
 
 
 def _all_pairs(cases: Cases, section: str) -> list[Mapping[str, Any]]:
+    """Model, rounds, ratio with its interval, p and verdict of every pair of some cases."""
     return [
-        {"model": key.split()[1], **pair} for key, case in _section(cases, section).items() for pair in case["pairs"]
+        {"model": key.split()[1], **_judged(pair)}
+        for key, case in _section(cases, section).items()
+        for pair in case["pairs"]
     ]
+
+
+def _judged(pair: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A pair by the present rule; of one whose rounds were not kept its interval as it was written."""
+    if "after" in pair:
+        ratio = ratio_interval(pair["after"], pair["before"])
+        rounds = len(pair["after"].keys() & pair["before"].keys())
+    else:
+        ratio, rounds = Interval(**pair["ratio"]), pair["rounds"]
+    if ratio is None:
+        raise ValueError("two models without a common round")
+    return {"rounds": rounds, "ratio": ratio, "p_value": p_value(ratio), "verdict": verdict(ratio)}
 
 
 def _busy(case: Mapping[str, Any]) -> float:
@@ -130,7 +146,7 @@ def _usual(run: Mapping[str, Any], model: str) -> float:
 
 
 def _difference(*ends: str) -> Callable[[Mapping[str, Any]], str]:
-    return lambda pair: " to ".join(f"{100 * (pair['ratio'][end] - 1):+.2f}" for end in ends)
+    return lambda pair: " to ".join(f"{100 * (getattr(pair['ratio'], end) - 1):+.2f}" for end in ends)
 
 
 PAIRS = (

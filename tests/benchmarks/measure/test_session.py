@@ -13,12 +13,13 @@ import pytest
 
 from benchmarks.measure.noise import Reading
 from benchmarks.measure.questions import Prepared, Turn, prepare, turn
-from benchmarks.measure.session import ANCHOR, ENOUGH, ENOUGH_ROUNDS, Result, Session, Spent, anchor_of
+from benchmarks.measure.session import ANCHOR, ENOUGH, Result, Session, Spent, anchor_of
 from benchmarks.measure.worker import Worker, WorkerError
 from benchmarks.metrics import METRICS
+from benchmarks.metrics.columns import BASE
 from benchmarks.metrics.metric import Timing
 from benchmarks.records.record import Case
-from benchmarks.stats.intervals import ratio_interval, round_medians
+from benchmarks.stats.intervals import FEWEST_ROUNDS, ratio_interval, round_medians
 
 QUIET = Reading(load=0.1, pressure=0.0, steal=0.0, foreign=0.0)
 LOADED = Reading(load=3.0, pressure=0.4, steal=0.0, foreign=0.9)
@@ -108,15 +109,15 @@ def session(world: World, names: str, **options: Any) -> dict[str, Timing | Work
 
 def jittered(seed: int = 0, spread: float = 0.2) -> Callable[[str, int], float]:
     draws = random.Random(seed)
-    base = {"resnet18": 0.03, "fast": 0.01, "slow": 0.4, "model": 0.05, "resnet50": 0.09}
+    base = {"resnet18": 0.03, "fast": 0.01, "slow": 0.4, "model": 0.05, "other": 0.09, "resnet50": 0.09}
     return lambda model, turn: base[model] * (1 + spread * draws.random())
 
 
 def test_every_model_and_the_reference_take_one_turn_a_round_in_changing_order() -> None:
     world = World(jittered())
-    session(world, "fast model resnet50")
+    session(world, "fast model other")
     rounds = [tuple(world.log[start : start + 4]) for start in range(0, 32, 4)]
-    assert all(sorted(each) == ["fast", "model", "resnet18", "resnet50"] for each in rounds)
+    assert all(sorted(each) == ["fast", "model", "other", "resnet18"] for each in rounds)
     assert len(set(rounds)) > 3
 
 
@@ -139,13 +140,52 @@ def test_steady_models_stop_early_and_together() -> None:
         assert max(result.rounds) == result.details["process_starts"][ENOUGH - 1]
 
 
+def test_the_base_of_all_ratios_shares_its_turns_among_two_processes() -> None:
+    """One process of the base is 10 % slower than the other; its times are neither's but those of both."""
+    world = World(lambda model, turn: 0.05 * (1.1 if model == BASE and turn % 2 else 1.0))
+    result = session(world, f"model {BASE}", max_time=4.0, rounds=16)[BASE]
+    assert isinstance(result, Timing)
+    assert world.turns[BASE] == 2 * world.turns["model"] == 2 * result.details["n_rounds"]
+    assert Counter(result.rounds)[1] == 6 and 4.0 <= sum(result.samples) < 5.5
+    assert set(round_medians(result.samples, result.rounds).values()) == {pytest.approx(0.0525)}
+    assert result.details["warmup_calls"] == 5 * world.processes[BASE] + world.turns[BASE]
+    assert world.processes[BASE] == 4 and result.details["process_starts"][0] == 1
+
+
+def test_a_base_that_dies_in_one_of_its_processes_is_lost_and_closed() -> None:
+    for turn in (0, 4):
+        world = World(jittered(), broken={BASE: turn})
+        found = session(world, f"model {BASE}")
+        assert isinstance(found[BASE], WorkerError) and isinstance(found["model"], Timing)
+
+
+def test_a_case_goes_on_until_enough_rounds_count_but_not_for_ever() -> None:
+    """The processors are apart in every other round, then in all but the first two."""
+
+    def timed(apart: Callable[[int], bool]) -> Timing:
+        world = World(lambda model, turn: 0.05)
+        world.handover = lambda turn: 6e-6 if apart((turn + 1) // 2) else 4e-6  # two turns a round
+        result = session(world, "model", max_time=2.0, rounds=12)["model"]
+        assert isinstance(result, Timing)
+        return result
+
+    often, always = timed(lambda number: number % 2 == 0), timed(lambda number: number > 5)
+    assert often.details["n_rounds"] - len(often.apart) == FEWEST_ROUNDS
+    assert (always.details["n_rounds"], len(always.apart)) == (24, 19)
+
+
+def test_a_call_longer_than_its_turn_still_has_rounds_enough_to_count() -> None:
+    result = session(World(jittered()), "slow", max_time=2.0, rounds=12)["slow"]
+    assert isinstance(result, Timing) and result.details["n_rounds"] == FEWEST_ROUNDS
+
+
 @pytest.mark.parametrize("load_s", [0.1, 20.0])
 def test_time_for_few_processes_leaves_the_rounds_to_decide(load_s: float) -> None:
     found = session(World(lambda model, turn: 0.05, load_s=load_s), "fast model", target_ci=0.02, max_time=4.0)
     for result in found.values():
         assert isinstance(result, Timing)
         assert result.details["stop"] == "target-ci"
-        assert max(result.rounds) == ENOUGH_ROUNDS
+        assert max(result.rounds) == FEWEST_ROUNDS
 
 
 def test_every_case_is_timed_in_several_processes() -> None:
@@ -227,7 +267,7 @@ def test_the_reference_alone_ends() -> None:
 
 def test_memory_divides_the_models_into_sessions_that_share_the_reference() -> None:
     world = World(jittered())
-    found = session(world, "fast model resnet50 slow", memory_bytes=300)
+    found = session(world, "fast model other slow", memory_bytes=300)
     runs = [result.details["run"] for result in found.values() if isinstance(result, Timing)]
     assert len(set(runs)) == 2
     assert world.most_open == 3

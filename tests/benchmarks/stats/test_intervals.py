@@ -2,20 +2,92 @@
 
 from __future__ import annotations
 
-import random
+import math
 
+import numpy as np
 import pytest
 
-from benchmarks.stats.intervals import holm, median_interval, outliers, percentile, round_medians
+from benchmarks.stats.intervals import (
+    FEWEST_ROUNDS,
+    Interval,
+    median_interval,
+    outliers,
+    percentile,
+    ratio_interval,
+    round_medians,
+    time_interval,
+)
+from benchmarks.stats.ratios import Times, quotient, time_ratio
+
+TRIALS = 1500
 
 
-def test_the_interval_of_a_median_covers_it_as_often_as_it_says() -> None:
-    draws = random.Random(5)
-    inside = 0
-    for trial in range(300):
-        interval = median_interval([draws.lognormvariate(0, 0.3) for _ in range(20)], seed=trial)
-        inside += interval.low <= 1 <= interval.high
-    assert inside >= 0.90 * 300
+def covered(intervals: list[Interval], truth: float = 1.0) -> float:
+    return float(np.mean([each.low <= truth <= each.high for each in intervals]))
+
+
+@pytest.mark.parametrize("count", [8, 12, 24])
+def test_the_interval_of_a_median_covers_it_as_often_as_it_says(count: int) -> None:
+    draws = np.random.default_rng(5)
+    skewed = np.exp(0.3 * draws.standard_normal((TRIALS, count)))
+    intervals = [median_interval(list(each)) for each in skewed]
+    assert covered(intervals) >= 0.94
+    assert np.mean([each.half_width for each in intervals]) < 1.5 * 0.3 * 1.96 * 1.2533 / math.sqrt(count)
+
+
+@pytest.mark.parametrize("count", [8, 12, 24])
+def test_the_interval_of_a_time_covers_it_though_rounds_share_moods(count: int) -> None:
+    """Rounds as the machine deals them out: lognormal, and neighbours alike (autocorrelation 0.35)."""
+    draws = np.random.default_rng(6)
+    noise = draws.standard_normal((TRIALS, count))
+    for place in range(1, count):
+        noise[:, place] = 0.35 * noise[:, place - 1] + math.sqrt(1 - 0.35**2) * noise[:, place]
+    times = [dict(enumerate(each)) for each in np.exp(0.04 * noise).tolist()]
+    assert covered([time_interval(each) for each in times]) >= 0.94
+    assert covered([median_interval(list(each.values())) for each in times]) < 0.92
+
+
+def test_the_value_is_the_median_and_the_bounds_are_known_by_hand() -> None:
+    values = [float(number) for number in range(1, 13)]
+    found = median_interval(values[::-1])
+    reach = 1.959964 / 2 * math.sqrt(12)  # ranks on either side of the middle one
+    assert (found.value, found.low, found.high) == pytest.approx((6.5, 6.5 - reach, 6.5 + reach), abs=1e-4)
+    wide = time_interval(dict(enumerate(values)))
+    assert (wide.low, wide.high) == pytest.approx(
+        (6.5 - reach / math.sqrt(0.6), 6.5 + reach / math.sqrt(0.6)), abs=1e-4
+    )
+    assert time_interval(dict(enumerate(values[:8]))) == Interval(4.5, 1.0, 8.0)  # no farther than there are rounds
+
+
+def test_fewer_rounds_than_carry_an_interval_have_none() -> None:
+    for count in range(1, FEWEST_ROUNDS):
+        found = median_interval([1.0, 3.0, 2.0, 9.0, 4.0, 4.0, 5.0][:count])
+        assert not found.known and found.half_width == math.inf
+    assert median_interval([2.0] * FEWEST_ROUNDS) == Interval(2.0, 2.0, 2.0)
+    with pytest.raises(ValueError, match="no values"):
+        median_interval([])
+
+
+def test_a_ratio_is_taken_within_the_rounds_that_both_have() -> None:
+    above = {number: 2.0 * number for number in range(1, 12)}
+    below = {number: 1.0 * number for number in range(3, 20)} | {5: 0.0}
+    found = ratio_interval(above, below)
+    assert found == Interval(2.0, 2.0, 2.0)
+    few = ratio_interval(above, {number: 1.0 for number in range(9, 20)})
+    assert few is not None and (few.value, few.known) == (20.0, False)
+    assert ratio_interval(above, {99: 1.0}) is None
+
+
+def test_ways_over_a_reference_know_no_more_than_their_parts() -> None:
+    known, unknown = Interval(2.0, 1.9, 2.1), Interval(1.0, -math.inf, math.inf)
+    assert quotient(known, known).low < 1 < quotient(known, known).high
+    assert not quotient(known, unknown).known and quotient(known, unknown).value == 2.0
+    one, other = (
+        Times(seconds={1: 1.0}, session=name, reference="r", to_reference=ratio)
+        for name, ratio in (("a", known), ("b", unknown))
+    )
+    found = time_ratio(one, other)
+    assert found is not None and (found.value, found.known) == (2.0, False)
 
 
 def test_a_round_counts_by_the_median_of_its_calls() -> None:
@@ -30,10 +102,6 @@ def test_outliers_are_counted_and_percentiles_need_samples() -> None:
     assert percentile(values[:63], 90) is None
     assert percentile(values[:64], 90) is not None
     assert percentile(values, 99) is None
-
-
-def test_holm_is_no_smaller_than_the_plain_p_values_and_keeps_their_order() -> None:
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
 
 
 def test_too_few_rounds_with_the_processors_close_leave_all_to_count() -> None:
