@@ -189,27 +189,9 @@ def _conclude(request: Request, cases: Iterable[Case], records: Iterable[Record]
     names = names_of(cases)
     _say(f"{last[case].status}: {names[case]}: {last[case].reason}" for case in failed)
     print(f"report: {request.output_dir / 'README.md'}")
-    missed = _skipped_by_name(request, [record for case, record in last.items() if case in names])
+    missed = request.missed([record for case, record in last.items() if case in names])
     _say([f"{missed} cases that were asked for by name were skipped"] if missed else [])
     return 1 if failed or missed else 0
-
-
-def _skipped_by_name(request: Request, records: Sequence[Record]) -> int:
-    """How many were skipped although their model and runtime were named, or a name of which nothing else came."""
-    named, answered = request.named, set[str]()
-    for record in records:
-        if record.status != "skipped":
-            answered |= _names(record.case)
-    skipped = [record.case for record in records if record.status == "skipped"]
-    pinned = {case for case in skipped if case.runtime not in request.options.runtimes}  # by its metric
-    return sum(
-        (case.model in named and (case.runtime in named or case in pinned)) or bool(_names(case) & named - answered)
-        for case in skipped
-    )
-
-
-def _names(case: Case) -> set[str]:
-    return {case.model, case.metric, case.runtime, case.weights_path}
 
 
 def _show(cases: Sequence[Case]) -> int:

@@ -19,6 +19,7 @@ from benchmarks.metrics import METRICS
 from benchmarks.metrics.columns import COLUMNS
 from benchmarks.plan.cases import SIX, Options
 from benchmarks.records.environment import effective_cpus
+from benchmarks.records.record import Case, Record
 from benchmarks.studies import STUDIES
 from zoo.data import DATASETS
 from zoo.errors import one_line, shown
@@ -72,6 +73,17 @@ class Request:
     sort_key: str
     command: str
 
+    def missed(self, records: Sequence[Record]) -> int:
+        """How many cases were skipped although they were asked for by name.
+
+        Their model and runtime were, or something else of theirs was and nothing came of it in any case.
+        """
+        answered = {name for record in records if record.status != "skipped" for name in _names(record.case)}
+        barren = self.named - answered
+        skipped = [record.case for record in records if record.status == "skipped"]
+        by_name = {*self.named, *({"eager"} - {*self.options.runtimes})}  # the runtime of metrics that take no other
+        return sum({case.model, case.runtime} <= by_name or bool(_names(case) & barren) for case in skipped)
+
 
 class Parser(argparse.ArgumentParser):
     """Refuses with one line."""
@@ -114,6 +126,10 @@ def expand_models(text: str) -> list[str]:
             raise ValueError(f"no model matches {shown(name)}; --list shows all {len(zoo.list_models())}")
         labels |= dict.fromkeys(zoo.spec(f"{match}{colon}{options}").label for match in matches)
     return list(labels)
+
+
+def _names(case: Case) -> set[str]:
+    return {case.model, case.metric, case.runtime, case.weights_path}
 
 
 def _items(text: str) -> list[str]:
@@ -250,7 +266,7 @@ def parser() -> Parser:
         help=f"measuring time of a case in seconds; default {usual['max_time']:g}",
     )
     effort.add_argument(
-        "--rounds", type=_count, default=0, metavar="N", help="turns it is divided into; default one each 1/4 s"
+        "--rounds", type=_count, default=0, metavar="N", help="turns it is divided into; default 1 each 1/4 s, at least 12"
     )
     effort.add_argument(
         "--target-ci",

@@ -51,21 +51,10 @@ def test_every_fault_costs_its_own_row_and_nothing_else(tmp_path: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize(
-    ("arguments", "status"),
-    [
-        (("--models", "alexnet,resnet18", "--metrics", "activations", "--img-size", "32"), 1),
-        (("--models", "alexn*,resnet18", "--metrics", "activations", "--img-size", "32"), 0),
-        (("--models", "alexn*", "--metrics", "activations", "--img-size", "32"), 1),
-        (("--models", "nin,alexn*", "--metrics", "params,accuracy", "--weights", "nofile.pth"), 1),
-    ],
-)
-def test_what_is_skipped_although_it_was_named_ends_with_1(
-    tmp_path: Path, arguments: tuple[str, ...], status: int
-) -> None:
-    ended = run(tmp_path, *arguments)
-    assert ended.returncode == status, ended.stderr
-    assert ("asked for by name were skipped" in ended.stderr) is bool(status)
+def test_what_is_skipped_although_it_was_named_ends_with_1(tmp_path: Path) -> None:
+    ended = run(tmp_path, "--models", "alexnet,resnet18", "--metrics", "activations", "--img-size", "32")
+    assert ended.returncode == 1
+    assert "1 cases that were asked for by name were skipped" in ended.stderr
 
 
 def test_the_same_command_repeats_only_what_failed(tmp_path: Path) -> None:
