@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.metrics.latency import times_of
 from benchmarks.records.predictions import NotPaired, mcnemar
 from benchmarks.records.record import Measurement, Record
-from benchmarks.stats.intervals import Interval
+from benchmarks.stats.intervals import Interval, time_interval
 from benchmarks.stats.ranking import gap_and_margin
-from benchmarks.stats.ratios import shared_rounds, time_ratio
+from benchmarks.stats.ratios import quotient, time_ratio
+from benchmarks.stats.verdicts import DIFFERENT, verdict
 
 __all__ = ["Estimate", "apart", "best", "estimate"]
 
 ALPHA = 0.05
 FAR = 3  # times the margin of independent figures: beyond it nothing need be paired
-PAIRED_ROUNDS = 6  # fewer rounds cannot carry a 95 % interval of their median
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +47,16 @@ def best(estimates: Sequence[Estimate], *, more: bool) -> tuple[Estimate, list[E
 def apart(one: Estimate, other: Estimate) -> bool:
     """Whether two figures differ with 95 % confidence.
 
-    Times of one run are compared round by round and accuracies on the same images image by image (McNemar). Otherwise
-    the two count as independent.
+    Times are judged by the one rule of `benchmarks.stats.verdicts`, accuracies on the same images image by image
+    (McNemar). Otherwise the two count as independent.
     """
+    if one.record and other.record:
+        times = times_of(one.record), times_of(other.record)
+        if times[0] and times[1]:
+            independent = quotient(time_interval(times[0].seconds), time_interval(times[1].seconds))
+            return verdict(time_ratio(times[0], times[1]) or independent) in DIFFERENT
     gap, margin = gap_and_margin(one, other)
     if gap <= FAR * margin and one.record and other.record:
-        paired = _paired(one.record, other.record)
-        if paired is not None:
-            return paired
+        with contextlib.suppress(NotPaired):
+            return mcnemar(one.record, other.record).p_value < ALPHA
     return gap > margin
-
-
-def _paired(one: Record, other: Record) -> bool | None:
-    """Whether two records differ where they share rounds or images; None where they do not."""
-    times = times_of(one), times_of(other)
-    if times[0] and times[1] and shared_rounds(times[0], times[1]) >= PAIRED_ROUNDS:
-        ratio = time_ratio(times[0], times[1])
-        return None if ratio is None else not ratio.low <= 1 <= ratio.high
-    try:
-        return mcnemar(one, other).p_value < ALPHA
-    except NotPaired:
-        return None
