@@ -266,7 +266,11 @@ def parser() -> Parser:
         help=f"measuring time of a case in seconds; default {usual['max_time']:g}",
     )
     effort.add_argument(
-        "--rounds", type=_count, default=0, metavar="N", help="turns it is divided into; default 1 each 1/4 s, at least 12"
+        "--rounds",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="turns it is divided into; default 1 each 1/4 s, at least 12",
     )
     effort.add_argument(
         "--target-ci",

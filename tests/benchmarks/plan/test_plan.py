@@ -139,6 +139,31 @@ def test_what_was_asked_for_by_name_is_known() -> None:
     assert "mine.pth" in parse(["--weights", "mine.pth"]).named
 
 
+@pytest.mark.parametrize(
+    ("models", "runtimes", "metrics", "skipped", "missed"),
+    [
+        ("alexnet,nin", "eager", "latency", {"alexnet"}, 1),
+        ("alexnet?*,nin", "eager", "latency", {"alexnet_bn"}, 0),
+        ("alexnet?*,nin", "eager", "latency", {"alexnet_bn", "alexnet_2012", "nin"}, 3),
+        ("alexnet,nin", "all", "latency", {"packed"}, 0),
+        ("alexnet,nin", "eager,packed", "latency", {"packed"}, 2),
+        ("alexnet?*", "eager,packed", "latency", {"packed"}, 2),
+        ("all", "eager", "params,accuracy", {"accuracy"}, 23),
+        ("alexnet,nin", "packed", "params,accuracy", {"accuracy"}, 2),
+        ("alexnet,nin", "eager", "latency", set(), 0),
+    ],
+)
+def test_a_skip_is_missed_where_its_case_was_asked_for_by_name(
+    models: str, runtimes: str, metrics: str, skipped: set[str], missed: int
+) -> None:
+    request = parse(["--models", models, "--runtimes", runtimes, "--metrics", metrics])
+    records = [
+        Record(case=case, status="skipped" if {case.model, case.runtime, case.metric} & skipped else "ok")
+        for case in plan(request.options)
+    ]
+    assert request.missed(records) == missed
+
+
 def test_exclude_takes_variants_with_their_model() -> None:
     request = parse(["--models", "resnet18:shortcut=none,resnet18,vgg16", "--exclude", "resnet18"])
     assert request.options.models == ("vgg16",)
