@@ -10,7 +10,6 @@ Exit status: 0 all well; 1 some image could not be read; 2 the command line was 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import textwrap
 import warnings
@@ -18,16 +17,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import zoo
+from zoo.shell import run_command
 from zoo.spec import ModelSpec, Reference, Weights
 from zoo.table import render, rows
 
 if TYPE_CHECKING:
     from zoo.classifier import Classifier
 
-__all__ = ["main"]
+__all__ = ["command", "main"]
 
 WIDTH = 120  # columns of the terminal that texts are wrapped to
 TOP = 5  # classes that `predict` prints
@@ -40,14 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         status: int = given.run(given)
-        sys.stdout.flush()
     except (zoo.UnknownModel, zoo.UnknownOption, zoo.InputSizeError, zoo.WeightsError) as error:
         print(f"zoo {given.command}: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # the reader of the output, `head` perhaps, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return status
+
+
+def command() -> NoReturn:
+    """`zoo` and `python -m zoo` at a shell."""
+    run_command(main)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -259,4 +260,4 @@ def _class_names() -> dict[int, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()
