@@ -9,53 +9,62 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from benchmarks.report import style
 from benchmarks.report.labels import Anchor, place_labels
 from benchmarks.report.style import INK, SOFT, TIMES, canvas, family_style, key, log_ticks, name_lines, panels
-from benchmarks.report.words import number, shorten
+from benchmarks.report.words import number, told_apart
 
 __all__ = ["bars", "curves", "grid", "scatter", "slopes"]
 
+LARGEST, SMALLEST = 13.6, 2.0  # radii of bubbles in points
 MOST_LABELS = 45  # with more points only the front and the base are named
 DASH = "\N{EN DASH}"
 Points = Sequence[Mapping[str, Any]]
 
 
 def scatter(data: Mapping[str, Any]) -> Figure:
-    """Points with names, their Pareto front, and bubbles or error bars."""
+    """Points or bubbles with names, 95 % intervals and their Pareto front; those surely on it are in a ring."""
     points: Points = data["points"]
     bubbles = data["bubbles"]
-    figure, axes = canvas(5.6)
-    radii = [_bubble_radius(point.get("params", 0)) if bubbles else 4.5 for point in points]
+    figure, axes = canvas(5.8)
+    largest = max((point.get("params", 0) for point in points), default=0)
+    radii = [_bubble_radius(point.get("params", 0), largest) if bubbles else 4.5 for point in points]
     corners = _corners(points, data["front"])
     axes.plot(*zip(*corners, strict=True), color=SOFT, linewidth=1.2, linestyle=(0, (5, 3)), zorder=1.5)
     for point, radius in zip(points, radii, strict=True):
         _draw_point(axes, point, radius, bubbles=bubbles)
+        if point["model"] in (*data["sure"], *data["possible"]):
+            dash = "solid" if point["model"] in data["sure"] else (0, (1, 1.5))
+            axes.scatter(point["x"], point["y"], s=(2 * radius + 7) ** 2, facecolors="none", edgecolors=INK,
+                         linewidths=1.2, linestyles=[dash], zorder=5)  # fmt: skip
     axes.set_xscale("log")
     _limit(axes, [point[end] for point in points for end in ("x_lo", "x_hi")],
-           [point[end] for point in points for end in (("y",) if bubbles else ("y_lo", "y_hi"))])  # fmt: skip
+           [point[end] for point in points for end in ("y_lo", "y_hi")])  # fmt: skip
     axes.set(xlabel=data["x"], ylabel=data["y"])
-    _add_keys(figure, points, sizes=bubbles and any("params" in point for point in points))
+    _add_keys(figure, points, data, largest if bubbles else 0)
     figure.canvas.draw()
+    names = told_apart([point["model"] for point in points], 36)
+    ringed = (*data["front"], *data["sure"], data["base"])
     anchors = [
-        Anchor(point["x"], point["y"], radius, shorten(point["model"], 36), INK)
-        for point, radius in zip(points, radii, strict=True)
-        if len(points) <= MOST_LABELS or point["model"] in (*data["front"], data["base"])
+        Anchor(point["x"], point["y"], radius + 3 * (point["model"] in (*data["sure"], *data["possible"])), name, INK)
+        for point, radius, name in zip(points, radii, names, strict=True)
+        if len(points) <= MOST_LABELS or point["model"] in ringed
     ]
-    whiskers = [] if bubbles else [line for point in points for line in _whiskers(point)]
+    whiskers = [line for point in points for line in _whiskers(point)]
     lines = [line for line in (corners, *whiskers) if len(line) > 1 and line[0] != line[-1]]
     place_labels(axes, anchors[:MOST_LABELS], size=9, lines=lines)
     return figure
 
 
 def _draw_point(axes: Axes, point: Mapping[str, Any], radius: float, *, bubbles: bool) -> None:
-    """A bubble with its family's marker inside, or the marker with whiskers."""
+    """A bubble with its family's marker inside, or the marker, with whiskers."""
     color, marker, _ = family_style(point["family"])
-    if not bubbles:
-        for line in _whiskers(point):
-            axes.plot(*zip(*line, strict=True), color=color, linewidth=1.1, alpha=0.55, solid_capstyle="butt", zorder=3)
+    for line in _whiskers(point):
+        axes.plot(*zip(*line, strict=True), color=INK if bubbles else color, linewidth=1.1, alpha=0.55,
+                  solid_capstyle="butt", zorder=5 if bubbles else 3)  # fmt: skip
     large = bubbles and radius > 5
     axes.plot(
         point["x"], point["y"], marker="o" if large else marker, markersize=2 * radius, color=color,
@@ -73,9 +82,9 @@ def _whiskers(point: Mapping[str, Any]) -> list[list[tuple[float, float]]]:
     ]
 
 
-def _bubble_radius(params: float) -> float:
-    """Radius in points of a bubble whose area is its parameters."""
-    return 1.15 * math.sqrt(max(params / 1e6, 3))
+def _bubble_radius(params: float, largest: float) -> float:
+    """Radius in points of a bubble whose area is its parameters, the largest network's as large as fits."""
+    return max(LARGEST * math.sqrt(params / largest), SMALLEST) if largest else SMALLEST
 
 
 def _corners(points: Points, front: Sequence[str]) -> list[tuple[float, float]]:
@@ -87,22 +96,26 @@ def _corners(points: Points, front: Sequence[str]) -> list[tuple[float, float]]:
     return corners
 
 
-def _add_keys(figure: Figure, points: Points, *, sizes: bool) -> None:
-    """The families above, and how large a bubble is below."""
+def _add_keys(figure: Figure, points: Points, data: Mapping[str, Any], largest: float) -> None:
+    """The families above, and what rings and sizes are below; `largest` is 0 where points have no size."""
     present = {point["family"] for point in points}
     kinds = [look for family, look in style.FAMILIES.items() if family in present]
     kinds += [style.OTHER] if present - style.FAMILIES.keys() else []
     handles = [key(title, marker=marker, markersize=7, color=color) for color, marker, title in kinds]
     figure.legend(handles=handles, loc="outside upper center", ncols=4, columnspacing=1.6)
-    if sizes:
-        handles = [
-            key(f"{millions} M parameters", marker="o", markersize=2 * _bubble_radius(millions * 1e6), color="none",
-                markeredgecolor=SOFT, markeredgewidth=1)
-            for millions in (5, 25, 140)
-        ]  # fmt: skip
-        figure.legend(
-            handles=handles, loc="outside lower center", ncols=3, handletextpad=1.4, columnspacing=3, handleheight=2.6
-        )
+    ring: dict[str, Any] = {"marker": "o", "markersize": 11, "color": "none", "markeredgewidth": 1.2}
+    handles = [key("surely on the front", **ring)] if data["sure"] else []
+    if data["possible"]:
+        handles.append(Line2D([], [], label="perhaps on it", linestyle=(0, (1, 1.5)), color=INK, linewidth=1.2))
+    for share in (0.04, 0.2, 1) if largest else ():
+        millions = float(f"{share * largest / 1e6:.1g}")
+        handles.append(
+            key(f"{number(millions, 1)} M parameters", marker="o", color="none", markeredgecolor=SOFT,
+                markersize=2 * _bubble_radius(millions * 1e6, largest), markeredgewidth=1)
+        )  # fmt: skip
+    if handles:
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), handletextpad=1.0,
+                      columnspacing=1.8, handleheight=2.6)  # fmt: skip
 
 
 def _limit(axes: Axes, across: Sequence[float], up: Sequence[float]) -> None:
@@ -130,7 +143,7 @@ def bars(data: Mapping[str, Any]) -> Figure:
     for place, point in enumerate(points):
         relative = f"   {number(point['relative'], 2)}{TIMES}" if point["relative"] is not None else ""
         axes.text(point["x_hi"] + 0.012 * longest, place, number(point["x"]) + relative, va="center", fontsize=9)
-    name_lines(axes, [shorten(point["model"], 36) for point in points])
+    name_lines(axes, told_apart([point["model"] for point in points], 36))
     axes.set(xlim=(0, longest * 1.16), xlabel=data["x"])
     return figure
 
@@ -139,7 +152,8 @@ def slopes(data: Mapping[str, Any]) -> Figure:
     """Two rankings side by side, a line a model."""
     points: Points = data["points"]
     figure, axes = canvas(1.1 + 0.27 * len(points))
-    for point in points:
+    names = told_apart([point["model"] for point in points], 26)
+    for point, name in zip(points, names, strict=True):
         change = point["left"] - point["right"]
         axes.plot(
             [0, 1], [point["left"], point["right"]], color=family_style(point["family"])[0], marker="o", markersize=5,
@@ -147,7 +161,6 @@ def slopes(data: Mapping[str, Any]) -> Figure:
             solid_capstyle="round",
         )  # fmt: skip
         arrow = f"▲ {change}" if change > 0 else f"▼ {-change}" if change < 0 else ""
-        name = shorten(point["model"], 26)
         for x, side, words, align in (
             (-0.04, "left", str(point["left"]), "right"),
             (-0.13, "left", number(point["x"]), "right"),
@@ -212,15 +225,23 @@ def curves(data: Mapping[str, Any]) -> Figure:
     last = max(point[0] for curve in drawn for point in curve["curve"])
     values = [point[1] for curve in drawn for point in curve["curve"]]
     others = [curve["curve"] for curve in drawn]
-    for place, (axes, curve) in enumerate(zip(drawn_axes, drawn, strict=True)):
+    names = told_apart([curve["model"] for curve in drawn], 22)
+    for place, (axes, curve, name) in enumerate(zip(drawn_axes, drawn, names, strict=True)):
         axes.add_collection(LineCollection(others, colors="#cfcfcf", linewidths=0.6, zorder=1))
         color = family_style(curve["family"])[0]
         axes.plot(*zip(*curve["curve"], strict=True), color=color, linewidth=2.2, zorder=3)
         end = curve["curve"][-1]
         axes.plot(*end, marker="o", markersize=4, color=color, markeredgecolor=INK, markeredgewidth=0.5, zorder=4)
-        axes.set_title(shorten(curve["model"], 18), fontsize=8.5, loc="left", pad=3, parse_math=False)
+        axes.set_title(name, fontsize=8.5 if len(name) <= 18 else 7, loc="left", pad=3, parse_math=False)
         axes.text(
-            0.97, 0.06, f"{end[1]:.1f} %", transform=axes.transAxes, ha="right", va="bottom", fontsize=9, zorder=5
+            0.97,
+            0.06,
+            f"{number(end[1], -1)} %",
+            transform=axes.transAxes,
+            ha="right",
+            va="bottom",
+            fontsize=9,
+            zorder=5,
         )
         axes.set_xlim(min(0.8, last), last + 0.04 * max(last - 1, 1))
         axes.set_ylim(min(values) - 3, min(max(values) + 4, 103))

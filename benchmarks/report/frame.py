@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePath
 
 import pandas as pd
 
@@ -14,11 +14,12 @@ from benchmarks.metrics.latency import times_of
 from benchmarks.metrics.metric import Column
 from benchmarks.records.record import Record
 from benchmarks.report.joining import Row, join, model_spec
+from benchmarks.report.printed import first_printed
 from benchmarks.stats.ratios import time_ratio
 from zoo.registry import MODELS
-from zoo.spec import ModelSpec, Reference, Weights
+from zoo.spec import ModelSpec
 
-__all__ = ["BOUNDS", "comparison", "ordered", "printed_for", "prints_the_same", "to_frame"]
+__all__ = ["BOUNDS", "comparison", "ordered", "prints_the_same", "to_csv", "to_frame"]
 
 NAMES = {(column.measurement, column.part): column.name for column in SHOWN if column.measurement}
 BOUNDS: Mapping[str, tuple[str, str]] = {
@@ -52,6 +53,27 @@ def to_frame(rows: Sequence[Row]) -> pd.DataFrame:
     bases = {row.pace: row for row in rows if row.model == BASE}
     data = [_cells(row, bases.get(row.pace)) for row in rows]
     return pd.DataFrame(data, columns=list(COLUMNS)).astype(dict(COLUMNS))
+
+
+def to_csv(frame: pd.DataFrame) -> str:
+    """The frame as text that a spreadsheet opens without running any of it, a row a line."""
+    texts = frame.select_dtypes(include="string").columns
+    return str(
+        frame.assign(**{name: frame[name].map(_inert, na_action="ignore") for name in texts}).to_csv(index=False)
+    )
+
+
+def _inert(text: str) -> str:
+    """A cell in one line; one that a spreadsheet takes for a formula gets a quotation mark in front."""
+    line = "".join(sign if sign.isprintable() else " " for sign in text)
+    return f"'{line}" if line.lstrip().startswith(("=", "+", "-", "@")) and not _is_number(line) else line
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def ordered(frame: pd.DataFrame, sort_key: str) -> pd.DataFrame:
@@ -102,33 +124,20 @@ def _rate(row: Row) -> float | None:
 
 
 def _published(entry: ModelSpec, img_size: int, weights: str) -> dict[str, object]:
-    """The first figure printed for exactly this variant, each with where it was printed."""
-    references = printed_for(entry, weights)
+    """What is printed for exactly this variant, with where it was printed and how the accuracy was taken."""
     sources: dict[str, None] = {}
     cells: dict[str, object] = {}
     for column in SHOWN:
         if not column.published or (column.published == "mult_adds" and img_size not in (0, entry.input.size)):
             continue
-        found = next((each for each in references if getattr(each, column.published) is not None), None)
+        found = first_printed(entry, column.published, weights)
         if found is not None:
-            cells[column.published_column] = _scaled(float(getattr(found, column.published)), column)
-            sources[found.source] = None
-            cells["published_protocol"] = found.protocol if column.published == "top1" else None
+            value, reference = found
+            cells[column.published_column] = _scaled(float(value), column)
+            sources[reference.source] = None
+            if column.published == "top1":
+                cells["published_protocol"] = reference.protocol
     return cells | {"published_source": "; ".join(sources)}
-
-
-def printed_for(entry: ModelSpec, weights: str = "") -> list[Reference]:
-    """What is printed for exactly this variant: of its `weights` first, where there are any, else of the network."""
-    own = sorted(entry.weights, key=lambda checkpoint: not _is_named(checkpoint, weights)) if weights else entry.weights
-    checkpoints = [each.published for each in own if each.published and each.options == entry.options]
-    printed = [reference for reference in entry.references if reference.options == entry.options]
-    return [*checkpoints, *printed] if weights else [*printed, *checkpoints]
-
-
-def _is_named(checkpoint: Weights, weights: str) -> bool:
-    """Whether `weights` ("imagenet", "imagenet:TAG" or a file) names this checkpoint."""
-    source, _, tag = weights.partition(":")
-    return tag in ("", checkpoint.tag) if source == "imagenet" else PurePath(weights).name == checkpoint.file_name
 
 
 def _relative_speed(row: Row, base: Row | None) -> float | None:
@@ -151,6 +160,7 @@ def _natural(name: str) -> tuple[tuple[int, float, str], ...]:
 
 
 def _scaled(value: float | None, column: Column) -> float | int | None:
+    """In the column's unit, without the digits that only the change of units makes (82.39999999999999)."""
     if value is None:
         return None
-    return round(value * column.factor) if column.whole else value * column.factor
+    return round(value * column.factor) if column.whole else float(f"{value * column.factor:.14g}")

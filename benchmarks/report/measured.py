@@ -2,32 +2,51 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
+from string import ascii_lowercase
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from benchmarks.metrics import METRICS
 from benchmarks.metrics.columns import SHOWN
+from benchmarks.metrics.latency import times_of
 from benchmarks.metrics.metric import Column
 from benchmarks.records.record import Measurement, Record
+from benchmarks.report.findings import Estimate
 from benchmarks.report.frame import prints_the_same
 from benchmarks.report.joining import PACE
 from benchmarks.report.overview import Overview
 from benchmarks.report.page import folded, section
 from benchmarks.report.table import MOST_ROWS, Cell, TableColumn, table
-from benchmarks.report.words import condition_in_words, count_of, dataset_title, enumerate_words, markdown, number
+from benchmarks.report.words import (
+    condition_in_words,
+    count_of,
+    dataset_title,
+    enumerate_words,
+    markdown,
+    number,
+    training_in_words,
+)
 from benchmarks.stats.intervals import Interval
 
 __all__ = ["comparison_table", "layers", "memory", "sweeps", "timing"]
+
+
+LATENCY = "latency_ms_p50"
 
 
 def _text(title: str, cell: Callable[[Any], str]) -> TableColumn:
     return TableColumn(title, lambda row: markdown(cell(row), 80), align="l")
 
 
-def comparison_table(overview: Overview) -> str:
-    """The one table: published beside measured, the best of a column in bold."""
+def comparison_table(overview: Overview, trained_on: str = "") -> str:
+    """The one table: published beside measured, the best of a column in bold.
+
+    Args:
+        trained_on: the machine of the accuracies, in words; empty for that of the times.
+    """
     models = list(overview.table.index)
     columns = [_text("Model", str), *_columns(overview)]
     status = dict(overview.table["status"])
@@ -35,7 +54,7 @@ def comparison_table(overview: Overview) -> str:
         columns.append(_text("Status", lambda model: status[model].replace("ok", "")))
     rest = len(models) - MOST_ROWS
     more = f"{count_of(rest, 'further row')} in [results.csv](results.csv)." if rest > 0 else ""
-    return section("The comparison", "", table(columns, models), more, _caption(overview)) if models else ""
+    return section("The comparison", "", table(columns, models), more, _caption(overview, trained_on)) if models else ""
 
 
 def _columns(overview: Overview) -> Iterator[TableColumn]:
@@ -50,12 +69,33 @@ def _columns(overview: Overview) -> Iterator[TableColumn]:
     for column in SHOWN:
         printed = column.published_column in known
         if printed and not prints_the_same(column):
-            yield _printed(overview, column, lambda measured, printed: measured)
+            yield _printed(overview, column, lambda measured, printed: measured, _protocols(overview))
         if column.title and column.name in known:
             title = column.title.format(dataset=markdown(dataset_title(overview)))
             yield TableColumn(title, _measured(overview, column), column.digits, column.better, bounds="[{}, {}]")
             if printed and prints_the_same(column):
                 yield _printed(overview, column, lambda measured, printed: min(printed, measured, key=len))
+        if column.name == LATENCY:
+            yield from _fastest(overview)
+    if any(overview.seeds(model) for model in overview.table.index):
+        yield TableColumn("Seeds", lambda model: overview.seeds(model) or None, digits=0)
+
+
+def _fastest(overview: Overview) -> Iterator[TableColumn]:
+    """The fastest of several runtimes; one is in a column of its own anyhow."""
+    found: dict[str, tuple[str, Estimate]] = {}
+    for runtime, estimate in overview.timed():
+        if estimate.model not in found or estimate.value < found[estimate.model][1].value:
+            found[estimate.model] = runtime, estimate
+    if len({runtime for runtime, _ in overview.timed()}) < 2:
+        return
+
+    def milliseconds(model: str) -> Cell:
+        _, time = found.get(model, ("", None))
+        return None if time is None else time.scaled(1e3) if time.bounded else 1e3 * time.value
+
+    yield TableColumn("Fastest runtime, ms [95 %]", milliseconds, better="low", bounds="[{}, {}]")
+    yield _text("Which", lambda model: found.get(model, ("", None))[0])
 
 
 def _measured(overview: Overview, column: Column) -> Callable[[str], Cell]:
@@ -68,41 +108,79 @@ def _measured(overview: Overview, column: Column) -> Callable[[str], Cell]:
     return cell
 
 
-def _printed(overview: Overview, column: Column, choose: Callable[[str, str], str]) -> TableColumn:
-    """The published figure, of the two ways to write it the one chosen: with the measured one's digits, or with all."""
+def _printed(
+    overview: Overview,
+    column: Column,
+    choose: Callable[[str, str], str],
+    marks: Mapping[str, str] = MappingProxyType({}),
+) -> TableColumn:
+    """The published figure, of the two ways to write it the one chosen: with the measured one's digits, or with all.
+
+    Args:
+        marks: what stands behind a figure that was taken in a certain way.
+    """
 
     def cell(model: str) -> Cell:
         found = overview.figure(model, column.published_column)
-        return found and choose(number(column.shown * found, column.digits), f"{column.shown * found:.10g}")
+        if found is None:
+            return None
+        mark = marks.get(str(overview.cells[model]["published_protocol"]), "")
+        return f"{choose(number(column.shown * found, column.digits), f'{column.shown * found:.10g}')} {mark}".strip()
 
     return TableColumn(column.published_title, cell)
 
 
-def _caption(overview: Overview) -> str:
+def _protocols(overview: Overview) -> dict[str, str]:
+    """A mark for each way in which the published accuracies were taken, where there are several."""
+    ways = [str(way) for way in overview.table["published_protocol"].dropna().unique() if way]
+    return {way: f"({letter})" for way, letter in zip(ways, ascii_lowercase, strict=False)} if len(ways) > 1 else {}
+
+
+def _caption(overview: Overview, trained_on: str) -> str:
     """What the numbers of the table are, from the records themselves."""
     sentences = []
     if overview.condition:
-        sentences.append(f"Times: {markdown(condition_in_words(overview.condition))}.")
-        timed = overview.measurements("latency", "latency_s").values()
-        rounds = sorted({len(set(measurement.rounds)) for measurement in timed if measurement.rounds})
-        if rounds:
-            spread = str(rounds[0]) if len(rounds) == 1 else f"{rounds[0]} to {rounds[-1]}"
-            sentences.append(
-                f"Each time is a median over {spread} rounds in which the models took turns; its 95 % interval is in "
-                "brackets."
-            )
+        sentences += [f"Times: {markdown(condition_in_words(overview.condition))}.", *_rounds(overview)]
     accuracies = list(overview.records("accuracy").values())
-    images = sorted({int(value) for record in accuracies if (value := record.value("test_images"))})
     if any(record.find("top1") for record in accuracies):
+        images = sorted({int(value) for record in accuracies if (value := record.value("test_images"))})
         counted = f" of {enumerate_words([f'{count:,}' for count in images])} test images" if images else ""
-        trained = any(record.case.epochs for record in accuracies)
-        how = "networks trained from scratch here" if trained else "weights that were given"
-        pixels = enumerate_words(overview.trained_sizes)
-        sentences.append(
-            f"Accuracy: {how} at {pixels} pixels, the share{counted} named rightly, with its Wilson interval."
-        )
+        sentences.append(f"Accuracy: the share{counted} named rightly; {_networks(overview, accuracies, trained_on)}.")
+    if marks := _protocols(overview):
+        ways = "; ".join(f"{mark} {markdown(way)}" for way, mark in marks.items())
+        sentences.append(f"Published accuracies were not all taken in one way: {ways}.")
     sentences.append("Best of a column in **bold**. All columns and conditions: [results.csv](results.csv).")
     return " ".join(sentences)
+
+
+def _rounds(overview: Overview) -> Iterator[str]:
+    """How many rounds the times are of, and how many sessions those belong to."""
+    times = {model: found for model, record in overview.records("latency").items() if (found := times_of(record))}
+    if not times:
+        return
+    rounds = sorted({len(found.seconds) for found in times.values()})
+    spread = str(rounds[0]) if rounds[0] == rounds[-1] else f"{rounds[0]} to {rounds[-1]}"
+    sessions = sorted(Counter(str(found.session) for found in times.values()).values(), reverse=True)
+    took = "the models" if len(sessions) == 1 else f"the models of a session ({enumerate_words(sessions)}) "
+    yield (
+        f"Each time is a median over the {spread} round{'' if rounds[-1] == 1 else 's'} that count, in which "
+        f"{took.strip()} took turns; its 95 % interval is in brackets, where there are rounds enough for one."
+    )
+
+
+def _networks(overview: Overview, accuracies: Sequence[Record], trained_on: str) -> str:
+    """What networks the accuracies are of, and what their brackets hold."""
+    if any(record.case.epochs for record in accuracies):
+        place = f"on {markdown(trained_on)}" if trained_on else "on this machine"
+        return (
+            f"networks trained from scratch {place}, {training_in_words(overview)}. It is the mean over the seeds, "
+            "with Student's interval; that of one seed is Wilson's, of the test images only"
+        )
+    sources = {record.case.weights_path or record.case.weights for record in accuracies if record.case.weights}
+    published = {source for source in sources if source.partition(":")[0] == "imagenet"}
+    named = [*(["published weights"] if published else []), *map(markdown, sorted(sources - published))]
+    pixels = enumerate_words(overview.trained_sizes)
+    return f"weights: {enumerate_words(named)}, at {pixels} pixels, with Wilson's interval"
 
 
 class Sweep(NamedTuple):
@@ -142,7 +220,10 @@ def _sweep(overview: Overview, sweep: Sweep) -> str:
     found: dict[str, dict[Any, float]] = defaultdict(dict)
     for row in overview.rows:
         value = row.value(sweep.metric, column.measurement)
-        if value is not None and base and all(getattr(row.case, name) == getattr(base, name) for name in fixed):
+        size = overview.models[row.model].case.img_size if row.model in overview.models else 0
+        if value is None or base is None or size not in (0, row.case.img_size):
+            continue
+        if all(getattr(row.case, name) == getattr(base, name) for name in fixed):
             found[row.model][getattr(row.case, sweep.axis)] = column.factor * value
     values = sorted({value for figures in found.values() for value in figures})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
@@ -11,14 +11,24 @@ from typing import Any
 from benchmarks.metrics.columns import SHOWN
 from benchmarks.records.record import Measurement
 from benchmarks.report.answers import indistinguishable_neighbours
+from benchmarks.report.commands import commands
 from benchmarks.report.frame import prints_the_same
 from benchmarks.report.joining import model_spec
 from benchmarks.report.overview import Overview
-from benchmarks.report.page import code, folded, listed, section
+from benchmarks.report.page import code, commit_in_words, folded, listed, section
+from benchmarks.report.printed import agrees
 from benchmarks.report.table import table, text_column
-from benchmarks.report.words import count_of, dataset_title, enumerate_words, gathered, markdown, number, shorten
+from benchmarks.report.words import (
+    count_of,
+    enumerate_words,
+    gathered,
+    markdown,
+    number,
+    recipe_in_words,
+    shorten,
+    training_in_words,
+)
 from benchmarks.stats.intervals import round_medians
-from zoo.training.recipes import Recipe
 
 __all__ = ["colophon", "deviations", "how_to_read", "recipe", "sources"]
 
@@ -27,25 +37,33 @@ MOST_PAIRS = 40
 
 def deviations(overview: Overview) -> str:
     """Figures that differ from the printed ones, and why papers and implementations part."""
-    lines, compared = [], 0
+    lines, kinds = [], Counter[str]()
     for column in SHOWN:
         if not prints_the_same(column):
             continue
         found = overview.table[["model", column.name, column.published_column, "published_source"]].dropna()
-        compared += len(found)
         what, _, unit = column.title.lower().partition(", ")
         for model, measured, published, source in found.itertuples(index=False):
-            if not _rounds_to(float(measured), float(published)):
-                counted, printed = (f"{float(figure) * column.shown:.5g}" for figure in (measured, published))
+            counted, printed = (
+                float(figure) / (1 if column.whole else column.factor) for figure in (measured, published)
+            )
+            kind = agrees(counted, printed)
+            kinds[kind] += 1
+            if kind != "equal":
+                here, there = number(float(measured) * column.shown, 5), f"{float(published) * column.shown:.10g}"
+                cut = ", its digits cut, not rounded" if kind == "cut" else ""
                 lines.append(
-                    f"**{markdown(model)}**: {counted} {unit.upper()} {what} counted, {printed} {unit.upper()} "
-                    f"published ({markdown(source)})"
+                    f"**{markdown(model)}**: {here} {unit.upper()} {what} counted, {there} {unit.upper()} "
+                    f"published{cut} ({markdown(source)})"
                 )
     specs = {model: model_spec(model) for model in overview.table.index}
     reasons = gathered(
         (markdown(deviation, 400), model) for model, spec in specs.items() if spec for deviation in spec.deviations
     )
-    agreed = f"{compared - len(lines)} of {count_of(compared, 'count')} round to the figure published for that network."
+    compared = kinds.total()
+    cut = f"; {kinds['cut']} more begin{'s' if kinds['cut'] == 1 else ''} with its digits" if kinds["cut"] else ""
+    verb = "rounds" if compared == 1 else "round"
+    agreed = f"{kinds['equal']} of {count_of(compared, 'count')} {verb} to the figure published for that network{cut}."
     return section(
         "Where papers and implementations part",
         agreed if compared else "Nothing has been counted yet.",
@@ -73,16 +91,17 @@ def _remarks(overview: Overview) -> Iterator[str]:
     yield from _noise(timed)
     if timed:
         yield (
-            "**Intervals** of times are bootstrapped over rounds, since calls of one round share their noise; two "
-            "models of one run are compared round by round. No sample is dropped. Timed processes keep the memory they "
-            "free: left to itself glibc hands it back to the kernel and asks again in every call of one process and in "
-            "none of the next, which alone moves times by up to a half."
+            "**Intervals** of times are taken over rounds, since calls of one round share their noise; two models of "
+            "one run are compared round by round. Every sample is kept in the records. Timed processes keep the memory "
+            "they free: left to itself glibc hands it back to the kernel and asks again in every call of one process "
+            "and in none of the next."
         )
     if overview.measurements("accuracy", "top1"):
         yield (
-            "**Intervals** of accuracy are Wilson's. Two models on the same images are compared image by image "
-            "(McNemar) where the answers were kept, else by their intervals. They say how far the test images vouch "
-            "for a network, not how much another training run would differ."
+            "**Intervals** of accuracy: of several seeds Student's of their mean, which holds what another training "
+            "would change; of one seed, or of weights that were given, Wilson's, which holds only what other test "
+            "images would. Two single trainings are compared image by image (McNemar) where the answers were kept, all "
+            "others by their intervals, each pair at 95 %."
         )
     memory = next(iter(overview.measurements("memory", "peak_rss_bytes").values()), None)
     if memory:
@@ -90,37 +109,43 @@ def _remarks(overview: Overview) -> Iterator[str]:
 
 
 def _other_counters(overview: Overview) -> str:
-    """What fvcore and torchinfo print for one of the models, and why it is more."""
-    for model, measurement in overview.measurements("mult_adds", "mult_adds").items():
-        others = measurement.details.get("others")
-        if not isinstance(others, Mapping) or not isinstance(others.get("fvcore"), Mapping):
-            continue
-        operators = others["fvcore"]
-        extra = {name: count for name, count in operators.items() if name not in ("conv", "linear") and count}
-        agreed = enumerate_words(sorted(map(str, measurement.details.get("counts", {}))))
-        text = f" {agreed} agree on them." if agreed else ""
+    """What fvcore and torchinfo print for the model of which they count most besides, and why it is more."""
+    found = {
+        model: (measurement, measurement.details["others"])
+        for model, measurement in overview.measurements("mult_adds", "mult_adds").items()
+        if measurement.value > 0 and isinstance(others := measurement.details.get("others"), Mapping)
+        if isinstance(others.get("fvcore"), Mapping)
+    }
+    if not found:
+        return ""
+    extras = {
+        model: {name: count for name, count in others["fvcore"].items() if name not in ("conv", "linear") and count}
+        for model, (_, others) in found.items()
+    }
+    model = max(found, key=lambda model: sum(extras[model].values()) / found[model][0].value)
+    measurement, others = found[model]
+    extra, counters = extras[model], sorted(map(str, measurement.details.get("counts", {})))
+    text = f" {enumerate_words(counters, write=markdown)} agree on them." if counters else ""
+    if extra:
         added = enumerate_words([f"{markdown(str(name))} {number(count / 1e6, 4)} M" for name, count in extra.items()])
-        text += (
-            f" fvcore adds other operators: for {markdown(model)}, {number(measurement.value / 1e6, 4)} M become "
-            f"{number(sum(operators.values()) / 1e6, 4)} M ({added})"
-            if extra
-            else f" For {markdown(model)} fvcore adds nothing"
-        )
-        whole = others.get("torchinfo_total")
-        return text + (
-            f"; torchinfo, which counts biases and norms, prints {number(whole / 1e6, 4)} M." if whole else "."
-        )
-    return ""
+        total = measurement.value + sum(extra.values())
+        counted, more = _told(measurement.value / 1e6, total / 1e6)
+        text += f" fvcore adds other operators, most for {markdown(model)}: {counted} M become {more} M ({added})"
+    else:
+        text += f" For {markdown(model)} fvcore adds nothing"
+    whole = others.get("torchinfo_total")
+    return text + (f"; torchinfo, which counts biases and norms, prints {number(whole / 1e6, 5)} M." if whole else ".")
+
+
+def _told(one: float, other: float) -> tuple[str, str]:
+    """Two figures with as many digits as tell them apart."""
+    digits = next((each for each in range(4, 12) if number(one, each) != number(other, each)), 4)
+    return number(one, digits), number(other, digits)
 
 
 def _noise(timed: Mapping[str, Measurement]) -> Iterator[str]:
     """Which figures not to lean on."""
     for words, doubtful in (
-        (
-            "**Do not lean on the times of** {}: other work kept the processors busy while they were taken. Ratios "
-            "suffer less than times, since it hit all models of a round alike.",
-            lambda found: found.details.get("noisy"),
-        ),
         (
             "**Single calls vary widely** (quartiles over 10 % apart): {}.",
             lambda found: found.details.get("spread") in ("fluctuating", "unreliable"),
@@ -139,7 +164,7 @@ def _noise(timed: Mapping[str, Measurement]) -> Iterator[str]:
     if drifts:
         furthest, reference = max(drifts, key=lambda drift: abs(drift[0] - 1))
         yield (
-            f"**Drift:** {markdown(reference)}, timed in every round, became {abs(furthest - 1):.1%} "
+            f"**Drift:** {markdown(reference)}, timed in every round, became {number(100 * abs(furthest - 1), -1)} % "
             f"{'slower' if furthest >= 1 else 'faster'} from the first to the last third of a session at most."
         )
 
@@ -173,14 +198,12 @@ def recipe(overview: Overview) -> str:
     groups: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     texts: dict[tuple[str, int], str] = {}
     for model, measurement in overview.measurements("accuracy", "top1").items():
-        settings = measurement.details.get("recipe", {})
-        if settings:
-            text, size = Recipe(**settings).text, int(settings["img_size"])
+        settings = measurement.details.get("recipe")
+        if isinstance(settings, Mapping) and (text := recipe_in_words(settings)):
+            size = int(settings.get("img_size", 0))
             group = ", ".join(f"{name} {value}" for name, value in settings.items() if name != "img_size")
             groups[group][size].append(model)
             texts[group, size] = text
-    cases = [record.case for record in overview.records("accuracy").values() if record.case.epochs]
-    images = enumerate_words([f"{count:,}" for count in sorted({case.train_images for case in cases})])
     parts = []
     for group, sizes in groups.items():
         most = max(sizes, key=lambda size: len(sizes[size]))
@@ -188,9 +211,9 @@ def recipe(overview: Overview) -> str:
         parts.append(f"{who}{markdown(texts[group, most], 2000)}")
         others = [f"{_models(models, 8)} at {size}" for size, models in sizes.items() if size != most]
         if others:
-            parts.append(f"Their smallest size, in pixels: {enumerate_words(others)}.")
+            parts.append(f"At another size, in pixels: {enumerate_words(others)}.")
         parts.append(code(group) if group else "")
-    return section("The recipe", f"Trained on {images} images of {markdown(dataset_title(overview))}.", *parts)
+    return section("The recipe", f"Trained for {training_in_words(overview)}." if parts else "", *parts)
 
 
 def sources(overview: Overview) -> str:
@@ -200,34 +223,36 @@ def sources(overview: Overview) -> str:
     return folded("Sources of the published figures", listed(lines))
 
 
-def colophon(overview: Overview, command: str) -> str:
-    """Machine, versions, commit and command."""
+def colophon(overview: Overview, written_by: str) -> str:
+    """The commands that make this page's figures, the machine, the versions and the commit."""
     facts = []
     if overview.environment:
         for title, group in (("Machine", overview.environment.machine), ("Software", overview.environment.software)):
-            named = [(markdown(name.replace("_", " ")), _fact(value)) for name, value in group.items()]
+            named = [(markdown(name.replace("_", " ")), _fact(name, value)) for name, value in group.items()]
             told = [(name, markdown(text, 600)) for name, text in named if text]
             facts += [("" if place else title, *fact) for place, fact in enumerate(told)]
     columns = [text_column("", itemgetter(place)) for place in range(3)]
-    typed = f"```sh\n{shorten(command, 2000).replace('```', '')}\n```" if command else ""
-    return section("Machine, versions, command", typed, table(columns, facts) or "No environment was recorded.")
+    asked = commands(overview.cases, overview.environment.machine if overview.environment else {})
+    return section(
+        "Machine, versions, command",
+        "These commands measure what this page shows; what is done already is not done again." if asked else "",
+        listed(map(code, asked)),
+        f"Last written by {code(written_by)}." if written_by else "",
+        table(columns, facts) or "No environment was recorded.",
+    )
 
 
-def _fact(value: Any) -> str:
+def _fact(name: str, value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(
             f"{name} {shorten(str(found), 80)}" for name, found in value.items() if found not in (None, "")
         )
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
+    if name == "commit":
+        return commit_in_words(value)
     return "" if value is None else str(value)
 
 
 def _models(models: Sequence[str], most: int = 12) -> str:
     return enumerate_words(models, most=most, write=markdown)
-
-
-def _rounds_to(measured: float, published: float) -> bool:
-    """Whether a count, rounded to the digits that were printed, is the printed figure."""
-    digits = len(f"{published:.12e}".partition("e")[0].replace(".", "").rstrip("0"))
-    return float(f"{measured:.{max(digits, 1) - 1}e}") == float(f"{published:.{max(digits, 1) - 1}e}")

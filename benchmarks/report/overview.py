@@ -15,7 +15,7 @@ from benchmarks.metrics import METRICS
 from benchmarks.records.record import Case, Environment, Measurement, Record
 from benchmarks.report.findings import Estimate, estimate
 from benchmarks.report.frame import BOUNDS, ordered, to_frame
-from benchmarks.report.joining import PACE, Row, join, pace_of, protocol_of
+from benchmarks.report.joining import PACE, Row, join, model_spec, pace_of, protocol_of
 from benchmarks.stats.intervals import Interval
 from benchmarks.stats.means import mean_of
 
@@ -51,6 +51,34 @@ class Overview:
         found = ((model, record, record.find(name)) for model, record in self.records(metric).items())
         return [estimate(model, measurement, record) for model, record, measurement in found if measurement]
 
+    def at_accuracy(self, metric: str, name: str) -> list[Estimate]:
+        """The same of the models of which it is known at the size of the images their accuracy was counted on."""
+        sizes = {model: _size(record.case) for model, record in self.records("accuracy").items() if record.find("top1")}
+        own, any_row = self.records(metric), "batch_size" not in METRICS[metric].depends_on
+        found: dict[str, Estimate] = {}
+        for row in self.rows:
+            record, measurement = row.records.get(metric), row.find(metric, name)
+            if record is None or measurement is None or record.case.img_size != sizes.get(row.model):
+                continue
+            if any_row or record is own.get(row.model):
+                found[row.model] = estimate(row.model, measurement, record)
+        return [found[model] for model in self.table.index if model in found]
+
+    def timed(self) -> list[tuple[str, Estimate]]:
+        """Latencies of the compared models under every runtime, all else as in the headline; the runtime with each."""
+        if self.condition is None:
+            return []
+        found: dict[tuple[str, str], Estimate] = {}
+        for row in self.rows:
+            line, record, measurement = self.models.get(row.model), *_latency(row)
+            if line is None or record is None or measurement is None:
+                continue
+            if line.records.get("latency") and row.case.img_size != line.case.img_size:
+                continue
+            if all(getattr(row.case, name) == getattr(self.condition, name) for name in PACE if name != "runtime"):
+                found[row.model, row.case.runtime] = estimate(row.model, measurement, record)
+        return [(runtime, estimated) for (_, runtime), estimated in found.items()]
+
     def figure(self, model: str, column: str) -> float | None:
         """A cell of the table, or None where it is empty."""
         value = self.cells[model][column]
@@ -67,6 +95,27 @@ class Overview:
     def measurements(self, metric: str, name: str) -> dict[str, Measurement]:
         """The same as whole measurements, by model."""
         return {model: found for model, record in self.records(metric).items() if (found := record.find(name))}
+
+    def seeds(self, model: str) -> int:
+        """Trainings that a model's accuracy is the mean of; 0 where it is of weights that were given."""
+        record = self.records("accuracy").get(model)
+        top1 = record.find("top1") if record else None
+        if record is None or top1 is None or record.case.weights:
+            return 0
+        return len(top1.details.get("seeds", (record.case.seed,)))
+
+    @property
+    def cases(self) -> list[Case]:
+        """What was asked for the figures of the compared models, under every condition and with every seed shown."""
+        accuracies = {model: protocol_of(record.case) for model, record in self.records("accuracy").items()}
+        records = (record for row in self.rows if row.model in self.models for record in row.records.values())
+        return list(
+            dict.fromkeys(
+                record.case
+                for record in records
+                if record.case.metric != "accuracy" or accuracies.get(record.case.model) == protocol_of(record.case)
+            )
+        )
 
     @property
     def trained_sizes(self) -> list[int]:
@@ -117,8 +166,10 @@ def _line(rows: Sequence[Row], pace: Case | None, shared: Case | None) -> Row:
 
     def rank(row: Row) -> tuple[bool, ...]:
         accuracy = row.records.get("accuracy")
+        entry = model_spec(row.model)
         return (
             not _fits(row, pace),
+            entry is not None and row.case.img_size not in (0, entry.input.size),
             accuracy is None,
             not _comparable(accuracy, shared),
             accuracy is not None and shared is not None and _size(accuracy.case) != _size(shared),
@@ -197,6 +248,10 @@ def _most_shared(rows: Iterable[Row]) -> Case | None:
 def _comparable(accuracy: Record | None, shared: Case | None) -> bool:
     """Whether an accuracy was taken as most are."""
     return accuracy is not None and shared is not None and protocol_of(accuracy.case) == protocol_of(shared)
+
+
+def _latency(row: Row) -> tuple[Record | None, Measurement | None]:
+    return row.records.get("latency"), row.find("latency", "latency_s")
 
 
 def _size(case: Case) -> int:

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.records.files import replace_file
+from benchmarks.records.manifest import write_own
 from benchmarks.report.drawing import Drawing
 from benchmarks.report.words import machine_in_words, markdown, shorten
 
-__all__ = ["code", "folded", "image", "listed", "provenance", "section", "write_page"]
+__all__ = ["code", "commit_in_words", "folded", "image", "listed", "provenance", "section", "write_page"]
 
 
 def write_page(path: Path, sections: Iterable[str]) -> None:
@@ -21,7 +21,7 @@ def write_page(path: Path, sections: Iterable[str]) -> None:
         OSError: the disk is full or the folder read-only; the earlier page is untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, "\n\n".join(filter(None, sections)) + "\n")
+    write_own(path, "\n\n".join(filter(None, sections)) + "\n")
 
 
 def section(title: str, text: str, *body: str) -> str:
@@ -49,8 +49,9 @@ def image(drawing: Drawing, folder: str = "figures") -> str:
 
 
 def code(text: str) -> str:
-    """Text from outside as code within a line."""
-    return f"`{shorten(text, 2000).replace('`', chr(39))}`"
+    """Text from outside as code within a line; as plain text where it holds signs of Markdown or HTML."""
+    line = shorten(text, 2000)
+    return markdown(line, 2000) if re.search(r"[`<>&|\\]", line) or not line else f"`{line}`"
 
 
 def provenance(
@@ -62,12 +63,15 @@ def provenance(
         commits: those the figures were measured at; empty for that of `software`.
     """
     packages = ", ".join(f"{name} {version}" for name, version in sorted(software.get("packages", {}).items()))
-    named = sorted({_short(commit) for commit in commits} - {""})
-    commit = ", ".join(named) or _short(software.get("commit", "")) or "unknown"
+    named = sorted({commit_in_words(commit) for commit in commits} - {""})
+    commit = ", ".join(named) or commit_in_words(software.get("commit", "")) or "unknown"
     facts = [machine_in_words(machine), str(software.get("os")), packages, f"commit {commit}"]
     return f"{'; '.join(markdown(fact, 600) for fact in facts)}.\n\n{code(command)}"
 
 
-def _short(commit: object) -> str:
-    """Twelve digits, and the mark of a tree with changes that are in no commit."""
-    return re.sub(r"^(\w{12})\w*", r"\1", str(commit))
+def commit_in_words(commit: object) -> str:
+    """Twelve digits, and whether the tree had changes that are in no commit."""
+    digits = re.sub(r"^(\w{12})\w*", r"\1", str(commit))
+    return (
+        f"{digits.removesuffix('-dirty')} with changes that are in no commit" if digits.endswith("-dirty") else digits
+    )

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.records.files import replace_file
+from benchmarks.records.manifest import write_own
 from benchmarks.records.naming import names_of
 from benchmarks.records.record import Case, Environment, Record
 from benchmarks.records.standing import counting
 from benchmarks.report import measured, notes
 from benchmarks.report.answers import answers
 from benchmarks.report.drawing import draw
-from benchmarks.report.frame import comparison, ordered
+from benchmarks.report.frame import comparison, ordered, to_csv
 from benchmarks.report.joining import by_machine
 from benchmarks.report.overview import Overview, survey
 from benchmarks.report.page import image, listed, section, write_page
 from benchmarks.report.pictures import PICTURES
-from benchmarks.report.words import count_of, enumerate_words, gathered, markdown
+from benchmarks.report.words import count_of, enumerate_words, gathered, machine_in_words, markdown
 
 __all__ = ["write_report"]
 
@@ -70,11 +72,11 @@ def write_report(
         _head(overview, machines, trained_on),
         listed(answers(overview)) or "Nothing has been measured yet.",
         _unfinished(overview),
-        measured.comparison_table(overview),
+        measured.comparison_table(overview, trained_on),
         _did_not_work(overview),
         _had_to_say(overview),
         *(section(picture.heading, "", image(picture)) for picture in drawn),
-        _more_pages(folder),
+        _more_pages(folder, overview.environment),
         *measured.sweeps(overview),
         measured.layers(overview),
         measured.timing(overview),
@@ -87,9 +89,9 @@ def write_report(
         notes.colophon(overview, command or (environment.command if environment else "")),
     ]
     write_page(folder / "README.md", sections)
-    replace_file(folder / "results.csv", ordered(overview.frame, sort_key).to_csv(index=False))
+    write_own(folder / "results.csv", to_csv(ordered(overview.frame, sort_key)))
     for machine, others in machines.items():
-        replace_file(folder / _csv(machine), comparison(others, sort_key=sort_key).to_csv(index=False))
+        write_own(folder / _csv(machine), to_csv(comparison(others, sort_key=sort_key)))
     return folder / "README.md"
 
 
@@ -98,7 +100,8 @@ def _head(overview: Overview, others: Mapping[str, Sequence[Record]], trained_on
     place = markdown(str(machine.get("cpu") or "this machine"))
     cores = machine.get("cpus") or machine.get("cores")
     lines = [f"# Which network? {count_of(len(overview.table), 'model')} compared on {place}"]
-    facts = [f"{cores} processors" if cores else "", f"{machine['memory_gb']} GB" if machine.get("memory_gb") else ""]
+    facts = [count_of(cores, "processor") if isinstance(cores, int) else "",
+             f"{machine['memory_gb']} GB" if machine.get("memory_gb") else ""]  # fmt: skip
     started = sorted(record.started[:10] for row in overview.rows for record in row.records.values() if record.started)
     if started:
         facts.append(started[0] if started[0] == started[-1] else f"{started[0]} to {started[-1]}")
@@ -106,7 +109,8 @@ def _head(overview: Overview, others: Mapping[str, Sequence[Record]], trained_on
     if trained_on:
         lines.append(
             f"Times and memory are this machine's. All accuracies were trained on another one, {markdown(trained_on)}, "
-            "with the same code: a training there and one here differ by rounding, as two seeds do."
+            "with the same code. Rounding differs from machine to machine, and by the end of a training it has made "
+            "another network of the same seed, as another seed does."
         )
     if others:
         lines.append(
@@ -156,27 +160,44 @@ def _said(overview: Overview, sentences: Callable[[Record], list[str]]) -> str:
     return listed([*lines[:MOST_REASONS], *more])
 
 
-def _more_pages(folder: Path) -> str:
-    """The other pages of this folder, each with its own first line."""
+def _more_pages(folder: Path, environment: Environment | None) -> str:
+    """The other pages of this folder, each with its own first line, and where it was made if not on this machine."""
     pages = [path for path in sorted(folder.glob("*.md")) if path.name != "README.md"]
     lines = []
     for path in (*pages, *sorted((folder / "studies").glob("*.md"))):
         title, answer = _first_lines(path)
         if title:
-            lines.append(f"[{title}]({path.relative_to(folder).as_posix()}){': ' + answer if answer else ''}")
+            place = _elsewhere(path, environment)
+            told = ". ".join(filter(None, [place and f"on another machine, {markdown(place)}", answer]))
+            lines.append(f"[{title}]({path.relative_to(folder).as_posix()}){': ' + told if told else ''}")
     return section("More pages", "", listed(lines))
 
 
+def _elsewhere(path: Path, environment: Environment | None) -> str:
+    """The machine of a page whose figures lie beside it and are another machine's, in words; empty for this one."""
+    try:
+        machine = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["machine"]
+        other = Environment(machine=machine, software={}).machine_id
+        return "" if environment is None or other == environment.machine_id else machine_in_words(machine)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return ""  # no figures beside it: a study, whose page is of the run that writes this one
+
+
 def _first_lines(path: Path) -> tuple[str, str]:
-    """Title and first sentence of a page; empty if it is absent."""
+    """Title and first sentence of a page, without their marks; empty if it is absent."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return "", ""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     title = lines.pop(0).lstrip("# ") if lines and lines[0].startswith("#") else path.stem.replace("_", " ")
-    answer = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", lines[0]) if lines else ""
-    return markdown(title, 120), markdown(answer.replace("**", "").lstrip("->* "), 600)
+    return _plain(title, 120), _plain(lines[0].lstrip("->* ") if lines else "", 600)
+
+
+def _plain(text: str, longest: int) -> str:
+    """What Markdown shows, as plain text that is safe in another page."""
+    shown = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text).replace("**", "").replace("`", "")
+    return markdown(html.unescape(re.sub(r"\\([^\w\s])", r"\1", shown)), longest)
 
 
 def _other_machine(machine: str, records: Sequence[Record]) -> str:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.metrics.columns import BASE
 from benchmarks.records.record import Measurement
 from benchmarks.report import figures
 from benchmarks.report.drawing import Drawing
-from benchmarks.report.frame import printed_for
+from benchmarks.report.findings import Estimate, front_of
 from benchmarks.report.joining import model_spec
 from benchmarks.report.overview import Overview
-from benchmarks.report.words import condition_in_words, dataset_title, enumerate_words, number
+from benchmarks.report.printed import first_printed
+from benchmarks.report.words import condition_in_words, dataset_title, enumerate_words, number, training_in_words
 from benchmarks.stats.intervals import Interval
-from benchmarks.stats.ranking import pareto_front, rank_correlation
+from benchmarks.stats.ranking import rank_correlation
 from zoo.registry import MODELS
 
 __all__ = ["PICTURES"]
@@ -33,45 +34,97 @@ MOST_POINTS = 150
 
 
 def accuracy_mult_adds(overview: Overview) -> Drawing | None:
-    """Accuracy against multiply-adds, bubbles as large as the network."""
-    measured = overview.table["top1"].notna().any()
-    points = _points(overview, "gmacs", "top1" if measured else "published_top1")
-    what = f"Top-1 on {dataset_title(overview)}, %" if measured else "Published ImageNet top-1, %"
-    words = (
-        "On the dashed Pareto front, where no other model is both more accurate and cheaper: {}. A bubble's area is "
-        f"its parameters; the axis of multiply-adds is logarithmic. {_two_sizes(overview) if measured else ''}"
-    )
-    data = {"points": points, "x": "Multiply-adds of one image, G", "y": what, "bubbles": True}
-    return _trade("accuracy_mult_adds", "multiply-adds", "multiply-adds", words, data)
+    """Accuracy against multiply-adds of images of the same size, bubbles as large as the network."""
+    costs = overview.at_accuracy("mult_adds", "mult_adds")
+    where = "of one image as large as it was tested on" if len(costs) > 1 else "of one image"
+    axes = {"x": f"Multiply-adds {where}, M", "factor": 1e-6, "bubbles": True}
+    words = "A bubble's area is the network's parameters; multiply-adds are on a logarithmic axis."
+    return _trade(overview, "accuracy_mult_adds", "multiply-adds", costs, "mult_adds", axes, words)
 
 
 def accuracy_latency(overview: Overview) -> Drawing | None:
-    """Accuracy against latency, both with their intervals."""
+    """Accuracy against latency for images of the same size."""
     if overview.condition is None:
         return None
-    condition = condition_in_words(overview.condition)
-    words = f"On the front: {{}}. Bars are 95 % intervals. Latency: {condition}. {_two_sizes(overview)}"
-    what = f"Top-1 on {dataset_title(overview)}, %"
-    points = _points(overview, "latency_ms_p50", "top1")
-    data = {"points": points, "x": "Median latency, ms", "y": what, "bubbles": False}
-    return _trade("accuracy_latency", "latency", "median latency in milliseconds", words, data)
+    axes = {"x": "Median latency, ms", "factor": 1e3, "bubbles": False}
+    words = f"Latency: {condition_in_words(overview.condition)}."
+    costs = overview.at_accuracy("latency", "latency_s")
+    return _trade(overview, "accuracy_latency", "latency", costs, "latency", axes, words)
 
 
-def _trade(name: str, cost: str, across: str, words: str, data: dict[str, Any]) -> Drawing | None:
-    """Accuracy against a cost; `words` say what is on the front."""
-    points = data["points"]
-    if len(points) < 2:
+def _trade(
+    overview: Overview,
+    name: str,
+    cost: str,
+    costs: Sequence[Estimate],
+    metric: str,
+    axes: Mapping[str, Any],
+    words: str,
+) -> Drawing | None:
+    """Accuracy against a cost: measured where the cost is known at the accuracy's own size, else as it is published.
+
+    Args:
+        costs: of the models at the size of the images their accuracy was counted on.
+        axes: heading of the axis across and its factor, and whether points are bubbles.
+    """
+    names = {"mult_adds": "mult_adds", "latency": "latency_s"}
+    if len(costs) > 1:
+        gains = {each.model: each for each in overview.estimates("accuracy", "top1")}
+        up = f"Top-1 on {dataset_title(overview)}, %"
+        known = f", known with its cost of {len(costs)} of {len(gains)} models" if len(costs) < len(gains) else ""
+        more = f"Accuracy: {_tested(overview)}{known}."
+    else:
+        costs = [each for each in overview.estimates(metric, names[metric]) if _own_size(each)]
+        printed = {model: overview.figure(model, "published_top1") for model in overview.table.index}
+        shares = {model: percent / 100 for model, percent in printed.items() if percent is not None}
+        gains = {model: Estimate(share, share, share, model) for model, share in shares.items()}
+        up, more = "Published ImageNet top-1, %", _published(overview)
+    costs = [each for each in costs if each.model in gains and each.low > 0][:MOST_POINTS]
+    if len(costs) < 2:
         return None
-    places = pareto_front([point["x"] for point in points], [point["y"] for point in points])
-    front = [str(points[place]["model"]) for place in places]
+    front = front_of(costs, [gains[each.model] for each in costs])
+    points = [_point(overview, each, axes["factor"], gains[each.model]) for each in costs]
+    sure, possible = (enumerate_words(names, most=12) for names in (front.sure, front.possible))
+    reading = [
+        f"Surely on the Pareto front, every other model being less accurate or costlier: {sure or 'none'}.",
+        f"Perhaps on it, as no other is known to be better: {possible}." if possible else "",
+        "The dashed line joins those that are on it by their figures alone. Bars are 95 % intervals.",
+    ]
     return Drawing(
         name=name,
-        heading=f"Accuracy against {cost}",
-        alt=f"{data['y']} over {across} for {len(points)} models; on the Pareto front: {', '.join(front)}",
-        caption=words.format(enumerate_words(front)),
-        data=data | {"front": front, "base": BASE},
+        heading=f"{'Published accuracy' if up.startswith('Published') else 'Accuracy'} against {cost}",
+        alt=f"{up} over {cost} for {len(points)} models; surely on the Pareto front: {sure or 'none'}",
+        caption=" ".join(filter(None, [*reading, words, more])),
+        data={"points": points, "y": up, "front": front.line, "sure": front.sure, "possible": front.possible,
+              "base": BASE, "x": axes["x"], "bubbles": axes["bubbles"]},
         draw=figures.scatter,
-    )
+    )  # fmt: skip
+
+
+def _own_size(found: Estimate) -> bool:
+    """Whether a cost is that of the images the network was published with."""
+    entry, record = model_spec(found.model), found.record
+    return entry is not None and record is not None and record.case.img_size == entry.input.size
+
+
+def _tested(overview: Overview) -> str:
+    epochs = any(record.case.epochs for record in overview.records("accuracy").values())
+    return f"after {training_in_words(overview)}" if epochs else "of weights that were given"
+
+
+def _published(overview: Overview) -> str:
+    """What to know of figures that others took."""
+    ways = overview.table["published_protocol"].nunique()
+    return f"Accuracies as printed, taken in {ways} ways: a point may be the way's." if ways > 1 else "As printed."
+
+
+def _point(overview: Overview, cost: Estimate, factor: float, gain: Estimate) -> dict[str, Any]:
+    """A model as the pictures draw it: both figures with their intervals."""
+    across, up = cost.scaled(factor), gain.scaled(100)
+    point = {"model": cost.model, "family": overview.table.at[cost.model, "family"], "x": across.value,
+             "x_lo": across.low, "x_hi": across.high, "y": up.value, "y_lo": up.low, "y_hi": up.high}  # fmt: skip
+    params = overview.figure(cost.model, "param_count")
+    return point if params is None else point | {"params": params}
 
 
 def latency(overview: Overview) -> Drawing | None:
@@ -83,6 +136,7 @@ def latency(overview: Overview) -> Drawing | None:
         point["relative"] = overview.figure(point["model"], "rel_speed")
     first, last = points[0], points[-1]
     beside = any(point["relative"] is not None for point in points)
+    times = number(last["x"] / first["x"])
     return Drawing(
         name="latency",
         heading="Latency",
@@ -91,7 +145,7 @@ def latency(overview: Overview) -> Drawing | None:
         caption=(
             f"{condition_in_words(overview.condition).capitalize()}. Whiskers are 95 % intervals of the median"
             + (f"; beside the time stands the speed relative to {BASE}" if beside else "")
-            + f". The slowest takes {number(last['x'] / first['x'])} times as long as the fastest."
+            + (f". The slowest takes {times} times as long as the fastest." if len(points) > 1 else ".")
         ),
         data={"points": points[:MOST_BARS], "x": "Median latency, ms"},
         draw=figures.bars,
@@ -116,11 +170,10 @@ def rank(overview: Overview) -> Drawing | None:
     figure = f"is {rho.value:.2f} (95 % interval {rho.low:.2f} to {rho.high:.2f}); {moved}."
     return Drawing(
         name="rank",
-        heading="Multiply-adds are not latency",
+        heading="Multiply-adds beside latency",
         alt=f"Slope chart: rank by multiply-adds on the left, rank by latency on the right; {moved}",
         caption=(
-            f"Counting multiply-adds ranks {len(points)} models almost but not quite as the clock does: Spearman's rho "
-            f"{figure}"
+            f"Counting multiply-adds ranks {len(points)} models much as the clock does: Spearman's rho {figure}"
             if rho.low > 0.5
             else f"Counting multiply-adds is a poor guide to time here: Spearman's rho over {len(points)} models "
             f"{figure}"
@@ -135,28 +188,26 @@ def mobilenet_grid(overview: Overview) -> Drawing | None:
     if "mobilenet_v1" not in MODELS:
         return None
     measured = _grid_measurements(overview)
-    cells = []
+    cells: list[dict[str, Any]] = []
     for width in WIDTHS:
         for resolution in RESOLUTIONS:
             entry = MODELS["mobilenet_v1"].vary(width=width, resolution=resolution)
-            printed = printed_for(entry)
-            first = {
-                figure: next((value for item in printed if (value := getattr(item, figure)) is not None), None)
-                for figure in ("params", "mult_adds", "top1")
-            }
+            printed = {figure: first_printed(entry, figure) for figure in ("params", "mult_adds", "top1")}
+            first = {figure: found and found[0] for figure, found in printed.items()}
             cells.append({"width": width, "resolution": resolution} | first | measured.get(entry.label, {}))
+    counted = sum("measured_params" in cell or "measured_mult_adds" in cell for cell in cells)
+    if counted < 2:
+        return None  # no comparison, and what is printed alone is not this run's
     found = sum("measured_mult_adds" in cell for cell in cells)
-    if not any(cell["mult_adds"] or "measured_mult_adds" in cell for cell in cells):
-        return None
-    state = f"{found} of the 16 combinations were counted here" if found else "none was counted here yet"
     return Drawing(
         name="mobilenet_grid",
         heading="MobileNetV1: what width and resolution buy",
         alt="Heat maps over width multiplier and resolution of parameters, multiply-adds and published top-1",
         caption=(
-            "Width thins every layer, so parameters and multiply-adds fall about as its square; resolution shrinks the "
-            "image, so only multiply-adds fall. Large figures were counted here, small ones are printed in the paper "
-            f"or by TF-Slim; {state}."
+            "Width thins every layer, so multiply-adds fall about as its square, and parameters less, since those of "
+            "the classifier fall only in proportion; resolution shrinks the image, so only multiply-adds fall. Large "
+            f"figures were counted here ({found} of the {len(cells)} multiply-adds), small ones are printed in the "
+            "paper or for a checkpoint."
         ),
         data={"cells": cells, "widths": list(WIDTHS), "resolutions": list(RESOLUTIONS), "panels": list(GRID)},
         draw=figures.grid,
@@ -178,7 +229,7 @@ def _grid_measurements(overview: Overview) -> dict[str, dict[str, float]]:
 
 def learning_curves(overview: Overview) -> Drawing | None:
     """Accuracy on the test images after each epoch, one small panel a model."""
-    curves = []
+    curves: list[dict[str, Any]] = []
     for model, measurement in overview.measurements("accuracy", "top1").items():
         points, entry = _learning_curve(measurement), model_spec(model)
         if len(points) > 1:
@@ -191,8 +242,9 @@ def learning_curves(overview: Overview) -> Drawing | None:
         heading="How they learn",
         alt=f"Small panels, one a model: accuracy after each epoch for {len(curves)} models",
         caption=(
-            f"Top-1 on the test images after each epoch; the other models in grey. {early['model']} has learned most "
-            f"after the first epoch ({early['curve'][0][1]:.1f} %)."
+            "Top-1 on the test images after each epoch of one training; the other models in grey. "
+            f"{early['model']} has learned most after epoch {early['curve'][0][0]} "
+            f"({number(early['curve'][0][1], -1)} %)."
         ),
         data={"curves": curves[:MOST_PANELS]},
         draw=figures.curves,
@@ -219,21 +271,9 @@ def _points(overview: Overview, x: str, y: str | None = None) -> list[dict[str, 
     points = []
     for model in table.index:
         point: dict[str, Any] = {"model": model, "family": table.at[model, "family"]}
-        if (params := overview.figure(model, "param_count")) is not None:
-            point["params"] = params
         for axis, column in columns.items():
             cell = overview.cell(model, column)
             value, low, high = (cell.value, cell.low, cell.high) if isinstance(cell, Interval) else (cell,) * 3
             point |= {axis: value, f"{axis}_lo": low, f"{axis}_hi": high}
         points.append(point)
     return points
-
-
-def _two_sizes(overview: Overview) -> str:
-    """Says so where accuracy and cost belong to images of different sizes."""
-    sizes = overview.trained_sizes
-    timed = {int(size) for size in overview.table["img_size"].dropna()}
-    if not sizes or timed <= set(sizes):
-        return ""
-    own = enumerate_words(sorted(timed))
-    return f"Accuracy was taken at {enumerate_words(sizes)} pixels, costs at each model's own size ({own})."

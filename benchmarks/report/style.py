@@ -86,7 +86,7 @@ def log_ticks(*axes: Axis) -> None:
     """Ticks of a logarithmic axis at 1, 2, 5, 10, ..., written as plain numbers."""
     for axis in axes:
         axis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.9f}".rstrip("0").rstrip(".")))
         axis.set_minor_formatter(NullFormatter())
 
 

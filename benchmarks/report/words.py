@@ -5,33 +5,54 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from benchmarks.records.record import Case
 from benchmarks.report.overview import Overview
+from benchmarks.stats.intervals import Interval
 from zoo.data import DATASETS
+from zoo.training.recipes import Recipe
 
 __all__ = [
     "condition_in_words", "count_of", "dataset_title", "enumerate_words", "gathered", "machine_in_words", "markdown",
-    "number", "shorten",
+    "number", "ratio_in_words", "recipe_in_words", "shorten", "told_apart", "training_in_words",
 ]  # fmt: skip
 
 LONGEST = 240  # characters of a reason on the page; results.csv has all of it
+EXACT = Context(prec=700, rounding=ROUND_HALF_UP)  # the longest decimal a float can have
+MOST_DECIMALS = 5  # of a ratio that is close to 1
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A figure without an exponent: 0.569, 20.1, 138, 1,234.
+    """A figure without an exponent: 0.569, 20.1, 138, 1,234. Halves are rounded up, as people do it.
 
     Args:
         digits: significant digits; 0 or negative for that many decimals.
     """
-    if digits <= 0:
-        return f"{round(value, -digits) + 0.0:,.{-digits}f}"  # adding 0 takes the sign off a zero
-    if value == 0 or not math.isfinite(value):
+    if not math.isfinite(value) or (value == 0 and digits > 0):
         return f"{value:g}"
-    rounded = float(f"{value:.{digits}g}")
-    exponent = int(f"{rounded:e}".partition("e")[2])
-    return f"{rounded:,.{max(digits - 1 - exponent, 0)}f}"
+    exact = Decimal(f"{value:.14g}")  # 88.15 % is a float below it
+    decimals = digits - 1 - exact.adjusted() if digits > 0 else -digits
+    rounded = _rounded(exact, decimals)
+    if digits > 0 and rounded.adjusted() > exact.adjusted():
+        decimals -= 1  # 9.999 has become 10.0
+    return f"{_rounded(exact, decimals) + 0:,.{max(decimals, 0)}f}"  # adding 0 takes the sign off a zero
+
+
+def _rounded(exact: Decimal, decimals: int) -> Decimal:
+    return exact.quantize(Decimal(1).scaleb(-decimals), context=EXACT)
+
+
+def ratio_in_words(found: Interval, *, decimals: int = 2) -> str:
+    """ "1.45 (1.42 to 1.49)", with as many decimals as it takes to tell the value from the ends and all from 1."""
+    figures = (found.value, found.low, found.high)
+    for places in range(decimals, MOST_DECIMALS):
+        written = [number(figure, -places) for figure in figures]
+        if len({*written, number(1, -places)}) == len({*figures, 1.0}):
+            break
+    value, low, high = (number(figure, -places) for figure in figures)
+    return f"{value} ({low} to {high})"
 
 
 def count_of(count: int, noun: str) -> str:
@@ -47,11 +68,12 @@ def enumerate_words(words: Sequence[Any], *, most: int = 6, write: Callable[[Any
     return " and ".join(filter(None, [", ".join(written[:-1]), *written[-1:]]))
 
 
-def condition_in_words(condition: Case) -> str:
-    """What a timed figure is: "inference, eager on cpu, 1 image a call, 2 threads, fp32"."""
+def condition_in_words(condition: Case, *, runtime: bool = True) -> str:
+    """What a timed figure is: "inference, eager on cpu, 1 image a call, 2 threads, fp32"; `runtime` names that, too."""
     threads = f", {count_of(condition.num_threads, 'thread')}" if condition.num_threads else ""
     images = count_of(condition.batch_size, "image")
-    return f"inference, {condition.runtime} on {condition.device}, {images} a call{threads}, {condition.precision}"
+    place = f"{condition.runtime} on {condition.device}" if runtime else f"on {condition.device}"
+    return f"inference, {place}, {images} a call{threads}, {condition.precision}"
 
 
 def machine_in_words(machine: Mapping[str, Any]) -> str:
@@ -70,6 +92,45 @@ def dataset_title(overview: Overview) -> str:
     """The images accuracy was counted on, as one name."""
     names = [str(name) for name in overview.table["dataset"].dropna().unique() if name]
     return enumerate_words([DATASETS[name].label if name in DATASETS else name for name in names]) or "no images"
+
+
+def told_apart(names: Sequence[str], longest: int) -> list[str]:
+    """Names for a picture, none longer than `longest` and those of different models different.
+
+    A long name loses the names of its options and then its middle; where it is another's by then, it is numbered.
+    """
+    short = {name: _cut(shorten(name, 1000), longest) for name in names}
+    alike: dict[str, list[str]] = {}
+    for name, cut in short.items():
+        alike.setdefault(cut, []).append(name)
+    for cut, group in alike.items():
+        short |= {name: f"{cut[: longest - 5]} ({place})" for place, name in enumerate(group, 1) if len(group) > 1}
+    return [short[name] for name in names]
+
+
+def _cut(name: str, longest: int) -> str:
+    name = name if len(name) <= longest else re.sub(r"(?<=[:,])\w+=", "", name)
+    return name if len(name) <= longest else f"{name[: longest // 3]}…{name[longest // 3 + 1 - longest :]}"
+
+
+def recipe_in_words(settings: Mapping[str, Any]) -> str:
+    """A recipe as a record holds it, in sentences; empty where it is none that this version knows."""
+    try:
+        return Recipe(**settings).text
+    except (TypeError, ValueError):
+        return ""
+
+
+def training_in_words(overview: Overview) -> str:
+    """What the accuracies are of: "3 epochs on 6,000 images of Fashion-MNIST at 40 and 63 pixels", as Markdown."""
+    cases = [record.case for record in overview.records("accuracy").values() if record.case.epochs]
+    epochs = enumerate_words(sorted({case.epochs for case in cases}))
+    images = enumerate_words(sorted({case.train_images for case in cases}), write="{:,}".format)
+    pixels = enumerate_words(overview.trained_sizes)
+    return (
+        f"{epochs} epoch{'' if epochs == '1' else 's'} on {images} images of {markdown(dataset_title(overview))} at "
+        f"{pixels} pixels"
+    )
 
 
 def shorten(text: str, longest: int = LONGEST) -> str:

@@ -1,0 +1,92 @@
+"""The command lines that measure what a page shows."""
+
+from __future__ import annotations
+
+import shlex
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import zoo
+from benchmarks.metrics import METRICS
+from benchmarks.records.record import Case
+from benchmarks.report.joining import model_spec
+from zoo.errors import InvalidOption, UnknownOption
+from zoo.spec import ModelSpec
+from zoo.training.recipes import recipe
+
+__all__ = ["commands"]
+
+PROGRAM = ("python", "-m", "benchmarks.run")
+Flags = tuple[tuple[str, str], ...]  # option and value, sorted
+# options that only some metrics heed, and the field of a case by which a metric shows that it does
+HEEDED = {
+    "--batch-size": "batch_size", "--img-size": "img_size", "--num-threads": "num_threads", "--device": "device",
+    "--precision": "precision", "--weights": "weights", "--dataset": "dataset", "--data-dir": "data",
+    "--epochs": "epochs", "--seed": "seed", "--runtimes": "runtime",
+}  # fmt: skip
+EFFORT = {"max_time": "--max-time", "rounds": "--rounds", "target_ci": "--target-ci"}
+
+
+def commands(cases: Iterable[Case], machine: Mapping[str, Any]) -> list[str]:
+    """Lines that ask for all of these cases on this machine; what no option can say is left out."""
+    asked: dict[tuple[Flags, str], dict[str, None]] = defaultdict(dict)  # the models by options and metric
+    for case in cases:
+        entry = model_spec(case.model)
+        if entry is not None and case.metric in METRICS and case.recipe in ("", "sample"):
+            asked[_flags(case, entry, machine), case.metric][case.model] = None
+    lines: dict[tuple[Flags, tuple[str, ...]], list[str]] = {}  # the metrics by options and models
+    for (flags, metric), models in sorted(asked.items(), key=lambda item: -len(item[0][0])):
+        names = tuple(sorted(models))
+        home = next(((its, same) for its, same in lines if same == names and _heard(its, metric) == flags), None)
+        lines.setdefault(home or (flags, names), []).append(metric)
+    return [_line(models, metrics, flags) for (flags, models), metrics in lines.items()]
+
+
+def _flags(case: Case, entry: ModelSpec, machine: Mapping[str, Any]) -> Flags:
+    """The options a case was asked with, but for those that say what would be done without them."""
+    trained = case.metric == "accuracy" and not case.weights
+    size, own = (case.train_img_size if trained else case.img_size), entry.input.size
+    threads, usual = case.num_threads, machine.get("effective_cpus") or machine.get("cpus")
+    epochs = 0
+    if trained:
+        threads, usual = case.train_threads, 1
+        try:
+            chosen = recipe(case.recipe or "sample")
+        except (LookupError, UnknownOption, InvalidOption):
+            return ()
+        own, epochs = max(chosen.img_size, entry.input.min_size), chosen.epochs
+    metric = METRICS[case.metric]
+    batch = case.batch_size if "batch_size" in metric.depends_on else metric.batch_size
+    found = {
+        "--runtimes": case.runtime if case.runtime != "eager" else "",
+        "--batch-size": batch if batch != metric.batch_size else "",
+        "--img-size": size if size not in (0, own) else "",
+        "--num-threads": threads if threads not in (0, usual) else "",
+        "--device": case.device if case.device != "cpu" else "",
+        "--precision": case.precision if case.precision != "fp32" else "",
+        "--weights": case.weights_path,
+        "--dataset": case.dataset if case.data_dir or case.dataset not in ("fashion_mnist", "") else "",
+        "--data-dir": case.data_dir,
+        "--epochs": case.epochs if case.epochs not in (0, epochs) else "",
+        "--seed": case.seed or "",
+        **{EFFORT[name]: f"{value:g}" for name, value in case.effort if name in EFFORT and not isinstance(value, str)},
+    }
+    return tuple(sorted((name, str(value)) for name, value in found.items() if value != ""))
+
+
+def _heard(flags: Flags, metric: str) -> Flags:
+    """The options that make a difference to a metric."""
+    heeded = {name for name, field in HEEDED.items() if field in METRICS[metric].depends_on}
+    heeded |= set(EFFORT.values()) if METRICS[metric].prepare else set()
+    if METRICS[metric].slow:
+        heeded.discard("--runtimes")
+        heeded.add("--num-threads")
+    return tuple(each for each in flags if each[0] in heeded)
+
+
+def _line(models: Sequence[str], metrics: Sequence[str], flags: Flags) -> str:
+    everything = set(models) == set(zoo.list_models())
+    ordered = [name for name in METRICS if name in metrics]
+    words = ["--models", "all" if everything else ",".join(models), "--metrics", ",".join(ordered)]
+    return shlex.join([*PROGRAM, *words, *(word for flag in flags for word in flag)])
