@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 __all__ = [
     "Concat",
-    "Conv2d",
     "GlobalAveragePool",
     "MaxPool2d",
+    "OneSidedConv2d",
     "Repeat",
     "Residual",
     "ZeroPadShortcut",
@@ -24,7 +24,9 @@ __all__ = [
     "conv_norm_act",
     "conv_relu",
     "named",
+    "padding_rule",
     "relu",
+    "set_padding_rule",
 ]
 
 Activation = Callable[[], nn.Module]
@@ -43,10 +45,11 @@ def named(**layers: nn.Module) -> nn.Sequential:
     return sequence
 
 
-class Conv2d(nn.Conv2d):
-    """Convolution whose zero padding can follow the framework its weights were trained in.
+class OneSidedConv2d(nn.Conv2d):
+    """Convolution with the zero padding of the framework its weights were trained in.
 
-    `padding_rule` belongs to the weights, not to the network; `zoo.weights` sets it, nobody else needs to.
+    The padding belongs to the weights, not to the network: networks are built with PyTorch's own layer, and
+    `set_padding_rule` puts this one in its place. Its filters must be at least as large as its stride.
 
     * `symmetric`: the same on both sides, as PyTorch and Caffe pad.
     * `same`: TensorFlow's 'same'; a stride of 2 over an even size pads only the far side.
@@ -55,41 +58,51 @@ class Conv2d(nn.Conv2d):
     With 3x3 filters and stride 2 all three give outputs of the same size for even inputs, shifted by one pixel.
     """
 
-    padding_rule = "symmetric"
+    padding_rule: str
 
     def forward(self, images: Tensor) -> Tensor:
-        if self.padding_rule == "symmetric":
-            return super().forward(images)
-        rows, columns = (
-            _far_padding(size, kernel, stride, self.padding_rule)
-            for size, kernel, stride in zip(images.shape[-2:], self.kernel_size, self.stride, strict=True)
-        )
-        return F.conv2d(
-            F.pad(images, (*columns, *rows)), self.weight, self.bias, self.stride, 0, self.dilation, self.groups
-        )
+        top, bottom = self.zeros(images.shape[2], self.kernel_size[0], self.stride[0])
+        left, right = self.zeros(images.shape[3], self.kernel_size[1], self.stride[1])
+        padded = F.pad(images, [left, right, top, bottom])
+        return F.conv2d(padded, self.weight, self.bias, self.stride, [0, 0], self.dilation, self.groups)
+
+    def zeros(self, size: int, kernel: int, stride: int) -> tuple[int, int]:
+        """Zeros before and after one axis."""
+        if self.padding_rule == "far":
+            return 0, kernel - stride
+        total = kernel - stride + (stride - size % stride) % stride
+        return total // 2, total - total // 2
 
 
-def _far_padding(size: int, kernel: int, stride: int, rule: str) -> tuple[int, int]:
-    """Zeros before and after one axis under the rules `same` and `far` of `Conv2d`."""
-    if rule == "far":
-        return 0, kernel - stride
-    total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-    return total // 2, total - total // 2
+def padding_rule(layer: nn.Module) -> str:
+    """The rule of `OneSidedConv2d` by which a layer pads."""
+    return str(getattr(layer, "padding_rule", "symmetric"))
+
+
+def set_padding_rule(layer: nn.Module, rule: str) -> None:
+    """Gives a convolution or a `MaxPool2d` another rule; the layer keeps its place, its tensors and its hooks."""
+    if padding_rule(layer) == rule:
+        return
+    if isinstance(layer, nn.Conv2d):
+        layer.__class__ = nn.Conv2d if rule == "symmetric" else OneSidedConv2d
+    layer.padding_rule = rule  # type: ignore[assignment]
 
 
 class MaxPool2d(nn.Module):
     """3x3 max pooling of stride 2 to ceil(size / 2), with PyTorch's or TensorFlow's alignment of the windows.
 
-    `padding_rule` is as in `Conv2d`: `symmetric` pads one pixel on both sides, `same` only where the size is odd.
+    `padding_rule` is as in `OneSidedConv2d`: `symmetric` pads one pixel on both sides, `same` only where the size is
+    odd.
     """
 
-    padding_rule = "symmetric"
+    def __init__(self) -> None:
+        super().__init__()
+        self.padding_rule = "symmetric"
 
     def forward(self, images: Tensor) -> Tensor:
         if self.padding_rule == "symmetric":
             return F.max_pool2d(images, 3, 2, 1)
-        height, width = images.shape[-2:]
-        return F.max_pool2d(images, 3, 2, (height % 2, width % 2), ceil_mode=True)
+        return F.max_pool2d(images, 3, 2, [images.shape[2] % 2, images.shape[3] % 2], ceil_mode=True)
 
 
 def conv_relu(
@@ -129,7 +142,7 @@ def conv_norm_act(
         kernel = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
         padding = (kernel[0] // 2, kernel[1] // 2)
     layers: dict[str, nn.Module] = {
-        "conv": Conv2d(in_channels, out_channels, kernel_size, stride, padding, groups=groups, bias=bias),
+        "conv": nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, groups=groups, bias=bias),
         "norm": nn.BatchNorm2d(out_channels, eps=eps),
     }
     if activation is not None:
@@ -182,7 +195,10 @@ class Concat(nn.Module):
             self.add_module(name, branch)
 
     def forward(self, images: Tensor) -> Tensor:
-        return torch.cat([branch(images) for branch in self.children()], dim=1)
+        maps = []
+        for branch in self.children():  # TorchScript knows no comprehension over modules
+            maps.append(branch(images))
+        return torch.cat(maps, dim=1)
 
 
 class Repeat(nn.Module):
@@ -203,7 +219,7 @@ class GlobalAveragePool(nn.Module):
     """Mean over height and width: (N, channels, height, width) to (N, channels)."""
 
     def forward(self, images: Tensor) -> Tensor:
-        return images.mean(dim=(2, 3))
+        return images.mean(dim=(2, 3), keepdim=True).flatten(1)  # quantized maps can only be averaged with `keepdim`
 
 
 def classifier_head(kind: str, in_channels: int, num_classes: int, *, dropout: float = 0.0) -> nn.Sequential:

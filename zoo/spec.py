@@ -247,6 +247,10 @@ class ModelSpec:
     deviations: tuple[str, ...] = ()
     auxiliary_weight: float = 0.3
 
+    def __deepcopy__(self, memo: object) -> ModelSpec:
+        """Itself: a copied network has the spec of the first, equal to it in every part."""
+        return self
+
     @property
     def label(self) -> str:
         """Name and options in shell form: `mobilenet_v1:resolution=160,width=0.5`; `zoo.create` takes it back."""

@@ -129,8 +129,8 @@ def test_global_pool_and_1x1_convolution_are_one_function() -> None:
 @pytest.mark.parametrize("size", [7, 8, 13, 16])
 @pytest.mark.parametrize(("kernel", "stride"), [(3, 2), (3, 1), (2, 2), (7, 2)])
 def test_tensorflow_padding_gives_tensorflow_sizes(size: int, kernel: int, stride: int) -> None:
-    conv = blocks.Conv2d(1, 1, kernel, stride, kernel // 2, bias=False)
-    conv.padding_rule = "same"
+    conv = nn.Conv2d(1, 1, kernel, stride, kernel // 2, bias=False)
+    blocks.set_padding_rule(conv, "same")
     nn.init.ones_(conv.weight)
     output = conv(torch.ones(1, 1, size, size))
     assert output.shape[-2:] == (-(-size // stride),) * 2
@@ -139,8 +139,8 @@ def test_tensorflow_padding_gives_tensorflow_sizes(size: int, kernel: int, strid
 
 
 def test_keras_pads_strided_depthwise_layers_on_the_far_side() -> None:
-    conv = blocks.Conv2d(1, 1, 3, 2, 1, bias=False)
-    conv.padding_rule = "far"
+    conv = nn.Conv2d(1, 1, 3, 2, 1, bias=False)
+    blocks.set_padding_rule(conv, "far")
     nn.init.ones_(conv.weight)
     output = conv(torch.ones(1, 1, 8, 8))
     assert output.shape[-2:] == (4, 4)
@@ -153,7 +153,7 @@ def test_tensorflow_pool_alignment(size: int) -> None:
     pool = blocks.MaxPool2d()
     images = torch.arange(size**2, dtype=torch.float32).reshape(1, 1, size, size)
     symmetric = pool(images)
-    pool.padding_rule = "same"
+    blocks.set_padding_rule(pool, "same")
     same = pool(images)
     assert symmetric.shape == same.shape == (1, 1, -(-size // 2), -(-size // 2))
     assert same[0, 0, 0, 0] == images[0, 0, 2, 2] if size % 2 == 0 else same[0, 0, 0, 0] == images[0, 0, 1, 1]

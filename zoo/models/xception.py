@@ -69,8 +69,8 @@ def xception(
 def separable(in_channels: int, out_channels: int, *, activation: str | None, order: str) -> nn.Sequential:
     """3x3 depthwise and 1x1 pointwise convolution, then batch normalization; `activation` goes between the two."""
     middle = in_channels if order == "depthwise_first" else out_channels
-    depthwise = ("depthwise", blocks.Conv2d(middle, middle, 3, padding=1, groups=middle, bias=False))
-    pointwise = ("pointwise", blocks.Conv2d(in_channels, out_channels, 1, bias=False))
+    depthwise = ("depthwise", nn.Conv2d(middle, middle, 3, padding=1, groups=middle, bias=False))
+    pointwise = ("pointwise", nn.Conv2d(in_channels, out_channels, 1, bias=False))
     first, second = (depthwise, pointwise) if order == "depthwise_first" else (pointwise, depthwise)
     between = [] if activation is None else [("act", {"relu": nn.ReLU, "elu": nn.ELU}[activation](inplace=True))]
     return blocks.named(**dict([first, *between, second, ("norm", nn.BatchNorm2d(out_channels, eps=1e-3))]))
