@@ -25,7 +25,7 @@ from benchmarks.stats.intervals import (
     round_medians,
     time_interval,
 )
-from benchmarks.stats.ratios import Times
+from benchmarks.stats.ratios import Times, quotient
 
 if TYPE_CHECKING:
     from benchmarks.metrics.subject import Subject
@@ -74,12 +74,11 @@ def derive(case: Case, found: Measurement) -> Measurement:
 
 
 def derived_ratio(found: Measurement) -> Measurement:
-    """A ratio to the reference by the present rules; one whose rounds were not kept has no interval."""
-    return dataclasses.replace(found, **figures(_ratio(found))) if found.name.endswith("_ratio") else found
-
-
-def _ratio(found: Measurement) -> Interval:
-    return median_interval(found.samples) if found.samples else Interval(found.value, -math.inf, math.inf)
+    """A ratio to the reference by the present rules; one whose rounds were not kept has no interval of its own."""
+    if not found.name.endswith("_ratio"):
+        return found
+    interval = median_interval(found.samples) if found.samples else Interval(found.value, -math.inf, math.inf)
+    return dataclasses.replace(found, **figures(interval))
 
 
 def figures(interval: Interval) -> dict[str, Any]:
@@ -141,12 +140,21 @@ def times_of(record: Record) -> Times | None:
     seconds = [record.case.batch_size / sample for sample in found.samples] if rates else found.samples
     ratio = record.find("latency_ratio")
     session, reference = (str(found.details.get(name) or "") for name in ("run", "reference"))
+    medians = round_medians(seconds, found.rounds, apart_rounds(found))
     return Times(
-        seconds=round_medians(seconds, found.rounds, apart_rounds(found)),
+        seconds=medians,
         session=session or None,
         reference=reference,
-        to_reference=_ratio(ratio) if ratio else None,
+        to_reference=_ratio(ratio, medians) if ratio and ratio.value > 0 else None,
     )
+
+
+def _ratio(found: Measurement, seconds: Mapping[int, float]) -> Interval:
+    """The ratio to the reference; where its rounds were not kept, as sure as that of two times like this one."""
+    if found.samples:
+        return median_interval(found.samples)
+    own = time_interval(seconds)
+    return quotient(own, own).scaled(found.value)
 
 
 METRIC = Metric(

@@ -164,12 +164,24 @@ def test_speed_is_judged_over_common_rounds() -> None:
 
 
 def test_times_of_two_runs_compare_by_the_model_both_ran_beside() -> None:
-    halved = timed("resnet18", [9.0] * 8, ratio=(0.5, 0.49, 0.51)), timed("resnet34", [1.0] * 8, "b", (1.0, 0.98, 1.02))
+    """What was written of the interval does not count: it is as wide as the rounds are restless."""
+    steady, restless = [1.0, 1.02] * 6, [1.0, 3.0] * 6
+    halved = timed("resnet18", steady, ratio=(0.5, 0.1, 9.0)), timed("resnet34", steady, "b", (1.0, 0.1, 9.0))
     verdict = no_slower("one", "other")(seen(*halved))
     assert verdict.status == "supported" and "0.50 times as long (0.49 to 0.51)" in verdict.words
-    rough = halved[0], timed("resnet34", [1.0] * 8, "b", (1.0, 0.4, 3.0))
+    rough = halved[0], timed("resnet34", restless, "b", (1.0, 0.999, 1.001))
     assert no_slower("one", "other")(seen(*rough)).status == "too noisy"
     assert no_slower("one", "other")(seen(halved[0], timed("resnet34", [1.0], "b"))).status == "open"
+
+
+def test_few_rounds_say_so() -> None:
+    verdict = slower("one", "other")(seen(timed("resnet18", [2.0] * 7), timed("resnet34", [1.0] * 7)))
+    assert verdict.status == "too noisy" and verdict.words == "2.00 times as long, over too few rounds for an interval"
+
+
+def test_a_claim_of_time_needs_more_than_the_noise_floor() -> None:
+    close = seen(timed("resnet18", [1.008] * 8), timed("resnet34", [1.0] * 8))
+    assert slower("one", "other")(close).status == no_slower("one", "other")(close).status == "too noisy"
 
 
 def test_slower_by_a_factor() -> None:
