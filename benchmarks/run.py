@@ -137,7 +137,8 @@ def _run(request: Request, store: Store) -> int:
         stop_server()
         if records:
             write()
-        _say([f"interrupted; {'the report has what was done, and ' if records else ''}the same command goes on from here"])
+        done = "the report has what was done, and " if records else ""
+        _say([f"interrupted; {done}the same command goes on from here"])
         return error.status if isinstance(error, Interrupted) else 130
     settled = store.settle()
     _say(settled)
