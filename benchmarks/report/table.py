@@ -13,6 +13,7 @@ from benchmarks.stats.intervals import Interval
 __all__ = ["MOST_ROWS", "Cell", "TableColumn", "table", "text_column"]
 
 MOST_ROWS = 120  # of a table on a page; the files beside it have them all
+MORE_DIGITS = 3  # at most, of the ends of an interval that would look alike
 Cell = str | float | Interval | None
 
 
@@ -83,9 +84,19 @@ def _written(column: TableColumn, cell: Cell, best: float | None) -> str:
         return cell if isinstance(cell, str) else ""
     text = number(figure, column.digits)
     text = f"**{text}**" if column.better and figure == best else text
-    if not isinstance(cell, Interval):
+    if not isinstance(cell, Interval) or not cell.known:
         return text
-    return f"{text} {column.bounds.format(number(cell.low, column.digits), number(cell.high, column.digits))}"
+    return f"{text} {column.bounds.format(*_bounds(cell, column.digits))}"
+
+
+def _bounds(interval: Interval, digits: int) -> tuple[str, str]:
+    """The ends of an interval, with as many digits more as it takes to tell them apart."""
+    for more in range(MORE_DIGITS + 1):
+        finer = digits + more if digits > 0 else digits - more
+        low, high = number(interval.low, finer), number(interval.high, finer)
+        if low != high or interval.low == interval.high:
+            break
+    return low, high
 
 
 def _safe(text: str) -> str:

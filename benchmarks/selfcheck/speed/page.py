@@ -153,7 +153,7 @@ def _program_within(most: float, program: str, other: str, case: Case) -> tuple[
 
 
 def _interval(found: Interval) -> str:
-    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
+    return f"{found.value:.2f}" + (f" ({found.low:.2f} to {found.high:.2f})" if found.known else "")
 
 
 def _percent(above_one: Interval) -> str:
