@@ -8,11 +8,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from benchmarks.records.shapes import Shape, fits, is_json
+from zoo.errors import one_line, shown
 
 __all__ = ["SCHEMA", "STATUSES", "Case", "Environment", "Measurement", "Record", "RecordError"]
 
@@ -22,6 +23,9 @@ STATUSES = ("ok", "skipped", "failed", "oom", "crashed", "timeout")
 
 class RecordError(ValueError):
     """A line that is not a record of this schema; the message says what is wrong with it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,70 +193,80 @@ class Record:
         if not isinstance(data, dict):
             raise RecordError(f"a record is a JSON object; got {type(data).__name__}")
         if data.get("schema") != SCHEMA:
-            raise RecordError(f"schema {data.get('schema')!r}; this version reads schema {SCHEMA}")
+            raise RecordError(f"schema {shown(data.get('schema'))}; this version reads schema {SCHEMA}")
         try:
             case = dict(data.pop("case"))
             for pairs in ("settings", "effort"):
-                case[pairs] = tuple((str(name), value) for name, value in case.get(pairs, ()))
+                case[pairs] = tuple((name, value) for name, value in case.get(pairs, ()))
             measurements = tuple(
-                Measurement(
-                    **{**entry, "samples": tuple(entry.get("samples", ())), "rounds": tuple(entry.get("rounds", ()))}
-                )
-                for entry in data.pop("measurements", ())
+                Measurement(**{**entry, **{name: _listed(entry.get(name, [])) for name in ("samples", "rounds")}})
+                for entry in _listed(data.pop("measurements", []))
             )
-            record = cls(case=Case(**case), measurements=measurements, notes=tuple(data.pop("notes", ())), **data)
-        except (KeyError, TypeError, ValueError) as error:
+            record = cls(case=Case(**case), measurements=measurements, notes=_listed(data.pop("notes", [])), **data)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise RecordError(f"not a record: {error}") from None
         if record.status not in STATUSES:
-            raise RecordError(f"status {record.status!r}; allowed: {', '.join(STATUSES)}")
+            raise RecordError(f"status {shown(record.status)}; allowed: {', '.join(STATUSES)}")
         parts: list[Record | Case | Measurement] = [record, record.case, *record.measurements]
         for part in parts:
             _check(part)
         return record
 
 
+def _listed(value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise TypeError(f"a list is wanted; got {shown(value)}")
+    return tuple(value)
+
+
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no number")
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+TEXT = 10_000  # characters of a field: more is no name, reason or note
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and not re.search("[\ud800-\udfff]", value)
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _is_plain(value: object) -> bool:
-    return isinstance(value, bool) or _is_text(value) or _is_number(value)
+def _is_text(value: Any) -> bool:
+    return fits(value, str) and len(value) <= TEXT
 
 
 # what a field may hold, by its annotation; what is not listed is made of parts that are checked themselves
-KINDS: Mapping[str, Callable[[Any], bool]] = {
+KINDS: Mapping[str, Shape] = {
     "str": _is_text,
-    "int": _is_count,
-    "float": _is_number,
-    "float | None": lambda value: value is None or _is_number(value),
-    "tuple[float, ...]": lambda value: all(map(_is_number, value)),
-    "tuple[int, ...]": lambda value: all(map(_is_count, value)),
-    "tuple[str, ...]": lambda value: all(map(_is_text, value)),
-    "tuple[tuple[str, str | int | float | bool], ...]": lambda pairs: all(_is_plain(value) for _, value in pairs),
-    "Mapping[str, Any]": lambda value: isinstance(value, Mapping),
+    "int": int,
+    "float": float,
+    "float | None": (float, None),
+    "tuple[float, ...]": [float],
+    "tuple[int, ...]": [int],
+    "tuple[str, ...]": [_is_text],
+    "tuple[tuple[str, str | int | float | bool], ...]": lambda pairs: all(
+        _is_text(name) and fits(value, (bool, _is_text, float)) for name, value in pairs
+    ),
+    "Mapping[str, Any]": lambda value: isinstance(value, Mapping) and is_json(value),
 }
+QUANTITIES = ("count", "s", "B", "1/s", "ratio")  # units of what is never negative, and not 0 where it was sampled
 
 
 def _check(part: Record | Case | Measurement) -> None:
     """Raises `RecordError` unless every field holds what its annotation says: no NaN, no negative count."""
     for each in dataclasses.fields(part):
         value = getattr(part, each.name)
-        if str(each.type) in KINDS and not KINDS[str(each.type)](value):
+        if str(each.type) in KINDS and not fits(value, KINDS[str(each.type)]):
             raise RecordError(f"{each.name} of a {type(part).__name__.lower()} is {repr(value)[:60]}")
-    if isinstance(part, Measurement) and part.rounds and len(part.rounds) != len(part.samples):
-        raise RecordError(f"{part.name} has {len(part.samples)} samples and {len(part.rounds)} rounds")
+    if isinstance(part, Measurement):
+        _check_quantity(part)
+
+
+def _check_quantity(found: Measurement) -> None:
+    if found.rounds and len(found.rounds) != len(found.samples):
+        raise RecordError(f"{found.name} has {len(found.samples)} samples and {len(found.rounds)} rounds")
+    low, high = found.value if found.low is None else found.low, found.value if found.high is None else found.high
+    if not low <= high:
+        raise RecordError(f"{found.name} has an interval from {low:g} to {high:g}")
+    if found.unit in QUANTITIES and min(found.value, low, *found.samples) < 0:
+        raise RecordError(f"{found.name} is below 0")
+    if found.unit in QUANTITIES and found.samples and min(found.value, *found.samples) == 0:
+        raise RecordError(f"{found.name} is 0")
 
 
 def _plain(value: Any) -> Any:

@@ -161,8 +161,8 @@ def test_the_environment_is_read_back_and_identifies_the_machine(tmp_path: Path)
 
 
 TEXT = st.text(max_size=20)
-NUMBER = st.floats(allow_nan=False, allow_infinity=False)
-PAIRS = st.lists(st.tuples(TEXT, TEXT | st.booleans() | NUMBER | st.integers()), max_size=3).map(tuple)
+NUMBER = st.floats(-1e29, 1e29)
+PAIRS = st.lists(st.tuples(TEXT, TEXT | st.booleans() | NUMBER | st.integers(-9, 9)), max_size=3).map(tuple)
 
 
 @settings(max_examples=100, deadline=None)
@@ -173,7 +173,7 @@ PAIRS = st.lists(st.tuples(TEXT, TEXT | st.booleans() | NUMBER | st.integers()),
             Case,
             metric=TEXT,
             model=TEXT,
-            batch_size=st.integers(0),
+            batch_size=st.integers(0, 10**9),
             settings=PAIRS,
             effort=PAIRS,
             data_dir=TEXT,
