@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.metrics import METRICS, derived
+from benchmarks.metrics import METRICS, check, derived
 from benchmarks.metrics.latency import times_of
 from benchmarks.metrics.metric import Column
 from benchmarks.plan.arguments import Parser, words
@@ -330,7 +330,7 @@ def _read(run: str) -> list[Record]:
     path = path / RECORDS if path.is_dir() else path
     if not path.is_file():
         raise ValueError(f"there are no records at {path}; a run is an output folder or its {RECORDS}")
-    found = read_records(path)
+    found = read_records(path, check)
     for notice in found.notices:
         print(f"benchmarks.compare: {notice}", file=sys.stderr)
     return list(found.records)

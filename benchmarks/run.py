@@ -17,7 +17,7 @@ from importlib import import_module
 import zoo
 from benchmarks.measure.basis import code_of
 from benchmarks.measure.engine import execute
-from benchmarks.metrics import METRICS
+from benchmarks.metrics import METRICS, check
 from benchmarks.metrics.columns import COLUMNS
 from benchmarks.plan.arguments import CHOICES, DEFAULT_METRICS, Request, parse
 from benchmarks.plan.cases import plan, plan_study, skip_reason
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from benchmarks.selfcheck.selftest import self_test
 
             return self_test(request)
-        with open_store(request.output_dir, fresh=request.fresh, writes=_written) as store:
+        with open_store(request.output_dir, fresh=request.fresh, writes=_written, check=check) as store:
             _say(store.notices)
             return _report(request, store) if request.action == "report-only" else _run(request, store)
     except StoreError as error:

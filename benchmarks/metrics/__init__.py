@@ -1,12 +1,18 @@
 """The metrics, one a file, in the order of their columns. A new one is its file and its line here."""
 
 import dataclasses
+from fnmatch import fnmatchcase
 
+import zoo
 from benchmarks.metrics.metric import Metric
-from benchmarks.records.record import Record
+from benchmarks.records.record import Record, RecordError
+from benchmarks.records.shapes import fits
+from zoo.data import DATASETS
 from zoo.names import Registry, modules
+from zoo.runtimes import RUNTIMES
+from zoo.training.recipes import recipe
 
-__all__ = ["METRICS", "derived"]
+__all__ = ["METRICS", "check", "derived"]
 
 METRICS: Registry[Metric] = Registry(
     "metric",
@@ -27,6 +33,22 @@ METRICS: Registry[Metric] = Registry(
     ),
     also=lambda metric: (*metric.also, *(column.name for column in metric.columns)),
 )
+
+
+def check(record: Record) -> None:
+    """Raises `RecordError` for a record of what this version does not know, or with details its metric never writes."""
+    case = record.case
+    try:
+        metric, _ = METRICS[case.metric], zoo.spec(case.model)
+        _ = (case.runtime == "auto" or RUNTIMES[case.runtime], DATASETS[case.dataset] if case.dataset else None)
+        _ = recipe(case.recipe) if case.recipe else None
+    except (LookupError, TypeError, ValueError) as error:
+        raise RecordError(f"nothing this version knows: {error}") from None
+    for found in record.measurements:
+        for name, shape in metric.details.items():
+            if fnmatchcase(found.name, name) and not fits(found.details, shape):
+                wrong = next((each for each, kind in shape.items() if not fits(found.details.get(each), kind)), "")
+                raise RecordError(f"{wrong!r} of {found.name} of {case.model} is not what {case.metric} writes there")
 
 
 def derived(record: Record) -> Record:

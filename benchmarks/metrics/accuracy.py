@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import zoo
 from benchmarks.metrics.metric import Column, Metric
 from benchmarks.records.files import checksum
-from benchmarks.records.predictions import pack
+from benchmarks.records.predictions import is_packed, pack
 from benchmarks.records.record import Case, Measurement
+from benchmarks.records.shapes import Shape
 from zoo.data import DATASETS
 from zoo.factory import fresh
 from zoo.spec import ModelSpec, resized
 from zoo.training.loop import Predictions, TrainingResult, evaluate, keep_freed_memory, train
-from zoo.training.recipes import recipe
+from zoo.training.recipes import Recipe, recipe
 from zoo.weights.loading import LAYOUTS, locate
 
 if TYPE_CHECKING:
@@ -242,6 +243,18 @@ def _reproducible() -> None:
     torch.backends.cuda.matmul.allow_tf32 = False
 
 
+POINT: Shape = {"epoch": int, "loss": float, "train_top1": float, "test_loss": float, "top1": float, "seconds": float}
+TOP1: Shape = {
+    "labels": (is_packed, None),
+    "answers": (is_packed, None),
+    "fingerprint": (str, None),
+    "unreadable": ({str: str}, None),
+    "preprocessing": (str, None),
+    "recipe": ({each.name: type(each.default) for each in dataclasses.fields(Recipe)}, None),
+    "auxiliary_trained": (bool, None),
+    "curve": ([POINT], None),
+}
+
 METRIC = Metric(
     name="accuracy",
     title="accuracy",
@@ -268,6 +281,7 @@ METRIC = Metric(
         Column(name="train_samples_per_sec", measurement="train_samples_per_sec", better="high"),
     ),
     measure=measure,
+    details={"top1": TOP1},
     basis=basis,
     complete=complete,
     unavailable=unavailable,

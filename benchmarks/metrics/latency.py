@@ -15,6 +15,7 @@ import numpy as np
 
 from benchmarks.metrics.metric import Column, Metric, Timing
 from benchmarks.records.record import Case, Measurement, Record
+from benchmarks.records.shapes import Shape
 from benchmarks.stats.intervals import (
     ENOUGH,
     Interval,
@@ -30,7 +31,7 @@ from benchmarks.stats.ratios import Times, quotient
 if TYPE_CHECKING:
     from benchmarks.metrics.subject import Subject
 
-__all__ = ["METRIC", "TIMED_ON", "apart_rounds", "derived_ratio", "figures", "prepare", "times_of", "to_reference"]
+__all__ = ["DETAILS", "METRIC", "TIMED_ON", "apart_rounds", "derived_ratio", "figures", "prepare", "times_of", "to_reference"]
 
 TIMED_ON = ("runtime", "device", "precision", "img_size", "batch_size", "num_threads")
 SECONDS = {"latency": "latency_s", "throughput": "samples_per_sec"}  # the measurement that times are read from
@@ -157,6 +158,24 @@ def _ratio(found: Measurement, seconds: Mapping[int, float]) -> Interval:
     return quotient(own, own).scaled(found.value)
 
 
+# of a session and its calls; one that an earlier version did not write is absent
+DETAILS: Mapping[str, Shape] = {
+    name: (shape, None)
+    for names, shape in (
+        (("run", "stop", "reference", "spread"), str),
+        (("order_seed", "n_rounds", "n_samples", "block", "warmup_calls", "outliers_mild", "outliers_severe"), int),
+        (("load_s", "first_call_s", "warmup_s", "min_s", "iqr_s"), float),
+        (tuple(f"p{rank}_s" for rank in ENOUGH), (float, str)),
+        (("apart_rounds", "process_starts"), [int]),
+        (("handover_us",), [float]),
+        (("drift",), {"last_third_over_first": (float, None), "range": (float, None)}),
+        (("noisy",), bool),
+        (("noise",), {str: (float, None)}),
+        (("noise_by_round",), [{str: (float, None)}]),
+    )
+    for name in names
+}
+
 METRIC = Metric(
     name="latency",
     title="latency",
@@ -169,5 +188,6 @@ METRIC = Metric(
     ),
     prepare=prepare,
     summarize=summarize,
+    details={"latency_s": DETAILS},
     derive=derive,
 )

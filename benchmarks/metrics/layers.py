@@ -90,5 +90,6 @@ METRIC = Metric(
     also=("profile", "time_by_layer"),
     depends_on=TIMED_ON,
     measure=measure,
+    details={"row:*": {"place": int, "mult_adds": int, "params": int, "output": [int]}},
     complete=complete,
 )

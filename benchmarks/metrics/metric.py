@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.records.record import Case
+from benchmarks.records.shapes import Shape
 
 if TYPE_CHECKING:
     from benchmarks.metrics.subject import Subject
@@ -91,6 +92,7 @@ class Metric:
         complete: fills in what the command line left open, as the metric understands it; needs no PyTorch.
         unavailable: why this case cannot be measured here, for a person; None if nothing speaks against it.
         basis: for a case, the functions its answer is computed by beyond those above, and plain values it depends on.
+        details: shapes of the details of its measurements by name; "row:*" stands for every name that begins so.
         libraries: packages whose versions change the answer.
         shares_process: True for a metric that neither times nor allocates: many cases then share one process.
         slow: True where a case takes minutes: such cases come last, and the report is rewritten after each.
@@ -112,6 +114,7 @@ class Metric:
     complete: Callable[[Case], Case] | None = None
     unavailable: Callable[[Case], str | None] | None = None
     basis: Callable[[Case], Sequence[object]] | None = None
+    details: Mapping[str, Shape] = field(default_factory=dict)
     libraries: tuple[str, ...] = ("torch",)
     shares_process: bool = False
     slow: bool = False

@@ -160,6 +160,12 @@ METRIC = Metric(
         Column(name="gflops", measurement="mult_adds", factor=2e-9),
     ),
     measure=measure,
+    details={
+        "mult_adds": {
+            "counts": ({str: int}, None),
+            "others": ({"fvcore": {str: int}, "fvcore_uncounted": {str: int}, "torchinfo_total": int}, None),
+        }
+    },
     libraries=LIBRARIES,
     shares_process=True,
 )

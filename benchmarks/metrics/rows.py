@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.metrics.metric import Metric
 from benchmarks.records.record import Measurement
+from benchmarks.records.shapes import Shape
 from zoo.table import layers, rows
 
 if TYPE_CHECKING:
@@ -36,12 +37,18 @@ def measure(subject: Subject) -> tuple[Measurement, ...]:
     )
 
 
+TABLE: Shape = {
+    "rows": [{"name": str, "output": [int], "params": int, "weights": int, "mult_adds": int}],
+    "kinds": {str: {"weights": int, "biases": int, "mult_adds": int}},
+}
+
 METRIC = Metric(
     name="rows",
     title="parameters and multiply-adds by row of the paper's table",
     also=("table",),
     depends_on=("img_size",),
     measure=measure,
+    details={"rows": TABLE},
     shares_process=True,
     default=False,
 )

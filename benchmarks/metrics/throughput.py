@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from benchmarks.metrics.latency import TIMED_ON, apart_rounds, derived_ratio, figures, prepare, to_reference
+from benchmarks.metrics.latency import DETAILS, TIMED_ON, apart_rounds, derived_ratio, figures, prepare, to_reference
 from benchmarks.metrics.metric import Column, Metric, Timing
 from benchmarks.records.record import Case, Measurement
 from benchmarks.stats.intervals import Interval, round_medians, time_interval
@@ -72,6 +72,7 @@ METRIC = Metric(
     columns=(Column(name="samples_per_sec", measurement="samples_per_sec", better="high"),),
     prepare=prepare,
     summarize=summarize,
+    details={"samples_per_sec": DETAILS},
     derive=derive,
     batch_size=8,
     default=False,  # it wants batches

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import binascii
+import contextlib
+import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.records.record import Record
+from benchmarks.records.shapes import fits
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["NotPaired", "Paired", "mcnemar", "pack", "unpack"]
+__all__ = ["NotPaired", "Paired", "is_packed", "mcnemar", "pack", "unpack"]
 
+LARGEST = 1 << 28  # bytes of answers: five to each of 26 million images
 UNREADABLE = 0xFFFF  # stands where there is no answer
 
 
@@ -57,10 +62,25 @@ def pack(classes: ArrayLike) -> dict[str, Any]:
 
 
 def unpack(packed: Mapping[str, Any]) -> NDArray[np.int32]:
-    """What `pack` was given."""
-    content = zlib.decompress(base64.b64decode(packed["zlib_uint16_base64"]))
+    """What `pack` was given; raises ValueError for anything else, and never takes more memory than its shape says."""
+    if not fits(packed, {"shape": [int], "zlib_uint16_base64": str}):
+        raise ValueError("answers are packed as their shape and their numbers")
+    size = 2 * math.prod(packed["shape"])
+    if size > LARGEST:
+        raise ValueError(f"answers of shape {packed['shape']} are more than any data set has")
+    try:
+        content = zlib.decompressobj().decompress(base64.b64decode(packed["zlib_uint16_base64"]), size + 1)
+    except (binascii.Error, zlib.error) as error:
+        raise ValueError(f"answers cannot be unpacked: {error}") from None
     numbers = np.frombuffer(content, "<u2").astype(np.int32).reshape(packed["shape"])
     return np.where(numbers == UNREADABLE, -1, numbers).astype(np.int32)
+
+
+def is_packed(value: Any) -> bool:
+    """Whether `unpack` takes this."""
+    with contextlib.suppress(ValueError):
+        return len(unpack(value)) > 0
+    return False
 
 
 def mcnemar(first: Record, second: Record) -> Paired:

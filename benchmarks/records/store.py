@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -28,6 +29,13 @@ RECORDS = "results.jsonl"
 BEGINNING = b'{"case": {'  # of a file of records, of this or another version
 # what file systems without locks answer to who asks for one
 LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+
+
+Check = Callable[[Record], None]
+
+
+def _any(record: Record) -> None:
+    """Takes every record."""
 
 
 class StoreError(RuntimeError):
@@ -100,24 +108,27 @@ class Store(ABC):
         self.close()
 
 
-def open_store(folder: Path, *, fresh: bool = False, writes: Callable[[], Iterable[str]] = tuple) -> Store:
+def open_store(
+    folder: Path, *, fresh: bool = False, writes: Callable[[], Iterable[str]] = tuple, check: Check = _any
+) -> Store:
     """The store of a folder, which is made if it does not exist.
 
     Args:
         fresh: begin again; the earlier records are kept beside as `results.jsonl.old`, `results.jsonl.old2` ...
         writes: patterns of the names of all files that will be written besides.
+        check: raises `RecordError` for a record that is left out besides those that are none.
 
     Raises:
         NotOwn: a file of such a name is there and is not the harness's own.
         StoreError: another run holds the folder, or it cannot be read or written.
     """
-    return _JsonLines(folder, fresh=fresh, writes=writes)
+    return _JsonLines(folder, fresh=fresh, writes=writes, check=check)
 
 
 class _JsonLines(Store):
     """A record a line, in one file."""
 
-    def __init__(self, folder: Path, *, fresh: bool, writes: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, folder: Path, *, fresh: bool, writes: Callable[[], Iterable[str]], check: Check) -> None:
         self._path = folder / RECORDS
         with _in_one_line(folder):
             found = read_records(self._path)
@@ -137,7 +148,7 @@ class _JsonLines(Store):
                 adopt(folder, worked_in=worked_in)
                 if fresh:
                     self._keep()
-                found = read_records(self._path)
+                found = read_records(self._path, check)
                 self._file = self._path.open("ab")
                 self._file.truncate(len(found.content))
                 if found.unfinished:
@@ -234,8 +245,11 @@ class Read:
     own: bool = True
 
 
-def read_records(path: Path) -> Read:
+def read_records(path: Path, check: Check = _any) -> Read:
     """The records of a file. A torn last line is dropped, a line that is no record left out; both are said.
+
+    Args:
+        check: see `open_store`.
 
     Raises:
         OSError: there is something, which cannot be read or is no regular file.
@@ -245,21 +259,19 @@ def read_records(path: Path) -> Read:
     data = read_file(path)
     *lines, last = data.split(b"\n")
     records, notices, bad = [], [], []
-    for number, line in enumerate(lines, start=1):
+    torn = 0 if _is_whole(last) else len(last)
+    for number, line in enumerate([*lines, *([] if torn or not last else [last])], start=1):
         try:
-            records.append(Record.from_json(line.decode()))
+            record = Record.from_json(line.decode())
+            check(record)
+            records.append(record)
         except (RecordError, UnicodeDecodeError) as error:
             bad.append((number, error))
-    torn = len(last)
-    if last:
-        with contextlib.suppress(RecordError, UnicodeDecodeError):
-            records.append(Record.from_json(last.decode()))
-            torn = 0
     if torn:
         notices.append(f"{path}: the last line is torn ({torn} bytes) and was dropped; its case is open again")
     if bad:
         first, reason = bad[0]
-        notices.append(f"{path}: {len(bad)} lines are not records and were left out; line {first}: {reason}")
+        notices.append(f"{path}: {len(bad)} lines are no records here and were left out; line {first}: {reason}")
     return Read(
         tuple(records),
         tuple(notices),
@@ -267,6 +279,15 @@ def read_records(path: Path) -> Read:
         unfinished=bool(last) and not torn,
         own=bool(records) or not data.strip() or data.startswith(BEGINNING) or BEGINNING.startswith(data),
     )
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether a line without its end is all there, whatever it says."""
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _locked(folder: Path) -> BaseFileLock:
