@@ -31,7 +31,17 @@ from benchmarks.stats.ratios import Times, quotient
 if TYPE_CHECKING:
     from benchmarks.metrics.subject import Subject
 
-__all__ = ["DETAILS", "METRIC", "TIMED_ON", "apart_rounds", "derived_ratio", "figures", "prepare", "times_of", "to_reference"]
+__all__ = [
+    "DETAILS",
+    "METRIC",
+    "TIMED_ON",
+    "apart_rounds",
+    "derived_ratio",
+    "figures",
+    "prepare",
+    "times_of",
+    "to_reference",
+]
 
 TIMED_ON = ("runtime", "device", "precision", "img_size", "batch_size", "num_threads")
 SECONDS = {"latency": "latency_s", "throughput": "samples_per_sec"}  # the measurement that times are read from
