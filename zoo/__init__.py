@@ -16,13 +16,13 @@ if sys.argv[:1] == ["-m"]:  # while Python looks for a command: a person may int
 
     listen_while_importing()
 
+from zoo.creation import create, load
 from zoo.errors import InputSizeError, InvalidOption, RuntimeUnavailable, UnknownModel, UnknownOption, WeightsError
-from zoo.factory import create
 from zoo.preprocessing import preprocessing
 from zoo.registry import list_models, spec
 from zoo.runtimes import open_runtime
 from zoo.runtimes.export import export_onnx
-from zoo.spec import ModelSpec
+from zoo.spec import Input, ModelSpec
 from zoo.weights import load_weights, save_weights
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Classifier",
+    "Input",
     "InputSizeError",
     "InvalidOption",
     "ModelSpec",
@@ -40,6 +41,7 @@ __all__ = [
     "create",
     "export_onnx",
     "list_models",
+    "load",
     "load_weights",
     "open_runtime",
     "preprocessing",

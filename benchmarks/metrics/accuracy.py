@@ -18,7 +18,8 @@ from zoo.factory import fresh
 from zoo.spec import ModelSpec, resized
 from zoo.training.loop import Predictions, TrainingResult, evaluate, keep_freed_memory, train
 from zoo.training.recipes import Recipe, recipe
-from zoo.weights.loading import LAYOUTS, locate
+from zoo.weights.matching import LAYOUTS
+from zoo.weights.sources import locate
 
 if TYPE_CHECKING:
     from benchmarks.metrics.subject import Subject

@@ -27,6 +27,7 @@ from benchmarks.selfcheck.tasks import Benchmark
 from zoo.lazy import nn, torch
 from zoo.weights import export_weights
 from zoo.weights.files import read
+from zoo.weights.stored import Stored
 
 __all__ = ["BENCHMARK", "CASES", "Parity", "bars", "measure"]
 
@@ -91,7 +92,7 @@ def measure(case: Parity) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path, answers = open_reference(case, Path(folder), images, generator)
         model = zoo.create(case.model, weights=path)
-        returns = _same(export_weights(model, case.source), read(path).tensors)
+        returns = _same(export_weights(model, case.source), read(path).found)
         pairs: list[tuple[torch.Tensor, torch.Tensor]] = []
         for training in (False, True) if model.auxiliary else (False,):
             _without_dropout(model.train(training))
@@ -104,8 +105,8 @@ def measure(case: Parity) -> dict[str, Any]:
     return {"difference": difference, "scale": scale, "returns": returns, "agrees": agrees}
 
 
-def _same(written: dict[str, torch.Tensor], read_back: dict[str, torch.Tensor]) -> bool:
-    return written.keys() == read_back.keys() and all(torch.equal(written[key], read_back[key]) for key in written)
+def _same(written: dict[str, torch.Tensor], stored: dict[str, Stored]) -> bool:
+    return written.keys() == stored.keys() and all(torch.equal(written[key], stored[key].read()) for key in written)
 
 
 def _without_dropout(network: nn.Module) -> nn.Module:

@@ -4,7 +4,7 @@ ZOO_WEIGHTS_DIR  a folder of weight files, looked into first
 ZOO_OFFLINE=1    no network
 
 Downloads go to PyTorch's hub cache. They are written under another name, checked, and only then given their own: a
-file that has its name is whole.
+file that has its name is whole. One that is not (an earlier program wrote it) is named and fetched again.
 """
 
 from __future__ import annotations
@@ -12,20 +12,28 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
-import tempfile
+import threading
+import time
 import urllib.request
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from zoo.errors import WeightsError
 from zoo.lazy import torch
+from zoo.partial import replacing
 from zoo.spec import Weights
+from zoo.weights.files import read
+from zoo.weights.stored import short
 
 __all__ = ["fetch"]
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 30.0  # for a server to answer, and between two pieces
+PATIENCE_S = 300.0  # for a whole file, and as much again for each SLOWEST_BYTES_S of it
+SLOWEST_BYTES_S = 50_000
+LARGEST_MB = 700.0  # where no size is published
+TOO_LARGE = 1.5  # times the published size; it is often rounded
 CHUNK_BYTES = 1 << 20
 
 
@@ -41,21 +49,35 @@ def fetch(row: Weights) -> Path:
             _compare(given, row)
             return given
     cached = Path(torch.hub.get_dir()) / "checkpoints" / row.file_name
-    if cached.is_file():
+    broken = _broken(cached)
+    if cached.is_file() and not broken:
         return cached
     if os.environ.get("ZOO_OFFLINE", "0") not in ("", "0"):
-        raise _absent(row, cached, "ZOO_OFFLINE forbids the network")
+        raise _absent(row, cached, broken or "ZOO_OFFLINE forbids the network")
+    if broken:
+        warnings.warn(f"{broken}; it is fetched again", stacklevel=2)
     try:
         _download(row, cached)
-    except (OSError, http.client.HTTPException) as error:  # of the network and of the disk
+    except (OSError, ValueError, http.client.HTTPException) as error:  # of the network and of the disk
         raise _absent(row, cached, f"the download failed: {error}") from error
     return cached
 
 
+def _broken(path: Path) -> str:
+    """Why a file cannot be what was published; empty if nothing speaks against it."""
+    if not os.path.lexists(path):
+        return ""
+    try:
+        read(path)
+    except WeightsError as error:
+        return str(error)
+    return ""
+
+
 def _absent(row: Weights, cached: Path, reason: str) -> WeightsError:
     return WeightsError(
-        f"{row.file_name} is not on this machine ({reason}); fetch {row.url} and put it, under this name, into "
-        f"{cached.parent} or into a folder that ZOO_WEIGHTS_DIR names"
+        f"{row.file_name} is not on this machine ({reason[:70]}); put {row.url} under this name into "
+        f"{short(cached.parent)} or into a folder that ZOO_WEIGHTS_DIR names"
     )
 
 
@@ -63,7 +85,7 @@ def _compare(given: Path, row: Weights) -> None:
     """Warns of a file that is not the published one; the person who named the folder may have meant another."""
     if _published(row):
         with given.open("rb") as file:
-            found = _digest(row, _chunks(file))
+            found = _digest(row, iter(lambda: file.read(CHUNK_BYTES), b""))
         if not found.startswith(_published(row)):
             warnings.warn(
                 f"{given} is not the published file: its checksum is {found}, published is {_published(row)}",
@@ -72,15 +94,15 @@ def _compare(given: Path, row: Weights) -> None:
 
 
 def _download(row: Weights, target: Path) -> None:
-    """Writes beside `target`, checks length and checksum, and renames: whoever stops at any moment leaves no target."""
+    """Writes beside `target`, checks all that can be checked, and renames: at no moment is there half a target."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f"{row.file_name}.", suffix=".partial")
-    partial = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file, urllib.request.urlopen(row.url, timeout=TIMEOUT_S) as answer:
-            length = answer.headers.get("Content-Length")
-            expected = int(length) if length else None
-            found = _digest(row, _kept(_shown(_chunks(answer), row.file_name, expected), file))
+    limit = int(1e6 * (row.size_mb * TOO_LARGE if row.size_mb else LARGEST_MB))
+    deadline = time.monotonic() + PATIENCE_S + limit / SLOWEST_BYTES_S
+    with replacing(target) as partial:
+        with partial.open("wb") as file, _answer(row.url) as answer:
+            expected = _length(row, answer, limit)
+            pieces = _pieces(answer, row.url, limit, deadline)
+            found = _digest(row, _kept(_shown(pieces, row.file_name, expected), file))
             received = file.tell()
         if expected is not None and received != expected:
             raise WeightsError(f"{row.url} broke off after {received} of {expected} bytes; nothing was kept, try again")
@@ -89,10 +111,54 @@ def _download(row: Weights, target: Path) -> None:
                 f"{row.url} is not what was published: its checksum is {found}, published is {_published(row)}; "
                 "nothing was kept"
             )
-        partial.chmod(0o644)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+        if not _published(row) and (reason := _broken(partial)):
+            came = reason.removeprefix(short(partial)).strip()
+            raise WeightsError(f"what came from {row.url} {came}; nothing was kept")
+
+
+def _answer(url: str) -> Any:
+    """A server's answer, whose first lines must come within TIMEOUT_S."""
+    answers: list[Any] = []
+
+    def ask() -> None:
+        try:
+            answers.append(urllib.request.urlopen(url, timeout=TIMEOUT_S))
+        except Exception as error:
+            answers.append(error)
+
+    asking = threading.Thread(target=ask, daemon=True)  # a server may send its first lines byte by byte, without end
+    asking.start()
+    asking.join(TIMEOUT_S)
+    if not answers:
+        raise TimeoutError(f"no answer within {TIMEOUT_S:g} s")
+    if isinstance(answers[0], Exception):
+        raise answers[0]
+    return answers[0]
+
+
+def _length(row: Weights, answer: Any, limit: int) -> int | None:
+    """The length that a server announces, if what it answers can be the file."""
+    if answer.status != 200:
+        raise WeightsError(f"{row.url} answers with status {answer.status}; nothing was kept")
+    if (encoding := answer.headers.get("Content-Encoding", "identity")) != "identity":
+        raise WeightsError(f"{row.url} comes encoded as {encoding[:20]}, which was not asked for; nothing was kept")
+    text = answer.headers.get("Content-Length")
+    length = int(text) if text else None
+    if length is not None and not 0 < length <= limit:
+        raise WeightsError(f"{row.url} announces {length:,} bytes, at most {limit:,} are plausible; nothing was kept")
+    return length
+
+
+def _pieces(answer: Any, url: str, limit: int, deadline: float) -> Iterator[bytes]:
+    """What comes, until all has come or too much or too late."""
+    received = 0
+    while piece := answer.read1(CHUNK_BYTES):
+        received += len(piece)
+        if received > limit:
+            raise WeightsError(f"{url} does not end: {limit:,} bytes are plausible; nothing was kept")
+        if time.monotonic() > deadline:
+            raise WeightsError(f"{url} is too slow: {received:,} bytes came within the time for all; nothing was kept")
+        yield piece
 
 
 def _published(row: Weights) -> str:
@@ -100,23 +166,18 @@ def _published(row: Weights) -> str:
     return row.sha256 or row.md5
 
 
-def _digest(row: Weights, chunks: Iterator[bytes]) -> str:
+def _digest(row: Weights, pieces: Iterator[bytes]) -> str:
     """The checksum of the bytes, of the kind that is published for the row."""
     digest = hashlib.md5(usedforsecurity=False) if row.md5 and not row.sha256 else hashlib.sha256()
-    for chunk in chunks:
-        digest.update(chunk)
+    for piece in pieces:
+        digest.update(piece)
     return digest.hexdigest()
 
 
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    while chunk := file.read(CHUNK_BYTES):
-        yield chunk
-
-
-def _kept(chunks: Iterator[bytes], file: IO[bytes]) -> Iterator[bytes]:
-    for chunk in chunks:
-        file.write(chunk)
-        yield chunk
+def _kept(pieces: Iterator[bytes], file: IO[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        file.write(piece)
+        yield piece
 
 
 def _shown(chunks: Iterator[bytes], title: str, total_bytes: int | None) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from zoo.lazy import blocks, classifier, nn, torch
 from zoo.spec import ModelSpec
 
-__all__ = ["Conventions", "Layout", "Rules", "apply_conventions", "conventions_of", "parameters", "renamed"]
+__all__ = ["Conventions", "Layout", "Rules", "apply_conventions", "conventions_of", "is_norm", "parameters", "renamed"]
 
 # What a library does around the same weights, by path and attribute: {"features.conv_1.norm.eps": 1e-3,
 # "features.conv_1.conv.padding_rule": "same"}. Whatever is not listed keeps what the network was built with; padding
@@ -54,6 +54,11 @@ class Layout:
         return any(fnmatchcase(spec.name, pattern) for pattern in self.models)
 
 
+def is_norm(layer: nn.Module) -> bool:
+    """Whether a layer is a batch norm, synchronised between processes or not."""
+    return isinstance(layer, (nn.BatchNorm2d, nn.SyncBatchNorm))
+
+
 def parameters(model: nn.Module) -> Iterator[tuple[str, str]]:
     """(path of a layer, name of one of its tensors) for the whole state of a network, in order."""
     for key in model.state_dict():
@@ -73,17 +78,17 @@ def conventions_of(model: nn.Module) -> Conventions:
     """The conventions a network has now."""
     found: Conventions = {}
     for path, layer in model.named_modules():
-        if isinstance(layer, nn.BatchNorm2d):
+        if is_norm(layer):
             found[f"{path}.eps"] = layer.eps
-        elif isinstance(layer, (blocks.Conv2d, blocks.MaxPool2d)) and layer.padding_rule != "symmetric":
-            found[f"{path}.padding_rule"] = layer.padding_rule
+        elif (rule := blocks.padding_rule(layer)) != "symmetric":
+            found[f"{path}.padding_rule"] = rule
     return found
 
 
 def apply_conventions(model: nn.Module, conventions: Mapping[str, float | str]) -> None:
     """Gives a network exactly these conventions."""
     for path, layer in model.named_modules():
-        if isinstance(layer, nn.BatchNorm2d):
+        if is_norm(layer):
             layer.eps = float(conventions.get(f"{path}.eps", layer.eps))
-        elif isinstance(layer, (blocks.Conv2d, blocks.MaxPool2d)):
-            layer.padding_rule = str(conventions.get(f"{path}.padding_rule", "symmetric"))
+        elif isinstance(layer, (nn.Conv2d, blocks.MaxPool2d)):
+            blocks.set_padding_rule(layer, str(conventions.get(f"{path}.padding_rule", "symmetric")))

@@ -5,8 +5,8 @@ timm pads both sides and keeps PyTorch's epsilon of 1e-5, also around the Xcepti
 
 from __future__ import annotations
 
-from zoo.lazy import classifier, nn
-from zoo.weights.layout import Conventions, Layout, Rules, parameters, renamed
+from zoo.lazy import classifier
+from zoo.weights.layout import Conventions, Layout, Rules, is_norm, parameters, renamed
 
 __all__ = ["TIMM", "XCEPTION_BLOCKS"]
 
@@ -68,7 +68,7 @@ def _names(model: classifier.Classifier) -> dict[str, str]:
 
 
 def _conventions(model: classifier.Classifier) -> Conventions:
-    return {f"{path}.eps": 1e-5 for path, layer in model.named_modules() if isinstance(layer, nn.BatchNorm2d)}
+    return {f"{path}.eps": 1e-5 for path, layer in model.named_modules() if is_norm(layer)}
 
 
 TIMM = Layout(source="timm", models=tuple(RULES), names=_names, conventions=_conventions)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zoo.lazy import classifier, nn
-from zoo.weights.layout import Conventions, Layout, Rules, parameters, renamed
+from zoo.weights.layout import Conventions, Layout, Rules, is_norm, parameters, renamed
 
 __all__ = ["TORCHVISION"]
 
@@ -96,7 +96,7 @@ def _leaves(branch: nn.Module) -> list[str]:
 
 def _conventions(model: classifier.Classifier) -> Conventions:
     epsilon = EPSILON.get(model.spec.name, 1e-5)
-    return {f"{path}.eps": epsilon for path, layer in model.named_modules() if isinstance(layer, nn.BatchNorm2d)}
+    return {f"{path}.eps": epsilon for path, layer in model.named_modules() if is_norm(layer)}
 
 
 TORCHVISION = Layout(
