@@ -18,7 +18,7 @@ import math
 import shutil
 import sys
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from benchmarks.stats.intervals import Interval, ratio_interval, time_interval
 from benchmarks.stats.ranking import gap_and_margin
 from benchmarks.stats.ratios import Times, quotient
 from benchmarks.stats.verdicts import NOISE_FLOOR, SIGNIFICANT, p_value, verdict
+from zoo.errors import shown
 from zoo.shell import run_command
 
 __all__ = ["Change", "Comparison", "compare", "main"]
@@ -275,31 +276,28 @@ def _beyond(change: Change, percent: float) -> bool:
 
 def _why_nothing(found: Comparison) -> str:
     if found.elsewhere:
-        return (
-            f"the {found.elsewhere} timed cases they share were timed on different machines, whose times do not compare"
-        )
+        return "the timed cases they share were timed on different machines, whose times do not compare"
     return "the two runs share no case that was measured in both"
 
 
 def _lines(found: Comparison, width: int) -> Iterator[str]:
     """The comparison for a terminal of so many columns."""
     room = max(width - sum(COLUMNS) - 2 * len(COLUMNS), 16)
-    shown = [
+    told = [
         change for change in found.changes if change.verdict != "same" or change.rounds or change.p_value is not None
     ]
     figure = ""
-    for change in sorted(shown, key=lambda change: list(METRICS).index(change.metric)):
+    for change in sorted(told, key=lambda change: list(METRICS).index(change.metric)):
         if change.figure != figure:
             figure = change.figure
             heads = ("before", "after", "after/before (95 %)", "verdict")
             yield _line(figure, heads, room)
         yield from _row(change, room)
-    equal = len(found.changes) - len(shown)
+    equal = [change.figure for change in found.changes if change not in told]
     if equal:
-        figures = ", ".join(dict.fromkeys(change.figure for change in found.changes if change not in shown))
-        yield f"equal in both: {equal} figures ({figures})"
+        yield f"equal in both: {_count(equal, 'figure')} ({', '.join(dict.fromkeys(equal))})"
     if found.elsewhere:
-        yield f"timed on different machines and so not compared: {found.elsewhere} cases"
+        yield f"timed on different machines and so not compared: {_count(range(found.elsewhere), 'case')}"
     for side, names in (("A", found.only_in_a), ("B", found.only_in_b)):
         yield from (f"only in {side}: {name}" for name in names)
 
@@ -317,8 +315,11 @@ def _row(change: Change, room: int) -> Iterator[str]:
 
 def _line(first: str, cells: Sequence[str], room: int) -> str:
     before, after, ratio, said = cells
-    sizes = COLUMNS
-    return f"{first:{room}}  {before:>{sizes[0]}}  {after:>{sizes[1]}}  {ratio:{sizes[2]}}  {said}".rstrip()
+    return f"{first:{room}}  {before:>{COLUMNS[0]}}  {after:>{COLUMNS[1]}}  {ratio:{COLUMNS[2]}}  {said}".rstrip()
+
+
+def _count(things: Sized, noun: str) -> str:
+    return f"{len(things):,} {noun}" if len(things) == 1 else f"{len(things):,} {noun}s"
 
 
 def _number(value: float) -> str:
@@ -347,20 +348,29 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     parser.add_argument(
-        "--noise-floor", type=float, default=NOISE_FLOOR, metavar="SHARE",
+        "--noise-floor", type=_share, default=NOISE_FLOOR, metavar="SHARE",
         help="relative change below which no time is called different (default: %(default)s)",
     )  # fmt: skip
     return parser
 
 
-def _percent(text: str) -> float:
-    try:
-        percent = float(text)
-    except ValueError:
-        percent = math.nan
-    if not 0 <= percent < math.inf:
-        raise argparse.ArgumentTypeError(f"a percentage of at least 0 is wanted; got {text!r}")
-    return percent
+def _from_zero(wanted: str, below: float) -> Callable[[str], float]:
+    """What reads a number of at least 0 and refuses any other text by saying what is wanted."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not 0 <= value < below:
+            raise argparse.ArgumentTypeError(f"{wanted} is wanted; got {shown(text)}")
+        return value
+
+    return read
+
+
+_percent = _from_zero("a percentage of at least 0", math.inf)
+_share = _from_zero("a share of at least 0 and below 1 (0.01 is 1 %)", 1)
 
 
 if __name__ == "__main__":

@@ -1,66 +1,57 @@
-"""Verdicts on two runs: equal ones are the same, slower ones are found at their size, bad input ends in words."""
+"""Two runs compared: times by the one rule, counts and accuracies beside them, and bad input ends in words."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from benchmarks.compare import main
+from benchmarks.compare import compare, main
+from benchmarks.metrics import METRICS
+from benchmarks.records.predictions import pack
 from benchmarks.records.record import Case, Measurement, Record
 from benchmarks.records.store import RECORDS
-from benchmarks.selfcheck.selftest import SLOWDOWN, conclude
-from benchmarks.stats.verdicts import compare_times
+from benchmarks.stats.verdicts import VERDICTS
 
 
-def rounds(draws: random.Random, scale: float = 1.0, count: int = 30, spread: float = 0.02) -> dict[int, float]:
-    return {number: scale * draws.lognormvariate(0, spread) for number in range(1, count + 1)}
+def timed(
+    scale: float, *, model: str = "resnet18", metric: str = "latency", run: str = "a", count: int = 24, seed: int = 0,
+    spread: float = 0.01, machine: str = "here", **case: Any,
+) -> Record:  # fmt: skip
+    """Times of `count` rounds around `scale` seconds."""
+    draws = random.Random(f"{seed} {run}")
+    seconds = [scale * draws.lognormvariate(0, spread) for _ in range(count)]
+    rates = metric == "throughput"
+    found = Measurement(
+        name="samples_per_sec" if rates else "latency_s", unit="1/s" if rates else "s", value=99.0, low=99.0, high=99.0,
+        samples=tuple(1 / each for each in seconds) if rates else tuple(seconds), rounds=tuple(range(count)),
+        details={"run": run},
+    )  # fmt: skip
+    return Record(
+        case=Case(metric=metric, model=model, **case), status="ok", machine=machine, measurements=(found,)
+    )  # fmt: skip
 
 
-@pytest.mark.parametrize("paired", [False, True])
-def test_equal_runs_are_called_different_in_at_most_one_of_twenty(paired: bool) -> None:
-    draws = random.Random(1)
-    pairs = {str(trial): (rounds(draws), rounds(draws), paired) for trial in range(40)}
-    called = [each for each in compare_times(pairs) if each.verdict in ("faster", "slower")]
-    assert len(called) <= 2
+def counted(count: float, *, metric: str = "params", name: str = "param_count", **case: Any) -> Record:
+    found = Measurement(name=name, value=count, unit="count")
+    case = {"model": "resnet18", **case}
+    return Record(case=Case(metric=metric, **case), status="ok", machine="here", measurements=(found,))
 
 
-@pytest.mark.parametrize(("scale", "verdict"), [(1.05, "slower"), (0.95, "faster"), (1.002, "same")])
-def test_a_change_is_found_with_its_size(scale: float, verdict: str) -> None:
-    draws = random.Random(2)
-    found = compare_times({"case": (rounds(draws), rounds(draws, scale), True)})[0]
-    assert found.verdict == verdict
-    assert found.ratio.value == pytest.approx(scale, abs=0.02)
-    assert found.ratio.low <= found.ratio.value <= found.ratio.high
-
-
-def test_pairing_within_rounds_sees_through_drift() -> None:
-    draws = random.Random(3)
-    drift = {number: 1 + number / 10 for number in range(1, 31)}
-    before = {number: value * drift[number] for number, value in rounds(draws, spread=0.005).items()}
-    after = {number: value * drift[number] * 1.05 for number, value in rounds(draws, spread=0.005).items()}
-    paired, unpaired = (compare_times({"case": (before, after, pairing)})[0] for pairing in (True, False))
-    assert paired.ratio.half_width < unpaired.ratio.half_width / 5
-    assert paired.ratio.value == pytest.approx(1.05, abs=0.01)
-    assert (paired.verdict, unpaired.p_value > 0.05) == ("slower", True)
-
-
-def test_wild_times_leave_no_verdict() -> None:
-    draws = random.Random(4)
-    found = compare_times({"case": (rounds(draws, count=8, spread=1), rounds(draws, count=8, spread=1), False)})[0]
-    assert found.verdict == "too noisy"
-
-
-def record(scale: float, *, machine: str = "here", seed: int = 0, **pairs: float) -> Record:
-    times = rounds(random.Random(seed), scale)
-    measured = Measurement(name="latency_s", value=scale, unit="s", samples=tuple(times.values()),
-                           rounds=tuple(times), details={"run": str(seed)})  # fmt: skip
-    effort = {name: value for name, value in pairs.items() if name in ("max_time", "rounds", "target_ci")}
-    settings = {name: value for name, value in pairs.items() if name not in effort}
-    case = Case(metric="latency", model="resnet18", settings=tuple(settings.items()), effort=tuple(effort.items()))
-    return Record(case=case, status="ok", machine=machine, measurements=(measured,))
+def accurate(right: int, of: int = 400, *, answers: bool = True, **case: Any) -> Record:
+    """The first `right` images are named rightly."""
+    labels = [0] * of
+    details = {"fingerprint": "f", "labels": pack(labels), "answers": pack([[int(i >= right)] for i in range(of)])}
+    share = right / of
+    found = Measurement(name="top1", value=share, unit="fraction", low=share - 0.04, high=share + 0.04,
+                        details=details if answers else {})  # fmt: skip
+    return Record(case=Case(metric="accuracy", model="resnet18", **case), status="ok", measurements=(found,))
 
 
 def folder(path: Path, *records: Record) -> str:
@@ -69,43 +60,230 @@ def folder(path: Path, *records: Record) -> str:
     return str(path)
 
 
-def test_the_exit_status_is_for_machines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    base = folder(tmp_path / "a", record(1.0, seed=1))
-    slower = folder(tmp_path / "b", record(1.1, seed=2))
-    elsewhere = folder(tmp_path / "c", record(1.0, machine="there"))
-    assert main([base, base]) == 0
-    assert main([base, slower]) == 1
-    assert "slower" in capsys.readouterr().out
-    assert main([slower, base]) == 0
-    for wrong in ([base, str(tmp_path / "none")], [base, elsewhere], [base, folder(tmp_path / "d")]):
-        assert main(wrong) == 2
-        error = capsys.readouterr().err
-        assert error.count("\n") == 1 and error.startswith("benchmarks.compare: ")
+def verdicts(before: list[Record], after: list[Record]) -> dict[str, str]:
+    return {f"{change.figure} {change.case}": change.verdict for change in compare(before, after).changes}
 
 
-def test_the_self_test_tells_right_from_wrong() -> None:
-    same = [record(1.0, seed=5), record(1.0, seed=6, repeat=2)]
-    lines, right = conclude([*same, record(1 + SLOWDOWN, seed=7, repeat=3, slowdown=SLOWDOWN)])
-    assert right, lines
-    lines, right = conclude([*same, record(1.0, seed=8, repeat=3, slowdown=SLOWDOWN)])
-    assert not right and "not found" in lines[1]
-    lost = dataclasses.replace(same[1], status="crashed", reason="SIGSEGV")
-    lines, right = conclude([same[0], lost])
-    assert not right and "SIGSEGV" in lines[0]
+@pytest.mark.parametrize(("scale", "said"), [(1.05, "slower"), (0.95, "faster"), (1.002, "same")])
+@pytest.mark.parametrize("run", ["a", "b"])
+def test_a_change_is_found_with_its_size(scale: float, said: str, run: str) -> None:
+    """In one session, paired within rounds, and in two."""
+    (change,) = compare([timed(1.0)], [timed(scale, run=run, seed=1)]).changes
+    assert change.verdict == said and change.figure == "latency_ms_p50"
+    assert change.ratio == pytest.approx(scale, abs=0.02)
+    assert change.ratio_low is not None and change.ratio_high is not None
+    assert change.ratio_low < change.ratio < change.ratio_high  # type: ignore[operator]
+    assert (change.before, change.after) == pytest.approx((1000, 1000 * scale), rel=0.02)  # not what was written
 
 
-def test_runs_of_different_length_compare(tmp_path: Path) -> None:
-    short = folder(tmp_path / "short", record(1.0, seed=1, max_time=4.0, rounds=12, target_ci=0.02))
-    long = folder(tmp_path / "long", record(1.1, seed=2, max_time=30.0, rounds=90, target_ci=0.005))
-    assert main([short, long]) == 1
-    slowed = folder(tmp_path / "slowed", record(1.1, seed=2, max_time=4.0, slowdown=0.1))
-    assert main([short, slowed]) == 2  # that is another case
+def test_pairing_within_rounds_sees_through_drift() -> None:
+    drift = [1 + number / 10 for number in range(24)]
+
+    def drifting(scale: float, **options: Any) -> Record:
+        record = timed(scale, spread=0.005, **options)
+        (found,) = record.measurements
+        samples = tuple(each * factor for each, factor in zip(found.samples, drift, strict=True))
+        return dataclasses.replace(record, measurements=(dataclasses.replace(found, samples=samples),))
+
+    assert verdicts([drifting(1.0)], [drifting(1.05, seed=1)]) == {"latency_ms_p50 resnet18": "slower"}
+    assert verdicts([drifting(1.0)], [drifting(1.05, seed=1, run="b")]) == {"latency_ms_p50 resnet18": "too noisy"}
 
 
-def test_what_tells_two_lines_apart_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    one, other = record(1.0, seed=1), record(1.0, seed=2)
-    small = dataclasses.replace(other, case=dataclasses.replace(other.case, img_size=160, precision="bf16"))
-    run = folder(tmp_path / "run", one, small)
-    assert main([run, run]) == 0
-    lines = capsys.readouterr().out.splitlines()[1:]
-    assert "fp32" in lines[0] and "bf16 160 px" in lines[1]
+def test_a_rate_that_falls_is_slower() -> None:
+    (change,) = compare([timed(1.0, metric="throughput")], [timed(1.1, metric="throughput", seed=1)]).changes
+    assert change.verdict == "slower" and change.ratio == pytest.approx(1.1, abs=0.02)
+    assert change.before > change.after
+
+
+@pytest.mark.parametrize("count", [1, 3, 5, 7])
+def test_few_rounds_say_nothing_however_large_the_difference(count: int) -> None:
+    for run in ("a", "b"):
+        (change,) = compare([timed(1.0, count=count)], [timed(2.0, run=run, count=count)]).changes
+        assert (change.verdict, change.rounds, change.ratio_low) == ("too few rounds", count, None)
+
+
+def test_runs_that_share_no_round_of_one_session() -> None:
+    before, after = timed(1.0), timed(2.0)
+    (found,) = after.measurements
+    later = dataclasses.replace(found, rounds=tuple(number + 100 for number in found.rounds))
+    (change,) = compare([before], [dataclasses.replace(after, measurements=(later,))]).changes
+    assert change.verdict == "too few rounds"
+
+
+def test_many_cases_want_stronger_answers() -> None:
+    """As many pairs of equal times as a report has: none is called different, though some intervals miss 1."""
+    models = [f"resnet18 {number}" for number in range(60)]
+    before = [timed(1.0, model=model, seed=number, spread=0.02) for number, model in enumerate(models)]
+    after = [timed(1.0, model=model, seed=number + 999, spread=0.02) for number, model in enumerate(models)]
+    assert set(verdicts(before, after).values()) == {"same"}
+
+
+def test_an_edited_network_in_one_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = [timed(1.0), counted(11e6), counted(2e9, metric="mult_adds", name="mult_adds"), accurate(200)]
+    after = [timed(1.2, run="b"), counted(12e6), counted(2e9, metric="mult_adds", name="mult_adds"), accurate(280)]
+    assert verdicts(before, after) == {
+        "latency_ms_p50 resnet18": "slower", "param_count resnet18": "more", "gmacs resnet18": "same",
+        "top1 resnet18": "more",
+    }  # fmt: skip
+    assert main([folder(tmp_path / "a", *before), folder(tmp_path / "b", *after)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any("11,000,000" in line and "12,000,000" in line and line.endswith("more") for line in lines)
+    assert any("50" in line and "70" in line and line.endswith("more") for line in lines)
+    assert "equal in both: 1 figure (gmacs)" in lines
+
+
+@pytest.mark.parametrize(("answers", "right", "said"), [(True, 212, "more"), (False, 212, "same"), (False, 260, "more"),
+                                                        (True, 203, "same"), (True, 100, "less")])  # fmt: skip
+def test_accuracies_go_image_by_image_where_the_answers_are_known(answers: bool, right: int, said: str) -> None:
+    assert verdicts([accurate(200)], [accurate(right, answers=answers)]) == {"top1 resnet18": said}
+
+
+def test_what_only_one_run_has_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lost = dataclasses.replace(counted(1, model="nin"), status="crashed", reason="killed by\nSIGSEGV", measurements=())
+    a = folder(tmp_path / "a", timed(1.0), counted(1, model="nin"), timed(1.0, batch_size=8))
+    b = folder(tmp_path / "b", timed(1.0), lost, counted(2, model="vgg11"))
+    assert main([a, b]) == 0
+    out = capsys.readouterr().out
+    assert "only in A: params nin (there crashed: killed by SIGSEGV)\n" in out
+    assert "only in A: latency resnet18 batch 8\n" in out and "only in B: params vgg11\n" in out
+    assert main([a, b, "--metrics", "params"]) == 2
+    assert "only in B: params vgg11" in capsys.readouterr().out
+
+
+def test_cases_under_other_conditions_are_other_cases() -> None:
+    found = compare([accurate(200, data="one", data_dir="A")], [accurate(200, data="two", data_dir="B")])
+    assert not found.changes
+    assert (found.only_in_a, found.only_in_b) == (["accuracy resnet18 A"], ["accuracy resnet18 B"])
+    assert compare([accurate(200, data="one", data_dir="A")], [accurate(200, data="one", data_dir="moved")]).changes
+
+
+def test_times_of_other_machines_are_not_compared_and_all_else_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = [dataclasses.replace(each, machine="there") for each in (timed(2.0), counted(5), accurate(210))]
+    a, b = folder(tmp_path / "a", timed(1.0), counted(4), accurate(200)), folder(tmp_path / "b", *elsewhere)
+    assert main([a, b, "--fail-over", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "latency" not in out and "param_count" in out and "top1" in out
+    assert "timed on different machines and so not compared: 1 case\n" in out
+    only = folder(tmp_path / "c", timed(2.0, machine="there"))
+    assert main([a, only]) == 2
+    assert "different machines" in capsys.readouterr().err
+
+
+def test_of_several_machines_the_one_that_both_have_counts() -> None:
+    (change,) = compare([timed(1.0), timed(9.0, machine="x")], [timed(1.2, seed=1), timed(1.0, machine="y")]).changes
+    assert change.verdict == "slower" and change.ratio == pytest.approx(1.2, abs=0.02)
+
+
+def test_only_fail_over_ends_with_one(tmp_path: Path) -> None:
+    base, slower = folder(tmp_path / "a", timed(1.0)), folder(tmp_path / "b", timed(1.1, seed=1))
+    assert main([base, slower]) == main([slower, base]) == 0
+    assert main([base, slower, "--fail-over", "5"]) == 1
+    assert main([base, slower, "--fail-over", "0"]) == 1
+    assert main([base, slower, "--fail-over", "9.9"]) == 0  # its interval reaches below
+    assert main([base, slower, "--fail-over", "15"]) == main([slower, base, "--fail-over", "0"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "wanted"), [("--noise-floor", "a share of at least 0"), ("--fail-over", "a percentage of at least 0")]
+)
+@pytest.mark.parametrize("wrong", ["nan", "-0.1", "inf", "much", "x" * 999])
+def test_limits_are_numbers(option: str, wanted: str, wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["a", "b", f"{option}={wrong}"])
+    error = capsys.readouterr().err
+    assert stopped.value.code == 2 and wanted in error and error.count("\n") == 1 and len(error) <= 301
+
+
+def test_a_noise_floor_is_no_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["a", "b", "--noise-floor=1"])
+    with pytest.raises(ValueError, match="a noise floor is a share"):
+        compare([timed(1.0)], [timed(1.0)], noise_floor=1.5)
+
+
+def test_what_cannot_be_compared_ends_with_two_and_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = folder(tmp_path / "a", timed(1.0))
+    (tmp_path / "bytes").write_bytes(b"\x00\xff" * 99)
+    others = [str(tmp_path / "none"), folder(tmp_path / "d"), folder(tmp_path / "e", counted(1)), "\0", "/dev/null"]
+    for other in [*others, str(tmp_path / "bytes")]:
+        for pair in ([run, other], [other, run]):
+            assert main(pair) == 2
+            assert "benchmarks.compare: " in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_one_object_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a = folder(tmp_path / "a", timed(1.0), timed(1.0, model="nin", count=3), counted(1, model="vgg11"))
+    b = folder(tmp_path / "b", timed(1.1, seed=1), timed(1.0, model="nin", count=3))
+    assert main([a, b, "--json", "--fail-over", "5"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) == {"cases", "only_in_a", "only_in_b", "elsewhere", "settings"}
+    assert found["settings"] == {"run_a": a, "run_b": b, "noise_floor": 0.01, "fail_over": 5.0, "metrics": []}
+    assert {each["case"]: each["verdict"] for each in found["cases"]} == {"resnet18": "slower", "nin": "too few rounds"}
+    assert found["cases"][0]["ratio_low"] > 1 and found["cases"][1]["ratio_low"] is None
+    assert found["only_in_a"] == ["params vgg11"] and found["only_in_b"] == []
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_a_table_as_wide_as_the_terminal(
+    width: int, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    models = ["resnet18", "mobilenet_v1:resolution=160,separable=false,width=0.75"]
+    runs = [[timed(scale, model=model, seed=seed), timed(scale, model=model, batch_size=8), counted(138e6, model=model)]
+            for seed, scale in enumerate((1.0, 1.23)) for model in models]  # fmt: skip
+    a, b = folder(tmp_path / "a", *runs[0], *runs[1]), folder(tmp_path / "b", *runs[2], *runs[3])
+    assert main([a, b]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width
+    assert sum(models[1] in line for line in lines) == 2  # in full
+
+
+# --- whatever two runs hold -------------------------------------------------------------------------------------------
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from([0.0, -1.0, 1e-300, 1e300])
+VALUES = st.none() | st.booleans() | NUMBERS | st.text(max_size=3) | st.lists(NUMBERS, max_size=3)
+DETAILS = st.dictionaries(
+    st.sampled_from(["run", "apart_rounds", "reference", "answers", "labels", "fingerprint"]), VALUES, max_size=4
+)
+
+
+@st.composite
+def any_record(draw: st.DrawFn) -> Record:
+    metric = draw(st.sampled_from(sorted(METRICS)))
+    names = sorted({column.measurement for column in METRICS[metric].columns} | {"latency_ratio"})
+    measurements = []
+    for name in draw(st.lists(st.sampled_from(names), unique=True)):
+        samples = draw(st.lists(NUMBERS | st.just(1.0), max_size=12))
+        ends = draw(st.none() | NUMBERS), draw(st.none() | NUMBERS)
+        rounds = tuple(range(len(samples))) if draw(st.booleans()) else ()
+        measurements.append(
+            Measurement(name=name, value=draw(NUMBERS), unit=draw(st.sampled_from(["s", "1/s", "count"])), low=ends[0],
+                        high=ends[1], samples=tuple(samples), rounds=rounds, details=draw(DETAILS))
+        )  # fmt: skip
+    return Record(
+        case=Case(metric=metric, model=draw(st.sampled_from(["resnet18", "gone"])), batch_size=draw(st.integers(0, 2))),
+        status=draw(st.sampled_from(["ok", "failed"])),
+        machine=draw(st.sampled_from(["here", "there"])),
+        measurements=tuple(measurements),
+    )
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(before=st.lists(any_record(), max_size=4), after=st.lists(any_record(), max_size=4))
+def test_any_two_runs_end_in_a_status_and_no_traceback(
+    before: list[Record], after: list[Record], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, records in (("a", before), ("b", after)):
+        (tmp_path / name).write_text("".join(each.to_json() + "\n" for each in records))
+    found = compare(before, after)
+    assert {change.verdict for change in found.changes} <= {*VERDICTS, "more", "less"}
+    for options in ([], ["--json"]):
+        assert main([str(tmp_path / "a"), str(tmp_path / "b"), *options]) == (0 if found.changes else 2)
+        out = capsys.readouterr().out
+        assert "nan" not in out.lower() and "inf" not in out.lower().replace("information", "")
+        if options:
+            json.loads(out)
