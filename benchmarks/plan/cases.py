@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import zoo
@@ -78,7 +78,15 @@ def plan(options: Options) -> tuple[Case, ...]:
                 **{key: getattr(options, key) for key in SHARED},
             )
             cases[canonical(case)] = None
-    return tuple(cases)
+    return tuple(cases | dict.fromkeys(_costs(cases) if "mult_adds" in options.metrics else ()))
+
+
+def _costs(cases: Iterable[Case]) -> Iterator[Case]:
+    """The multiply-adds of images as large as those that accuracies are counted on: what accuracy is set against."""
+    for case in cases:
+        if case.metric == "accuracy":
+            size = case.train_img_size or case.img_size
+            yield canonical(Case(metric="mult_adds", model=case.model, img_size=size))
 
 
 def plan_study(study: Study, options: Options) -> tuple[Case, ...]:
@@ -103,7 +111,8 @@ def plan_study(study: Study, options: Options) -> tuple[Case, ...]:
                 )
             else:
                 continue
-            cases |= dict.fromkeys(plan(asked))
+            planned = plan(asked)
+            cases |= dict.fromkeys((*planned, *_costs(planned)))
     return tuple(cases)
 
 

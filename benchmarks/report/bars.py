@@ -84,7 +84,7 @@ class CheckPage:
                 _disturbed(cases),
                 f"{minutes:.0f} minutes in all. Raw samples are in {path.with_suffix('.json').name}.",
                 provenance(content["machine"], content["software"], content["command"],
-                           [case.get("commit", "") for case in cases.values()]),
+                           commits=[case.get("commit", "") for case in cases.values()]),
             ),
         ]  # fmt: skip
         write_page(path, sections)

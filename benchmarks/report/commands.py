@@ -12,10 +12,9 @@ from benchmarks.metrics import METRICS
 from benchmarks.records.record import Case
 from benchmarks.report.joining import model_spec
 from zoo.errors import InvalidOption, UnknownOption
-from zoo.spec import ModelSpec
 from zoo.training.recipes import recipe
 
-__all__ = ["commands"]
+__all__ = ["commands", "flags_of"]
 
 PROGRAM = ("python", "-m", "benchmarks.run")
 Flags = tuple[tuple[str, str], ...]  # option and value, sorted
@@ -34,7 +33,7 @@ def commands(cases: Iterable[Case], machine: Mapping[str, Any]) -> list[str]:
     for case in cases:
         entry = model_spec(case.model)
         if entry is not None and case.metric in METRICS and case.recipe in ("", "sample"):
-            asked[_flags(case, entry, machine), case.metric][case.model] = None
+            asked[flags_of(case, machine), case.metric][case.model] = None
     lines: dict[tuple[Flags, tuple[str, ...]], list[str]] = {}  # the metrics by options and models
     for (flags, metric), models in sorted(asked.items(), key=lambda item: -len(item[0][0])):
         names = tuple(sorted(models))
@@ -43,10 +42,12 @@ def commands(cases: Iterable[Case], machine: Mapping[str, Any]) -> list[str]:
     return [_line(models, metrics, flags) for (flags, models), metrics in lines.items()]
 
 
-def _flags(case: Case, entry: ModelSpec, machine: Mapping[str, Any]) -> Flags:
+def flags_of(case: Case, machine: Mapping[str, Any]) -> Flags:
     """The options a case was asked with, but for those that say what would be done without them."""
+    entry = model_spec(case.model)
     trained = case.metric == "accuracy" and not case.weights
-    size, own = (case.train_img_size if trained else case.img_size), entry.input.size
+    size = case.train_img_size if trained else case.img_size
+    own, smallest = (entry.input.size, entry.input.min_size) if entry else (size, 0)
     threads, usual = case.num_threads, machine.get("effective_cpus") or machine.get("cpus")
     epochs = 0
     if trained:
@@ -55,7 +56,7 @@ def _flags(case: Case, entry: ModelSpec, machine: Mapping[str, Any]) -> Flags:
             chosen = recipe(case.recipe or "sample")
         except (LookupError, UnknownOption, InvalidOption):
             return ()
-        own, epochs = max(chosen.img_size, entry.input.min_size), chosen.epochs
+        own, epochs = max(chosen.img_size, smallest), chosen.epochs
     metric = METRICS[case.metric]
     batch = case.batch_size if "batch_size" in metric.depends_on else metric.batch_size
     found = {

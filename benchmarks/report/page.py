@@ -55,9 +55,9 @@ def code(text: str) -> str:
 
 
 def provenance(
-    machine: Mapping[str, Any], software: Mapping[str, Any], command: str, commits: Iterable[object] = ()
+    machine: Mapping[str, Any], software: Mapping[str, Any], *commands: str, commits: Iterable[object] = ()
 ) -> str:
-    """Machine, versions, commit and command of a page, in two paragraphs.
+    """Machine, versions and commit of a page, and the commands that make it, a paragraph each.
 
     Args:
         commits: those the figures were measured at; empty for that of `software`.
@@ -66,7 +66,7 @@ def provenance(
     named = sorted({commit_in_words(commit) for commit in commits} - {""})
     commit = ", ".join(named) or commit_in_words(software.get("commit", "")) or "unknown"
     facts = [machine_in_words(machine), str(software.get("os")), packages, f"commit {commit}"]
-    return f"{'; '.join(markdown(fact, 600) for fact in facts)}.\n\n{code(command)}"
+    return "\n\n".join([f"{'; '.join(markdown(fact, 600) for fact in facts)}.", *map(code, commands)])
 
 
 def commit_in_words(commit: object) -> str:

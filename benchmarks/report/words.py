@@ -2,57 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from benchmarks.records.record import Case
 from benchmarks.report.overview import Overview
-from benchmarks.stats.intervals import Interval
+from benchmarks.stats.digits import number
 from zoo.data import DATASETS
 from zoo.training.recipes import Recipe
 
 __all__ = [
     "condition_in_words", "count_of", "dataset_title", "enumerate_words", "gathered", "machine_in_words", "markdown",
-    "number", "ratio_in_words", "recipe_in_words", "shorten", "told_apart", "training_in_words",
+    "number", "recipe_in_words", "shorten", "told_apart", "training_in_words",
 ]  # fmt: skip
 
 LONGEST = 240  # characters of a reason on the page; results.csv has all of it
-EXACT = Context(prec=700, rounding=ROUND_HALF_UP)  # the longest decimal a float can have
-MOST_DECIMALS = 5  # of a ratio that is close to 1
-
-
-def number(value: float, digits: int = 3) -> str:
-    """A figure without an exponent: 0.569, 20.1, 138, 1,234. Halves are rounded up, as people do it.
-
-    Args:
-        digits: significant digits; 0 or negative for that many decimals.
-    """
-    if not math.isfinite(value) or (value == 0 and digits > 0):
-        return f"{value:g}"
-    exact = Decimal(f"{value:.14g}")  # 88.15 % is a float below it
-    decimals = digits - 1 - exact.adjusted() if digits > 0 else -digits
-    rounded = _rounded(exact, decimals)
-    if digits > 0 and rounded.adjusted() > exact.adjusted():
-        decimals -= 1  # 9.999 has become 10.0
-    return f"{_rounded(exact, decimals) + 0:,.{max(decimals, 0)}f}"  # adding 0 takes the sign off a zero
-
-
-def _rounded(exact: Decimal, decimals: int) -> Decimal:
-    return exact.quantize(Decimal(1).scaleb(-decimals), context=EXACT)
-
-
-def ratio_in_words(found: Interval, *, decimals: int = 2) -> str:
-    """ "1.45 (1.42 to 1.49)", with as many decimals as it takes to tell the value from the ends and all from 1."""
-    figures = (found.value, found.low, found.high)
-    for places in range(decimals, MOST_DECIMALS):
-        written = [number(figure, -places) for figure in figures]
-        if len({*written, number(1, -places)}) == len({*figures, 1.0}):
-            break
-    value, low, high = (number(figure, -places) for figure in figures)
-    return f"{value} ({low} to {high})"
 
 
 def count_of(count: int, noun: str) -> str:

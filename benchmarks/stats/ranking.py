@@ -10,7 +10,7 @@ from scipy import stats
 
 from benchmarks.stats.intervals import Interval
 
-__all__ = ["gap_and_margin", "pareto_front", "rank_correlation"]
+__all__ = ["gap_and_margin", "linear_correlation", "pareto_front", "rank_correlation"]
 
 
 def gap_and_margin(one: Interval, other: Interval) -> tuple[float, float]:
@@ -29,6 +29,18 @@ def pareto_front(costs: Sequence[float], gains: Sequence[float]) -> list[int]:
         if not front or gains[place] > gains[front[-1]]:
             front.append(place)
     return front
+
+
+def linear_correlation(one: Sequence[float], other: Sequence[float]) -> Interval | None:
+    """Pearson's r with Fisher's interval; None for fewer than five pairs or where one side is always the same."""
+    count = len(one)
+    if count < 5 or len(set(one)) == 1 or len(set(other)) == 1:
+        return None
+    found = min(max(statistics.correlation(one, other), -1.0), 1.0)
+    if abs(found) == 1:
+        return Interval(found, found, found)
+    centre, reach = math.atanh(found), statistics.NormalDist().inv_cdf(0.975) / math.sqrt(count - 3)
+    return Interval(found, math.tanh(centre - reach), math.tanh(centre + reach))
 
 
 def rank_correlation(one: Sequence[float], other: Sequence[float]) -> Interval | None:

@@ -1,51 +1,30 @@
 """Judges of claims: each makes a function of the evidence that returns a verdict.
 
 A claim about accuracy gets its verdict only when the mean difference over seeds clears its own 95 % interval (Student's
-t on differences paired by seed); else it is too noisy, and the verdict says how many seeds more it would take. A claim
-about time is judged by the 95 % interval of a ratio of two times.
+t on differences paired by seed); else it is too noisy. A claim about time is judged by the 95 % interval of a ratio of
+two times.
 """
 
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Callable
 from dataclasses import replace
 
-from benchmarks.stats.means import mean_of, quantile
+from benchmarks.stats.digits import factor_in_words, number, ratio_in_words
+from benchmarks.stats.intervals import Interval
+from benchmarks.stats.means import mean_of
 from benchmarks.stats.verdicts import verdict
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.finding import Finding, combined
-from benchmarks.studies.study import Judge, Published, Verdict
+from benchmarks.studies.study import Judge, Verdict
 
 __all__ = [
-    "as_accurate", "figures_agree", "holds", "judge_differences", "less_accurate", "more_accurate", "no_slower",
-    "seeds_needed", "slower", "time_follows_work",
+    "as_accurate", "at_least", "holds", "judge_differences", "less_accurate", "more_accurate", "no_slower", "slower",
+    "time_follows_work",
 ]  # fmt: skip
 
-MOST_SEEDS = 1000
 WORST_FIRST = ("open", "contradicted", "too noisy", "supported")
-
-
-def figures_agree(*figures: Published) -> Judge:
-    """Every printed figure follows from the architecture, but for those owned up to as slips."""
-
-    def judge(evidence: Evidence) -> Verdict:
-        counted = [(figure, figure.counted(evidence)) for figure in figures]
-        missing = [figure.what for figure, value in counted if value is None]
-        if missing:
-            return Verdict("open", f"not counted yet: {', '.join(missing)}")
-        wrong = [figure for figure, value in counted if value is not None and figure.agreement(value) == "differs"]
-        unowned = [figure.what for figure in wrong if not figure.slip]
-        agree = f"{len(figures) - len(wrong)} of {len(figures)} agree"
-        if unowned:
-            return Verdict("contradicted", f"{agree}; not {', '.join(unowned)}")
-        if wrong:
-            slips = "the other is a slip in print" if len(wrong) == 1 else f"the other {len(wrong)} are slips in print"
-            return Verdict("supported", f"{agree}; {slips}, named below")
-        return Verdict("supported", f"all {len(figures)} agree")
-
-    return Judge(judge)
 
 
 def holds(test: Callable[..., bool], words: str, *counts: Finding[float]) -> Judge:
@@ -62,6 +41,23 @@ def holds(test: Callable[..., bool], words: str, *counts: Finding[float]) -> Jud
 
     found = combined(judge, *counts)
     return Judge(found.of, found.models, found.titles)
+
+
+def at_least(threshold: float, words: str, found: Finding[Interval]) -> Judge:
+    """A figure with its 95 % interval is no less than a threshold.
+
+    Args:
+        words: the value and the ends of the interval in its braces.
+    """
+
+    def judge(figure: Interval) -> Verdict:
+        status = "too noisy"
+        if figure.low >= threshold or figure.high < threshold:
+            status = "supported" if figure.low >= threshold else "contradicted"
+        return Verdict(status, words.format(figure.value, figure.low, figure.high))
+
+    judged = combined(judge, found)
+    return Judge(judged.of, judged.models, judged.titles)
 
 
 def more_accurate(left: str, right: str, *, by: float = 0.0) -> Judge:
@@ -102,19 +98,7 @@ def judge_differences(differences: list[float], *, by: float = 0.0) -> Verdict:
     words += f", against {_points(by)}" if by else ""
     if low > by or high < by:
         return Verdict("supported" if low > by else "contradicted", words)
-    needed = seeds_needed(mean.value - by, statistics.stdev(differences))
-    if needed is None:
-        return Verdict("too noisy", f"{words}; not even {MOST_SEEDS} seeds would settle so small a difference")
-    more = max(needed - len(differences), 1)
-    return Verdict("too noisy", f"{words}; about {_seeds(more)} more would settle it", more)
-
-
-def seeds_needed(difference: float, deviation: float) -> int | None:
-    """Seeds whose 95 % interval would clear a difference of this size, were it the true one; None beyond MOST_SEEDS."""
-    for count in range(2, MOST_SEEDS + 1):
-        if quantile(count - 1) * deviation / count**0.5 < abs(difference):
-            return count
-    return None
+    return Verdict("too noisy", words)
 
 
 def no_slower(left: str, right: str) -> Judge:
@@ -136,7 +120,8 @@ def time_follows_work(left: str, right: str, *, within: float) -> Judge:
             return None
         work = one / other
         judged = _judge_times(evidence, left, right, work * (1 - within), work * (1 + within))
-        return replace(judged, words=f"{work:.2f} times the multiply-adds, {judged.words}")
+        times = "as many multiply-adds" if one == other else f"{factor_in_words(work)} times the multiply-adds"
+        return replace(judged, words=f"{times}, {judged.words}")
 
     return Judge(judge, titles=(left, right))
 
@@ -146,9 +131,9 @@ def _judge_times(evidence: Evidence, left: str, right: str, least: float, most: 
     ratio = evidence.time_ratio(evidence.by_title[left], evidence.by_title[right])
     if ratio is None:
         return Verdict("open", "not timed yet")
+    words = ratio_in_words(ratio, " times as long")
     if not ratio.known:
-        return Verdict("too noisy", f"{ratio.value:.2f} times as long, over too few rounds for an interval")
-    words = f"{ratio.value:.2f} times as long ({ratio.low:.2f} to {ratio.high:.2f})"
+        return Verdict("too noisy", words)
     to_least = verdict(ratio.scaled(1 / least)) if least > 0 else "slower"
     to_most = verdict(ratio.scaled(1 / most)) if math.isfinite(most) else "faster"
     if to_least == "faster" or to_most == "slower":
@@ -161,4 +146,4 @@ def _seeds(count: int) -> str:
 
 
 def _points(fraction: float) -> str:
-    return f"{100 * fraction:+.2f}"
+    return f"{'+' if fraction > 0 else ''}{number(100 * fraction, -2)}"

@@ -12,7 +12,8 @@ from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.finding import Count, Finding, combined
 
 __all__ = [
-    "accuracy", "exactly", "in_words", "mult_adds", "outputs", "params", "share", "time_ratio", "time_share", "weights",
+    "accuracy", "exactly", "in_words", "mult_adds", "outputs", "params", "share", "time_ratio", "time_share",
+    "trained_cost", "weights",
 ]  # fmt: skip
 
 
@@ -49,6 +50,11 @@ def share(model: str, kind: str, quantity: str) -> Count:
 def accuracy(title: str) -> Count:
     """Top-1 of an arm, the mean over its seeds."""
     return _value(Finding(lambda evidence: evidence.accuracy(evidence.by_title[title]), titles=(title,)))
+
+
+def trained_cost(title: str) -> Count:
+    """Multiply-adds of one image as large as those an arm was trained and tested on."""
+    return Finding(lambda evidence: evidence.trained_cost(evidence.by_title[title]), titles=(title,))
 
 
 def time_ratio(left: str, right: str) -> Count:

@@ -152,8 +152,23 @@ class Evidence:
         ]
 
     def training_records(self) -> list[Record]:
-        """Every training an arm's figure comes from."""
-        return [record for arm in self.arms for record in self._thorough(arm).values()]
+        """Every training an arm's figure comes from; one whose arms are not to be trained was made for another."""
+        return [record for arm in self.arms if arm.trained for record in self._thorough(arm).values()]
+
+    def trained_cost(self, arm: Arm) -> float | None:
+        """Multiply-adds of one image as large as those the arm's figure was taken on; None where none were counted."""
+        size = next((record.case.train_img_size for record in self._thorough(arm).values()), 0)
+        return self._costs.get((zoo.spec(arm.model).label, size))
+
+    @cached_property
+    def _costs(self) -> Mapping[tuple[str, int], float]:
+        """Multiply-adds by model and size of the images."""
+        counted = (record for record in self.records if record.case.metric == "mult_adds")
+        return {
+            (record.case.model, record.case.img_size): found
+            for record in counted
+            if (found := record.value("mult_adds")) is not None
+        }
 
     def next_seed(self, seeds: Sequence[int]) -> int:
         """The first seed after `seeds` that not every arm was trained with."""

@@ -45,7 +45,7 @@ class Finding(Generic[T]):
 Count = Finding[float]
 
 
-def combined(function: Callable[..., T], *parts: Finding[Any] | Number) -> Finding[T]:
+def combined(function: Callable[..., T | None], *parts: Finding[Any] | Number) -> Finding[T]:
     """What `function` makes of the answers of several findings; None while one of them is."""
     findings = [part for part in parts if isinstance(part, Finding)]
 

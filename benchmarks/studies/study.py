@@ -12,6 +12,7 @@ from typing import Any
 
 import zoo
 from benchmarks.metrics import METRICS
+from benchmarks.stats.digits import agreement
 from benchmarks.studies.arm import Arm
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.finding import Count, Finding
@@ -59,7 +60,7 @@ class Published:
         where: table or section.
         text: its digits as printed and their unit: "4.2 M"; none, K (1024), M, G, % or MiB.
         counted: the exact figure.
-        slip: why the printed figure is not the counted one; empty where they agree.
+        slip: why the printed figure may differ from the counted one; empty where they agree.
     """
 
     what: str
@@ -79,13 +80,9 @@ class Published:
         return self.text.partition(" ")[2]
 
     def agreement(self, counted: float) -> str:
-        """ "equal" if the counted figure rounds to the printed digits, "cut" if they are its first, else "differs"."""
+        """How the counted figure agrees with the printed digits: see `benchmarks.stats.digits.agreement`."""
         decimals = len(self.printed.partition(".")[2])
-        printed = float(self.printed.replace(",", ""))
-        exact = counted / UNITS[self.unit]
-        if abs(exact - printed) <= 0.5 * 10**-decimals * (1 + 1e-9):
-            return "equal"
-        return "cut" if 0 <= exact - printed < 10**-decimals else "differs"
+        return agreement(counted / UNITS[self.unit], float(self.printed.replace(",", "")), decimals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +92,10 @@ class Verdict:
     Args:
         status: "supported", "contradicted", "too noisy" or "open".
         words: the figures behind it.
-        more_seeds: seeds that would settle it, where it is too noisy; 0 where nothing can be said.
     """
 
     status: str
     words: str = ""
-    more_seeds: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any
 
 from benchmarks.records.record import Case, Environment, Record
 from benchmarks.report import words
+from benchmarks.report.commands import flags_of
 from benchmarks.report.drawing import Drawing, draw
 from benchmarks.report.findings import estimate
 from benchmarks.report.joining import by_machine
-from benchmarks.report.page import image, listed, provenance, section, write_page
+from benchmarks.report.page import code, image, listed, provenance, section, write_page
 from benchmarks.report.studies.pictures import DRAW
 from benchmarks.report.studies.views import data_of, published_top1
 from benchmarks.report.table import Cell, TableColumn, table, text_column
@@ -21,14 +23,18 @@ from benchmarks.report.words import condition_in_words, count_of, enumerate_word
 from benchmarks.studies.arm import Arm
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.study import Claim, Published, Study, Verdict
-from zoo.training.recipes import Recipe
+from zoo.data import DATASETS
 
-__all__ = ["answer", "begun", "verdicts", "write_study"]
+__all__ = ["answer", "begun", "commands_of", "verdicts", "write_study"]
 
 HOW_TO_READ = (
     "Right of zero the first is better. A bar is the 95 % interval of the mean, a small dot a seed; the mean is filled "
     "where the interval excludes zero."
 )
+ALIKE = (  # options that all cases of a study share
+    "--max-time", "--rounds", "--target-ci", "--num-threads", "--device", "--precision", "--dataset", "--data-dir",
+    "--epochs",
+)  # fmt: skip
 STATUSES = ("supported", "contradicted", "too noisy", "open")
 AGREEMENT = {"equal": "agrees", "cut": "agrees (digits cut, not rounded)"}
 
@@ -60,14 +66,14 @@ def write_study(
     sections = [
         f"# {study.question}",
         answer(study, evidence),
-        f"Source: {study.source}. Run it with `{command(study)}`.",
+        f"Source: {study.source}. Run it with {code(command(study))}.",
         *pictures[:1],
         _variants(study, evidence),
         _claims(study, evidence),
         _figures(study, evidence),
         *pictures[1:],
         section("How it was measured", "", listed(_conditions(study, evidence, records, environment, machines))),
-        provenance(environment.machine, environment.software, environment.command),
+        provenance(environment.machine, environment.software, *commands_of(study, evidence, environment)),
     ]
     write_page(page, sections)
     return page
@@ -76,6 +82,20 @@ def write_study(
 def command(study: Study) -> str:
     """What a person types to run the study; what is done already is not done again."""
     return f"python -m benchmarks.run --studies {study.name}"
+
+
+def commands_of(study: Study, evidence: Evidence, environment: Environment) -> list[str]:
+    """What a person types for the figures of this page: once for the study's own seeds, and for every further few."""
+    trainings = evidence.training_records()
+    cases = [case for case in (*(record.case for record in trainings[:1]), evidence.timed_case) if case]
+    flags = dict(flag for case in cases for flag in flags_of(case, environment.machine) if flag[0] in ALIKE)
+    seeds, starts = {record.case.seed for record in trainings} - set(study.seeds), []
+    while seeds:
+        starts.append(min(seeds) - min(study.seeds))
+        seeds -= {starts[-1] + seed for seed in study.seeds}
+    words = shlex.join(word for flag in sorted(flags.items()) for word in flag)
+    plain = " ".join(filter(None, [command(study), words]))
+    return [plain, *(f"{plain} --seed {start}" for start in starts)]
 
 
 def verdicts(study: Study, evidence: Evidence) -> list[tuple[Claim, Verdict]]:
@@ -88,14 +108,49 @@ def answer(study: Study, evidence: Evidence) -> str:
     judged = verdicts(study, evidence)
     counts = Counter(verdict.status for _, verdict in judged)
     by_status = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
-    tally = f"({count_of(len(judged), 'claim')}: {by_status}.)"
+    parts = [f"{count_of(len(judged), 'claim')}: {by_status}"] if judged else []
+    parts += [_agreeing(study, evidence)] if study.published else []
+    tally = f"({'; '.join(parts)}.)" if parts else ""
     lead = study.answer(evidence)
-    key = [(claim.short, verdict.status) for claim, verdict in judged if claim.short]
-    key_words = "; ".join(f"{short}: {status}" for short, status in key)
-    if any(status != "open" for _, status in key):
-        return " ".join(filter(None, [f"**{key_words[0].upper()}{key_words[1:]}.**", lead, tally]))
-    missing = f"Not trained here yet: {'; '.join(short for short, _ in key)}." if key else ""
+    key = [(claim, verdict) for claim, verdict in judged if claim.short]
+    if any(verdict.status != "open" for _, verdict in key):
+        words = "; ".join(f"{claim.short}: {_status(claim, verdict)}" for claim, verdict in key)
+        here = _here(evidence) if any("here" in _status(*each) for each in key) else ""
+        return " ".join(filter(None, [f"**{words[0].upper()}{words[1:]}.**", here, lead, tally]))
+    missing = f"Not trained here yet: {'; '.join(claim.short for claim, _ in key)}." if key else ""
     return " ".join(filter(None, [f"**{lead}**" if lead else "", missing, tally]))
+
+
+def _status(claim: Claim, verdict: Verdict) -> str:
+    """A verdict in words; one that rests on what was trained or timed here says so."""
+    settled = verdict.status in ("supported", "contradicted")
+    return f"{verdict.status} here" if settled and claim.judge.titles else verdict.status
+
+
+def _here(evidence: Evidence) -> str:
+    """What a verdict on accuracy rests on."""
+    cases = [record.case for record in evidence.training_records()]
+    if not cases:
+        return ""
+    epochs = enumerate_words(sorted({case.epochs for case in cases}))
+    images = enumerate_words(sorted({case.train_images for case in cases}), write="{:,}".format)
+    names = sorted({DATASETS[case.dataset].label if case.dataset in DATASETS else case.dataset for case in cases})
+    return (
+        f"(Here: networks trained for {epochs} epoch{'' if epochs == '1' else 's'} on {images} images of "
+        f"{markdown(enumerate_words(names))}, not for as long and not on what the papers did.)"
+    )
+
+
+def _agreeing(study: Study, evidence: Evidence) -> str:
+    """How many of the printed figures are what counting gives."""
+    counted = [figure.agreement(value) for figure in study.published if (value := figure.counted(evidence)) is not None]
+    kinds, total = Counter(counted), count_of(len(study.published), "printed figure")
+    cut = f", {kinds['cut']} with {'its' if kinds['cut'] == 1 else 'their'} digits cut" if kinds["cut"] else ""
+    agree = kinds["equal"] + kinds["cut"]
+    missing = len(study.published) - len(counted)
+    return f"{agree} of {total} agree{'s' if len(study.published) == 1 else ''} with what is counted{cut}" + (
+        f", {missing} not counted yet" if missing else ""
+    )
 
 
 def begun(study: Study, evidence: Evidence) -> bool:
@@ -116,12 +171,12 @@ def _variants(study: Study, evidence: Evidence) -> str:
 
     def printed(arm: Arm) -> str:
         figure, source = published_top1(arm) or (None, "")
-        return "" if figure is None else f"{100 * figure:.1f} [{sources.setdefault(source, len(sources) + 1)}]"
+        return "" if figure is None else f"{number(100 * figure, -1)} [{sources.setdefault(source, len(sources) + 1)}]"
 
     trained = "accuracy" in study.metrics and any(arm.trained for arm in study.arms)
     columns = [
         text_column("variant", lambda arm: arm.title),
-        text_column("model", lambda arm: f"`{arm.model}`"),
+        text_column("model", lambda arm: code(arm.model)),
         TableColumn("parameters, M", counted(evidence.params, 1e6), -2),
         TableColumn("multiply-adds, G", counted(evidence.mult_adds, 1e9), -3),
         *([TableColumn("top-1 measured, % (95 %)", lambda arm: _accuracy(arm, evidence))] if trained else []),
@@ -139,8 +194,9 @@ def _accuracy(arm: Arm, evidence: Evidence) -> str:
     if mean is None:
         return "open"
     if mean.low is None or mean.high is None:
-        return f"{100 * mean.value:.1f} (1 seed)"
-    return f"{100 * mean.value:.1f} ({100 * mean.low:.1f} to {100 * mean.high:.1f}, {mean.count} seeds)"
+        return f"{number(100 * mean.value, -1)} (1 seed)"
+    value, low, high = (number(100 * figure, -1) for figure in (mean.value, mean.low, mean.high))
+    return f"{value} ({low} to {high}, {mean.count} seeds)"
 
 
 def _claims(study: Study, evidence: Evidence) -> str:
@@ -148,50 +204,60 @@ def _claims(study: Study, evidence: Evidence) -> str:
     columns = [
         text_column("claim", lambda row: row[0].text),
         text_column("source", lambda row: row[0].source),
-        text_column("verdict", lambda row: f"**{row[1].status}**"),
-        text_column("evidence", lambda row: row[1].words),
+        text_column("verdict", lambda row: f"**{_status(*row)}**"),
+        text_column("evidence", lambda row: row[1].words + _confounded(row[0], evidence)),
     ]
-    return section("The claims", "", table(columns, judged), *_how_judged(study, evidence, [row[1] for row in judged]))
+    return section("The claims", "", table(columns, judged), *_how_judged(study, evidence, judged))
 
 
-def _how_judged(study: Study, evidence: Evidence, found: Sequence[Verdict]) -> Iterator[str]:
-    if any(verdict.status == "open" for verdict in found):
-        yield f"Open claims are closed by `{command(study)}`, which goes on from the records there are."
-    if any(verdict.more_seeds for verdict in found):
+def _confounded(claim: Claim, evidence: Evidence) -> str:
+    """A remark where a claim about accuracy compares a network with batch normalization and one without."""
+    pair = [evidence.kinds(evidence.by_title[title].model) for title in claim.judge.pair or ()]
+    differ = len({"norm" in kinds for kinds in pair if kinds is not None}) > 1
+    return "; the recipe's steps differ with and without batch normalization: this is of both" if differ else ""
+
+
+def _how_judged(study: Study, evidence: Evidence, judged: Sequence[tuple[Claim, Verdict]]) -> Iterator[str]:
+    if any(verdict.status == "open" for _, verdict in judged):
+        yield f"Open claims are closed by {code(command(study))}, which goes on from the records there are."
+    if any(verdict.status == "too noisy" and claim.judge.pair for claim, verdict in judged):
         following = evidence.next_seed(study.seeds)
-        yield f"`{command(study)} --seed {following}` adds the seeds from {following} on."
+        yield f"{code(f'{command(study)} --seed {following}')} adds the seeds from {following} on."
     if "latency" in study.metrics:
         latencies = (evidence.latency(arm.model) for arm in study.arms)
         names = sorted(
             {str(found.details["reference"]) for found in latencies if found and "reference" in found.details}
         )
-        reference = f"{enumerate_words(names)}, which runs" if names else "the model that runs"
+        reference = f"{enumerate_words(names, write=markdown)}, which runs" if names else "the model that runs"
         yield (
             "A claim about time is judged by the 95 % interval of a ratio: over the rounds two networks shared, else "
             f"of their ratios to {reference} in every round."
         )
     if "accuracy" in study.metrics:
         yield (
-            "A claim about accuracy is judged by the mean difference over seeds, paired by seed: it is supported or "
-            "contradicted only if the 95 % interval (Student's t) clears the claim, and too noisy otherwise. Each "
-            "verdict stands by itself; the intervals are not widened for the number of claims."
+            "A claim about accuracy is judged by the mean difference over seeds, paired by seed and trained on one "
+            "machine: it is supported or contradicted only if the 95 % interval (Student's t) clears the claim, "
+            "and too noisy otherwise. Each verdict stands by itself; the intervals are not widened for the number of "
+            "claims."
         )
     if any(record.case.seed > max(study.seeds) for record in evidence.training_records()):
         yield (
-            f"The study asks for {len(study.seeds)} seeds. Further ones were trained after those had been looked at, "
-            "which makes an interval a little too narrow: lean less on one that clears its claim by a hair."
+            f"The study asks for {count_of(len(study.seeds), 'seed')}. Further ones were trained after those had been "
+            "looked at, which makes an interval a little too narrow: lean less on one that clears its claim by a hair."
         )
 
 
 def _figures(study: Study, evidence: Evidence) -> str:
+    counted = [(figure, figure.counted(evidence)) for figure in study.published]
     columns = [
-        text_column("quantity", lambda figure: figure.what),
-        text_column("printed in", lambda figure: figure.where),
-        TableColumn("printed", lambda figure: figure.text),
-        TableColumn("counted", lambda figure: _counted(figure, figure.counted(evidence))),
-        text_column("", lambda figure: _agreement(figure, figure.counted(evidence))),
+        text_column("quantity", lambda row: row[0].what),
+        text_column("printed in", lambda row: row[0].where),
+        TableColumn("printed", lambda row: row[0].text),
+        TableColumn("counted", lambda row: _counted(*row)),
+        text_column("", lambda row: _agreement(*row)),
     ]
-    return section("Printed figures, counted again", "", table(columns, study.published))
+    agreeing = f"{_agreeing(study, evidence).capitalize()}." if counted else ""
+    return section("Printed figures, counted again", agreeing, table(columns, counted))
 
 
 def _counted(figure: Published, counted: float | None) -> str:
@@ -203,8 +269,8 @@ def _counted(figure: Published, counted: float | None) -> str:
 def _agreement(figure: Published, counted: float | None) -> str:
     if counted is None:
         return ""
-    slip = f"slip: {figure.slip}" if figure.slip else "differs"
-    return AGREEMENT.get(figure.agreement(counted), slip)
+    differs = f"differs: {figure.slip}" if figure.slip else "differs"
+    return AGREEMENT.get(figure.agreement(counted), differs)
 
 
 def _names(study: Study) -> list[str]:
@@ -237,9 +303,9 @@ def _conditions(
         condition = condition_in_words(evidence.timed_case)
         yield f"Times: {condition}, at each network's own size; median over rounds in which they took turns."
     trainings = evidence.training_records()
-    yield from dict.fromkeys(f"Trained: {recipe}" for record in trainings if (recipe := _recipe(record)))
+    yield from _recipes(trainings)
     yield from dict.fromkeys(
-        f"Data set: {case.dataset}, {case.train_images:,} training images, {count_of(case.epochs, 'epoch')}."
+        f"Data set: {markdown(case.dataset)}, {case.train_images:,} training images, {count_of(case.epochs, 'epoch')}."
         for case in (record.case for record in trainings)
     )
     asked = [record for record in records if _belongs(study, record.case)]
@@ -247,24 +313,36 @@ def _conditions(
         if record.status not in ("ok", "skipped"):
             case = record.case
             reason = markdown(record.reason)
-            yield f"{record.status}: {case.metric} of `{case.model}`, seed {case.seed}: {reason}"
+            yield f"{record.status}: {case.metric} of {code(case.model)}, seed {case.seed}: {reason}"
     yield from words.gathered(
         (f"{record.case.metric}: {markdown(note)}", record.case.model) for record in asked for note in record.notes
     )
     for machine, group in by_machine(trainings).items():
         if machine != environment.machine_id:
-            seeds = [str(seed) for seed in sorted({record.case.seed for record in group})]
+            seeds = sorted({record.case.seed for record in group})
             place = markdown(words.machine_in_words(machines.get(machine, {})))
             yield (
                 f"{'Seeds' if len(seeds) > 1 else 'Seed'} {enumerate_words(seeds, most=len(seeds))}: trained on "
-                f"another machine than the one below, {place}, with the same code, and each with all that it is "
-                "compared with. What a training reaches depends on the machine only by rounding."
+                f"another machine than the one below, {place}, with the same code. Rounding differs from machine to "
+                "machine, and by the end of a training it has made another network of the same seed, as another seed "
+                "does."
             )
 
 
-def _recipe(record: Record) -> str:
-    top1 = record.find("top1")
-    return Recipe(**top1.details["recipe"]).text if top1 is not None and "recipe" in top1.details else ""
+def _recipes(trainings: Iterable[Record]) -> Iterator[str]:
+    """How networks were trained; what differs in nothing but the size of its images is said once."""
+    alike: dict[str, dict[int, str]] = {}
+    for record in trainings:
+        top1 = record.find("top1")
+        settings = top1.details.get("recipe") if top1 else None
+        text = words.recipe_in_words(settings) if isinstance(settings, Mapping) else ""
+        if text and settings:
+            size = int(settings.get("img_size", 0))
+            alike.setdefault(str(sorted({**settings, "img_size": 0}.items())), {})[size] = text
+    for sizes in alike.values():
+        first, *others = sizes
+        more = f" Others were trained so at {enumerate_words(others)} pixels." if others else ""
+        yield f"Trained: {markdown(sizes[first], 2000)}{more}"
 
 
 def _belongs(study: Study, case: Case) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import zoo
+from benchmarks.report.printed import first_printed
 from benchmarks.stats.means import mean_of
 from benchmarks.studies.arm import Arm
 from benchmarks.studies.evidence import Evidence
@@ -21,13 +22,14 @@ def data_of(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
 
 
 def published_top1(arm: Arm) -> tuple[float, str] | None:
-    """ImageNet accuracy printed for exactly this variant, and by whom; a paper comes before a library."""
+    """ImageNet accuracy printed for exactly this variant, and by whom and how it was taken, as the source says it."""
     if arm.printed or arm.recipe:
         return arm.printed  # nobody prints a figure for training it in the recipe's way
-    spec = zoo.spec(arm.model)
-    own = (entry for entry in spec.references if entry.options == spec.options)
-    printed = [(entry.top1, entry.source) for entry in own if entry.top1 is not None]
-    return min(printed, key=lambda found: not found[1].startswith(("arXiv", "NIPS")), default=None)
+    found = first_printed(zoo.spec(arm.model), "top1")
+    if found is None:
+        return None
+    top1, reference = found
+    return top1, f"{reference.source} ({reference.protocol})" if reference.protocol else reference.source
 
 
 def _printers(found: Iterable[tuple[float, str] | None]) -> str:
@@ -65,12 +67,13 @@ def scatter(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
         found, mean = published_top1(arm), evidence.accuracy(arm)
         if found is not None:
             printed.append({**point, "y": 100 * found[0], "low": None, "high": None})
-        if mean is not None:
+        trained_cost = evidence.trained_cost(arm)
+        if mean is not None and trained_cost is not None:
             low, high = (None if bound is None else 100 * bound for bound in (mean.low, mean.high))
-            measured.append({**point, "y": 100 * mean.value, "low": low, "high": high})
+            measured.append({**point, "x": trained_cost / 1e6, "y": 100 * mean.value, "low": low, "high": high})
     panels = [
         {"title": f"ImageNet, as printed ({_printers(map(published_top1, evidence.arms))})", "points": printed},
-        {"title": "measured here", "points": measured},
+        {"title": "measured here, at the size trained at", "points": measured},
     ]
     return {"panels": panels} if printed or measured else None
 
