@@ -83,7 +83,7 @@ class CheckPage:
                 self.method,
                 _disturbed(cases),
                 f"{minutes:.0f} minutes in all. Raw samples are in {path.with_suffix('.json').name}.",
-                provenance(content["machine"], content["software"], content["command"],
+                provenance(content["machine"], content["software"], f"python -m benchmarks.selfcheck {path.stem}",
                            commits=[case.get("commit", "") for case in cases.values()]),
             ),
         ]  # fmt: skip

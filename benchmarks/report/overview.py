@@ -107,13 +107,16 @@ class Overview:
     @property
     def cases(self) -> list[Case]:
         """What was asked for the figures of the compared models, under every condition and with every seed shown."""
-        accuracies = {model: protocol_of(record.case) for model, record in self.records("accuracy").items()}
+        accuracies = {
+            model: (protocol_of(record.case), _size(record.case)) for model, record in self.records("accuracy").items()
+        }
         records = (record for row in self.rows if row.model in self.models for record in row.records.values())
         return list(
             dict.fromkeys(
                 record.case
                 for record in records
-                if record.case.metric != "accuracy" or accuracies.get(record.case.model) == protocol_of(record.case)
+                if record.case.metric != "accuracy"
+                or accuracies.get(record.case.model) == (protocol_of(record.case), _size(record.case))
             )
         )
 

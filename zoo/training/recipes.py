@@ -69,7 +69,7 @@ class Recipe:
             f"Cross-entropy{f', labels smoothed by {self.label_smoothing:g}' if self.label_smoothing else ''}; "
             + ("auxiliary classifiers, where the paper has them, count with its weight." if self.auxiliary else
                "no auxiliary classifiers."),
-            "The same for every model; tested on images never trained on, after the last epoch.",
+            "All else is the same for every model; tested on images never trained on, after the last epoch.",
         ]  # fmt: skip
         return " ".join(sentences)
 

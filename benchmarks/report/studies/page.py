@@ -35,6 +35,7 @@ ALIKE = (  # options that all cases of a study share
     "--max-time", "--rounds", "--target-ci", "--num-threads", "--device", "--precision", "--dataset", "--data-dir",
     "--epochs",
 )  # fmt: skip
+HERE = " here"  # behind a verdict that rests on what was trained or timed for this page
 STATUSES = ("supported", "contradicted", "too noisy", "open")
 AGREEMENT = {"equal": "agrees", "cut": "agrees (digits cut, not rounded)"}
 
@@ -115,7 +116,7 @@ def answer(study: Study, evidence: Evidence) -> str:
     key = [(claim, verdict) for claim, verdict in judged if claim.short]
     if any(verdict.status != "open" for _, verdict in key):
         words = "; ".join(f"{claim.short}: {_status(claim, verdict)}" for claim, verdict in key)
-        here = _here(evidence) if any("here" in _status(*each) for each in key) else ""
+        here = _here(evidence) if any(_status(*each).endswith(HERE) for each in key) else ""
         return " ".join(filter(None, [f"**{words[0].upper()}{words[1:]}.**", here, lead, tally]))
     missing = f"Not trained here yet: {'; '.join(claim.short for claim, _ in key)}." if key else ""
     return " ".join(filter(None, [f"**{lead}**" if lead else "", missing, tally]))
@@ -124,21 +125,23 @@ def answer(study: Study, evidence: Evidence) -> str:
 def _status(claim: Claim, verdict: Verdict) -> str:
     """A verdict in words; one that rests on what was trained or timed here says so."""
     settled = verdict.status in ("supported", "contradicted")
-    return f"{verdict.status} here" if settled and claim.judge.titles else verdict.status
+    return f"{verdict.status}{HERE}" if settled and claim.judge.titles else verdict.status
 
 
 def _here(evidence: Evidence) -> str:
-    """What a verdict on accuracy rests on."""
+    """What the verdicts on times and accuracies rest on."""
     cases = [record.case for record in evidence.training_records()]
+    timed = "times of this machine" if evidence.timed_case else ""
     if not cases:
-        return ""
+        return f"(Here: {timed}.)"
     epochs = enumerate_words(sorted({case.epochs for case in cases}))
     images = enumerate_words(sorted({case.train_images for case in cases}), write="{:,}".format)
     names = sorted({DATASETS[case.dataset].label if case.dataset in DATASETS else case.dataset for case in cases})
-    return (
-        f"(Here: networks trained for {epochs} epoch{'' if epochs == '1' else 's'} on {images} images of "
-        f"{markdown(enumerate_words(names))}, not for as long and not on what the papers did.)"
+    trained = (
+        f"networks trained for {epochs} epoch{'' if epochs == '1' else 's'} on {images} images of "
+        f"{markdown(enumerate_words(names))}, not for as long and not on what the papers did"
     )
+    return f"(Here: {'; '.join(filter(None, [timed, trained]))}.)"
 
 
 def _agreeing(study: Study, evidence: Evidence) -> str:
@@ -167,7 +170,10 @@ def _variants(study: Study, evidence: Evidence) -> str:
 
     def latency(arm: Arm) -> Cell:
         found = evidence.latency(arm.model)
-        return "open" if found is None else estimate(arm.model, found).scaled(1e3)
+        if found is None:
+            return "open"
+        time = estimate(arm.model, found)
+        return time.scaled(1e3) if time.bounded else 1e3 * time.value
 
     def printed(arm: Arm) -> str:
         figure, source = published_top1(arm) or (None, "")
@@ -214,10 +220,12 @@ def _confounded(claim: Claim, evidence: Evidence) -> str:
     """A remark where a claim about accuracy compares a network with batch normalization and one without."""
     pair = [evidence.kinds(evidence.by_title[title].model) for title in claim.judge.pair or ()]
     differ = len({"norm" in kinds for kinds in pair if kinds is not None}) > 1
-    return "; the recipe's steps differ with and without batch normalization: this is of both" if differ else ""
+    return "; part of it may be the recipe, whose steps differ with and without batch normalization" if differ else ""
 
 
 def _how_judged(study: Study, evidence: Evidence, judged: Sequence[tuple[Claim, Verdict]]) -> Iterator[str]:
+    if any(_status(*each).endswith(HERE) for each in judged):
+        yield _here(evidence).strip("()")
     if any(verdict.status == "open" for _, verdict in judged):
         yield f"Open claims are closed by {code(command(study))}, which goes on from the records there are."
     if any(verdict.status == "too noisy" and claim.judge.pair for claim, verdict in judged):

@@ -285,7 +285,7 @@ BENCHMARK = Benchmark(
     },
     page=CheckPage(
         title="Measurement",
-        remark="What the harness promises of its numbers, tried on this machine.",
+        remark="What the harness promises of its numbers, tried on the machine named at its end.",
         bars=bars,
         sections=_sections,
         picture=_picture,

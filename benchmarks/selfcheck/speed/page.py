@@ -356,10 +356,11 @@ BENCHMARK = Benchmark(
     },
     page=CheckPage(
         title="Speed",
-        remark="Every figure is a ratio of times taken in the same rounds.",
+        remark="The bars compare times taken in the same rounds, by the median of the ratios within a round; the "
+        "quotient of two medians beside it may be another.",
         method="In each round everything that is compared takes one turn, in shuffled order; a turn begins with a call "
-        "that is not counted. A ratio is the median over rounds of the ratio within a round, its interval a bootstrap "
-        "over rounds. Each row of a table was measured in a process of its own; the two training loops in one each, "
+        "that is not counted. A ratio is the median over rounds of the ratio within a round, its interval is over "
+        "rounds. Each row of a table was measured in a process of its own; the two training loops in one each, "
         "taking turns.",
         bars=bars,
         sections=_sections,

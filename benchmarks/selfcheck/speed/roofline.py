@@ -35,7 +35,7 @@ def roofline(data: Mapping[str, Any]) -> Figure:
             axes.plot(model["x"], rate, marker=marker, markersize=8, linestyle="none", markeredgecolor=color,
                       markerfacecolor=fill)  # fmt: skip
     axes.set_xlabel("multiply-adds a byte moved (weights once, inputs and outputs of convolutions and pools)")
-    axes.set_ylabel("multiply-adds a second, in billions")
+    axes.set_ylabel("multiply-adds a second as counted, in billions (Winograd does fewer)")
     log_ticks(axes.xaxis, axes.yaxis)
     axes.text(0.99, 0.02, "hollow: torchvision or timm, eager; filled: auto", transform=axes.transAxes, ha="right",
               color=SOFT, size=9)  # fmt: skip

@@ -57,6 +57,6 @@ class TestLoading:
         content = {"cases": {"vgg16": case()}, "machine": {}, "software": {}, "command": "typed"}
         loading.BENCHMARK.page.write(content, tmp_path / "loading.md")
         text = (tmp_path / "loading.md").read_text()
-        assert "3 of 3 measured bars are met." in text and text.endswith("`typed`\n")
+        assert "3 of 3 measured bars are met." in text and text.endswith("`python -m benchmarks.selfcheck loading`\n")
         assert "| until every weight was read, s | 0.100 | 1.00 | 10.0 |" in text
         assert "disturbed" not in text  # nobody watched
