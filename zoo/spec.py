@@ -176,7 +176,10 @@ class Option:
         return " ".join([kind, " and ".join(filter(None, bounds))]).strip()
 
     def parse(self, value: object) -> OptionValue:
-        """The value in the option's own type, from Python or from shell text; raises `InvalidOption`."""
+        """The value in the option's own type, from Python, NumPy or shell text; raises `InvalidOption`."""
+        given = value
+        if getattr(value, "shape", None) == ():  # a number of NumPy's, or a tensor that holds one
+            value = value.item()  # type: ignore[attr-defined]
         if self.choices:
             for choice in self.choices:
                 if isinstance(value, str):
@@ -185,17 +188,17 @@ class Option:
                     matches = value == choice and isinstance(value, bool) == isinstance(choice, bool)
                 if matches:
                     return choice
-            raise self._refusal(value)
+            raise self._refusal(given)
         if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-            raise self._refusal(value)
+            raise self._refusal(given)
         try:
             number = float(value)
             if isinstance(self.default, int):
                 if number != int(number):
-                    raise self._refusal(value)
+                    raise self._refusal(given)
                 number = int(number)
         except (ValueError, OverflowError):
-            raise self._refusal(value) from None
+            raise self._refusal(given) from None
         inside = (
             number == number
             and (self.above is None or number > self.above)
@@ -203,11 +206,11 @@ class Option:
             and (self.at_most is None or number <= self.at_most)
         )
         if not inside:
-            raise self._refusal(value)
+            raise self._refusal(given)
         return number
 
     def _refusal(self, value: object) -> InvalidOption:
-        return InvalidOption(f"option {self.name!r} takes {self.allowed}; got {value!r}")
+        return InvalidOption(f"option {self.name!r} takes {self.allowed}; got {value!r:.80}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
