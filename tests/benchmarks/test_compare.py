@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.compare import compare, main
-from benchmarks.metrics import METRICS
+from benchmarks.metrics import METRICS, check
 from benchmarks.records.predictions import pack
 from benchmarks.records.record import Case, Measurement, Record
-from benchmarks.records.store import RECORDS
+from benchmarks.records.store import RECORDS, read_records
 from benchmarks.stats.verdicts import VERDICTS
 
 
@@ -279,7 +279,7 @@ def test_any_two_runs_end_in_a_status_and_no_traceback(
 ) -> None:
     for name, records in (("a", before), ("b", after)):
         (tmp_path / name).write_text("".join(each.to_json() + "\n" for each in records))
-    found = compare(before, after)
+    found = compare(*(read_records(tmp_path / name, check).records for name in "ab"))
     assert {change.verdict for change in found.changes} <= {*VERDICTS, "more", "less"}
     for options in ([], ["--json"]):
         assert main([str(tmp_path / "a"), str(tmp_path / "b"), *options]) == (0 if found.changes else 2)
