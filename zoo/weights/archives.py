@@ -22,7 +22,7 @@ from zoo.weights.stored import Stored, Unreadable
 __all__ = ["read_archive", "read_row"]
 
 LARGEST_DIRECTORY = 16 << 20  # bytes of a zip archive's list of contents
-LARGEST_PICKLE = 64 << 20
+LARGEST_PICKLE = 16 << 20
 _END, _END_64 = b"PK\x05\x06", b"PK\x06\x06"
 _MAGIC = 0x1950A86A20F9469CFC6C  # of the row of pickles
 

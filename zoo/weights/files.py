@@ -35,7 +35,7 @@ _OTHERS = (
     (rb"\x93NUMPY", "is a NumPy array; weights are tensors by name"),
     (rb"(?s).{4}TFL3", "is a TensorFlow Lite model; convert its weights to Keras's .h5 first"),
     (rb"\x7fELF|MZ|#!", "is a program"),
-    (rb"[\t\n\r -~\x80-\xff]{2,}\Z", "is a text file"),
+    (rb"([\t\n\r -~]|[\xc2-\xf4][\x80-\xbf]{1,3}){8,}.{0,3}\Z", "is a text file"),
 )
 
 

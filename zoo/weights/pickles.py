@@ -17,7 +17,7 @@ from zoo.weights.stored import Stored, Unreadable
 
 __all__ = ["Inert", "Storage", "Tensor", "unpickle"]
 
-MOST_INSTRUCTIONS = 1_000_000  # a checkpoint of Inception V3 with its optimizer has 40,000
+MOST_INSTRUCTIONS = 400_000  # a checkpoint of ResNet-152 with its optimizer and an average has 150,000
 
 _ORDERED = "collections.OrderedDict"
 _TENSORS = ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v3")
@@ -137,7 +137,10 @@ def unpickle(file: IO[bytes], tensor: Tensor) -> Any:
     Raises:
         Unreadable: it is damaged, or it names what could run code.
     """
-    return _Machine(tensor).run(file)
+    try:
+        return _Machine(tensor).run(file)
+    except ValueError as error:
+        raise Unreadable(f"is truncated or damaged: {error}") from error
 
 
 class _Machine:
