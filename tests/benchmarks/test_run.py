@@ -112,11 +112,12 @@ def test_stale_records_are_said_and_measured_again(tmp_path: Path) -> None:
     assert len(read_records(path).records) == 2
 
 
-def test_killed_at_random_moments_every_case_is_there_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [5, pytest.param(30, marks=pytest.mark.slow)])
+def test_killed_at_random_moments_every_case_is_there_once(kills: int, tmp_path: Path) -> None:
     moments = random.Random(7)
     models = [name for name in zoo.list_models() if name not in fake_run.FATES]
     arguments = ("--models", ",".join(models), "--metrics", "params,mult_adds,activations")
-    for _ in range(20):
+    for _ in range(kills):
         with subprocess.Popen(
             command(tmp_path, *arguments), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as process:

@@ -56,5 +56,7 @@ def test_its_page_answers(project: Path) -> None:
 
 def test_the_projects_own_tests_take_it(project: Path) -> None:
     tests = ("tests/test_house.py", "tests/benchmarks/studies/test_studies.py")
-    said = run(project, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-k", "narrow or printed or claims", *tests)
+    said = run(
+        project, "-m", "pytest", "-n", "0", "-p", "no:cacheprovider", "-q", "-k", "narrow or printed or claims", *tests
+    )
     assert "passed" in said
