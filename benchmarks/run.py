@@ -30,7 +30,7 @@ from benchmarks.records.store import NotOwn, Store, StoreError, open_store
 from benchmarks.studies import STUDIES
 from benchmarks.studies.mobilenets import GRID, label
 from zoo.data import DATASETS
-from zoo.shell import Interrupted, run_command
+from zoo.shell import run_command
 
 __all__ = ["main"]
 
@@ -51,7 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return self_test(request)
         with open_store(request.output_dir, fresh=request.fresh, writes=_written, check=check) as store:
             _say(store.notices)
-            return _report(request, store) if request.action == "report-only" else _run(request, store)
+            try:
+                return _report(request, store) if request.action == "report-only" else _run(request, store)
+            except KeyboardInterrupt:
+                _say(["interrupted; what was measured is kept and reported, and the same command goes on from here"])
+                raise
     except StoreError as error:
         _say([str(error)])
         return 2 if isinstance(error, NotOwn) else 1
@@ -133,13 +137,11 @@ def _run(request: Request, store: Store) -> int:
             measure([case for case in todo if case not in slow], display, lambda: None)
             write()
             measure(by_cost(slow, counts_of(records)), display, write)
-    except KeyboardInterrupt as error:
+    except KeyboardInterrupt:
         stop_server()
         if records:
             write()
-        done = "the report has what was done, and " if records else ""
-        _say([f"interrupted; {done}the same command goes on from here"])
-        return error.status if isinstance(error, Interrupted) else 130
+        raise
     settled = store.settle()
     _say(settled)
     return _conclude(request, cases, records) or (1 if trouble or settled else 0)

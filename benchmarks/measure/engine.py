@@ -85,7 +85,12 @@ def _side_by_side(cases: Iterable[Case], lanes: int, timeout: float, tell: Tell)
     try:
         while waiting or busy or ended:
             while waiting and len(busy) < lanes:  # first of all: whoever takes a record may take its time over it
-                case, worker = waiting.pop(0), idle.pop() if idle else Worker(timeout)
+                case = waiting.pop(0)
+                try:
+                    worker = idle.pop() if idle else Worker(timeout)
+                except WorkerError as error:
+                    ended.append(Record(case=case, status=error.status, reason=error.reason))
+                    continue
                 busy[worker] = case, time.monotonic()
                 tell(case, "", 0.0)
                 worker.begin(measure, case, on_progress=partial(_tell_images, tell, case))

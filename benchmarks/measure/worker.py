@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import getpass
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -69,11 +71,8 @@ def start_server(num_threads: int) -> None:
     """
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(max(num_threads, 1))
-    for path in Path(tempfile.gettempdir()).glob(f"{OUTPUT}*-*"):
-        pid = path.name.removeprefix(OUTPUT).partition("-")[0]
-        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
-            with contextlib.suppress(OSError):  # another user's
-                path.unlink()
+    _sweep()
+    _give_cache()
     context = _context()
     if context.get_start_method() == "forkserver":
         context.set_forkserver_preload([*PRELOAD, *_imports_of_the_program()])
@@ -81,6 +80,28 @@ def start_server(num_threads: int) -> None:
 
         with signals_held(), _imports_found_as_here():
             forkserver.ensure_running()
+
+
+def _sweep() -> None:
+    """Removes what workers of runs that were killed have left among the temporary files."""
+    for path in Path(tempfile.gettempdir()).glob(f"{OUTPUT}*-*"):
+        pid = path.name.removeprefix(OUTPUT).partition("-")[0]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            with contextlib.suppress(OSError):  # another user's
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _give_cache() -> None:
+    """Names a folder for PyTorch's cache where it can make none: then it cannot even be imported."""
+    try:
+        named = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
+        folder = Path(named or Path(tempfile.gettempdir(), f"torchinductor_{getpass.getuser()}"))
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK | os.X_OK):
+            return
+    except (OSError, KeyError):  # the second: a user without a name
+        pass
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = tempfile.mkdtemp(prefix=f"{OUTPUT}{os.getpid()}-")
 
 
 def stop_server() -> None:
@@ -162,8 +183,11 @@ class Worker:
         self._output = Path(name)
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, name), daemon=True)
-        with signals_held():
-            self._process.start()
+        try:
+            _start(self._process, context)
+        except WorkerError:
+            self._output.unlink(missing_ok=True)
+            raise
         theirs.close()
 
     def fileno(self) -> int:
@@ -247,6 +271,24 @@ class Worker:
         with contextlib.suppress(OSError):
             return self._output.read_text(encoding="utf-8", errors="replace")
         return ""
+
+
+def _start(process: Any, context: Any) -> None:
+    """Starts a process. A server that died of what it was to import is replaced by one that imports nothing.
+
+    Raises:
+        WorkerError: that one is gone, too.
+    """
+    for pause in (0.1, 1.0, 0.0):  # seconds until it is gone for the system, too
+        try:
+            with signals_held():
+                process.start()
+            return
+        except (EOFError, OSError) as error:
+            reason = f"no process can be started: {type(error).__name__}: {error}"
+            context.set_forkserver_preload([])
+            time.sleep(pause)
+    raise WorkerError("crashed", reason)
 
 
 def _describe(_memory: dict[str, Any]) -> dict[str, str]:

@@ -9,6 +9,7 @@ import math
 import os
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -137,7 +138,7 @@ def _state() -> dict[str, Any]:
 
 def _cpu_model() -> str:
     """The processor by a name that no other kind of processor has; where none can be found out, this machine's own."""
-    for found in (_named_by_linux, _named_by_arm, _named_by_apple, platform.processor):
+    for found in (_named_by_linux, _named_by_arm, _named_by_apple, _named_by_windows, platform.processor):
         with contextlib.suppress(OSError, subprocess.SubprocessError):
             name = " ".join(found().split())
             if name and name.lower() not in FAMILIES:
@@ -170,6 +171,15 @@ def _named_by_apple() -> str:
         return ""
     asked = ["sysctl", "-n", "machdep.cpu.brand_string", "hw.model"]
     return subprocess.run(asked, capture_output=True, encoding="utf-8", timeout=10, check=True).stdout
+
+
+def _named_by_windows() -> str:
+    if sys.platform != "win32":
+        return ""
+    import winreg
+
+    with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"HARDWARE\DESCRIPTION\System\CentralProcessor\0") as key:
+        return str(winreg.QueryValueEx(key, "ProcessorNameString")[0])
 
 
 def _cpu_facts() -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """`benchmarks.run` with measurements that take as long as a fake says and no PyTorch, for tests that kill it.
 
-Run as `python -m tests.benchmarks.fake_run ARGUMENTS...`.
+Run as `python -m tests.benchmarks.fake_run ARGUMENTS...`; with REPORT=real in the environment it writes its report.
 """
 
 from __future__ import annotations
@@ -99,12 +99,19 @@ def publish(*_arguments: object, **_options: object) -> None:
     """Writes no report."""
 
 
+def written() -> list[str]:
+    """What a report consists of."""
+    return ["README.md", "figures/*.svg"]
+
+
 def fake() -> None:
     """Puts the fakes in place."""
     worker.PRELOAD = ()
     worker.describe_torch = lambda timeout: {}
     engine.measure = measure
-    sys.modules["benchmarks.report.publish"] = types.SimpleNamespace(publish=publish)  # type: ignore[assignment]
+    if os.environ.get("REPORT") != "real":
+        no_report = types.SimpleNamespace(publish=publish, written=written)
+        sys.modules["benchmarks.report.publish"] = no_report  # type: ignore[assignment]
 
 
 if __name__ == "__main__":
