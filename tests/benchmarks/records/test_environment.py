@@ -1,0 +1,170 @@
+"""Which machine this is, and what of it a run may take: no two machines are one by what is not known of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from benchmarks.records import environment, limits
+from benchmarks.records.environment import effective_cpus, observe
+from benchmarks.records.limits import available_memory, cpu_quota, memory_limit
+
+EPYC = "processor\t: 0\nmodel name\t: AMD EPYC\nflags\t\t: fpu avx2\n"
+NEOVERSE = "CPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x3\nCPU part\t: 0xd0c\nCPU revision\t: 1\n"
+CORTEX = NEOVERSE.replace("0xd0c", "0xd0b")
+GIB = 1 << 30
+
+
+def arm(*cores: str) -> str:
+    return "\n".join(f"processor\t: {number}\n{core}" for number, core in enumerate(cores))
+
+
+def machine_with(monkeypatch: pytest.MonkeyPatch, files: dict[str, str], **system: str) -> str:
+    """The processor's name where these files can be read and `platform` says this."""
+    with monkeypatch.context() as patch:
+        patch.setattr(environment, "_read", lambda path: files.get(str(path)))
+        for name, answer in ({"system": "Linux", "machine": "aarch64", "processor": "", "node": "a"} | system).items():
+            patch.setattr(environment.platform, name, lambda answer=answer: answer)
+        return environment._cpu_model()
+
+
+CPUINFO, VENDOR, PRODUCT, BOARD = (
+    "/proc/cpuinfo", "/sys/devices/virtual/dmi/id/sys_vendor", "/sys/devices/virtual/dmi/id/product_name",
+    "/proc/device-tree/model",
+)  # fmt: skip
+
+
+def test_a_processor_with_a_name_goes_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert machine_with(monkeypatch, {CPUINFO: EPYC}, machine="x86_64") == "AMD EPYC"
+
+
+def test_arm_processors_go_by_their_cores_and_their_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    amazon = {CPUINFO: arm(NEOVERSE, NEOVERSE), VENDOR: "Amazon EC2", PRODUCT: "c6g.large"}
+    ampere = amazon | {VENDOR: "Ampere", PRODUCT: "Altra"}
+    pie = {CPUINFO: arm(CORTEX, NEOVERSE), BOARD: "Raspberry Pi 5\0"}
+    names = [machine_with(monkeypatch, files) for files in (amazon, ampere, pie)]
+    assert names == [
+        "Arm core 0x41:0xd0c r0x3p1 in Amazon EC2 c6g.large",
+        "Arm core 0x41:0xd0c r0x3p1 in Ampere Altra",
+        "Arm core 0x41:0xd0b r0x3p1 + Arm core 0x41:0xd0c r0x3p1 in Raspberry Pi 5",
+    ]
+
+
+@pytest.mark.parametrize("files", [{}, {CPUINFO: arm(NEOVERSE)}, {CPUINFO: "processor : 0\n"}, {BOARD: "A board"}])
+@pytest.mark.parametrize("processor", ["", "aarch64", "arm"])
+def test_machines_of_which_too_little_is_known_are_never_one(
+    monkeypatch: pytest.MonkeyPatch, files: dict[str, str], processor: str
+) -> None:
+    one, other, again = (
+        machine_with(monkeypatch, files, processor=processor, node=node)
+        for node in ("one.host", "other.host", "one.host")
+    )
+    assert one != other and one == again and "one.host" not in one
+
+
+def test_apples_go_by_chip_and_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ran:
+        stdout = "Apple M2 Pro\nMac14,10\n"
+
+    monkeypatch.setattr(environment.subprocess, "run", lambda *_, **__: Ran)
+    assert machine_with(monkeypatch, {}, system="Darwin", machine="arm64", processor="arm") == "Apple M2 Pro Mac14,10"
+
+
+@contextlib.contextmanager
+def groups(monkeypatch: pytest.MonkeyPatch, folder: Path, lines: str, files: dict[str, str]) -> Iterator[None]:
+    for name, content in files.items():
+        path = folder / "mount" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    (folder / "groups").write_text(lines)
+    with monkeypatch.context() as patch:
+        patch.setattr(limits, "GROUPS", folder / "groups")
+        patch.setattr(limits, "MOUNT", folder / "mount")
+        yield
+
+
+VERSION2 = {
+    "cpu.max": "max 100000\n",
+    "outer/cpu.max": "150000 100000\n",
+    "outer/inner/cpu.max": "max 100000\n",
+    "outer/memory.max": f"{8 * GIB}\n",
+    "outer/memory.current": f"{7 * GIB}\n",
+    "outer/memory.stat": f"anon {5 * GIB}\ninactive_file {2 * GIB}\n",
+    "outer/inner/memory.max": "max\n",
+    "other/cpu.max": "10000 100000\n",
+}
+VERSION1 = {
+    "cpu,cpuacct/cpu.cfs_quota_us": "-1\n",
+    "cpu,cpuacct/cpu.cfs_period_us": "100000\n",
+    "cpu,cpuacct/outer/cpu.cfs_quota_us": "150000\n",
+    "cpu,cpuacct/outer/cpu.cfs_period_us": "100000\n",
+    "cpu,cpuacct/outer/inner/cpu.cfs_quota_us": "400000\n",
+    "cpu,cpuacct/outer/inner/cpu.cfs_period_us": "100000\n",
+    "memory/memory.limit_in_bytes": "9223372036854771712\n",
+    "memory/outer/memory.limit_in_bytes": f"{8 * GIB}\n",
+    "memory/outer/memory.usage_in_bytes": f"{7 * GIB}\n",
+    "memory/outer/memory.stat": f"cache 1\ntotal_inactive_file {2 * GIB}\n",
+    "memory/outer/inner/memory.limit_in_bytes": f"{16 * GIB}\n",
+    "memory/outer/inner/memory.usage_in_bytes": f"{GIB}\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("lines", "files"),
+    [
+        ("0::/outer/inner\n", VERSION2),
+        ("3:memory:/outer/inner\n2:cpu,cpuacct:/outer/inner\n1:name=systemd:/x\n", VERSION1),
+        ("3:memory:/outer/inner\n2:cpu,cpuacct:/outer/inner\n0::/\n", VERSION1 | {"unified/cgroup.procs": ""}),
+    ],
+)
+def test_the_narrowest_limit_of_nested_groups_counts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lines: str, files: dict[str, str]
+) -> None:
+    with groups(monkeypatch, tmp_path, lines, files):
+        assert cpu_quota() == 1.5 and memory_limit() == 8 * GIB
+        assert available_memory() == min(3 * GIB, psutil.virtual_memory().available)
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+        assert effective_cpus() == 1
+        state = observe("test").state
+    assert state["cgroup_quota_cpus"] == 1.5 and state["cgroup_memory_gb"] == 8.6
+
+
+@pytest.mark.parametrize(
+    ("lines", "files"),
+    [
+        ("", {}),
+        ("0::/gone/elsewhere\n", {"cpu.max": "max 100000\n"}),
+        ("0::/../../host\n", {"cpu.max": "100000 100000\n"}),
+        ("0::/\n", {"cpu.max": "many words\n", "memory.max": "\n"}),
+    ],
+)
+def test_groups_without_a_limit_that_can_be_read_limit_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lines: str, files: dict[str, str]
+) -> None:
+    with groups(monkeypatch, tmp_path, lines, files):
+        assert cpu_quota() is None and memory_limit() is None
+        assert available_memory() > 0
+
+
+@pytest.mark.parametrize(
+    "confine",
+    [
+        lambda patch: patch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False),
+        lambda patch: patch.setattr(environment, "cpu_quota", lambda: 0.5),
+        lambda patch: patch.setattr(environment, "memory_limit", lambda: GIB),
+    ],
+)
+def test_a_process_with_less_of_the_machine_is_on_the_same_machine(
+    monkeypatch: pytest.MonkeyPatch, confine: Callable[[Any], None]
+) -> None:
+    free = observe("test")
+    confine(monkeypatch)
+    confined = observe("test")
+    assert (confined.machine_id, confined.id) == (free.machine_id, free.id)
+    assert dict(confined.state) != dict(free.state)
