@@ -271,7 +271,7 @@ def read_records(path: Path, check: Check = _any) -> Read:
         notices.append(f"{path}: the last line is torn ({torn} bytes) and was dropped; its case is open again")
     if bad:
         first, reason = bad[0]
-        notices.append(f"{path}: {len(bad)} lines are no records here and were left out; line {first}: {reason}")
+        notices.append(f"{path}: {len(bad)} lines are not records and were left out; line {first}: {reason}")
     return Read(
         tuple(records),
         tuple(notices),
