@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import tempfile
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -13,7 +15,18 @@ __all__ = ["cache_folder"]
 def cache_folder() -> Path:
     """The folder that `ZOO_CACHE_DIR` names, else this project's in the user's cache folder; it need not exist yet.
 
-    On Linux the latter is `$XDG_CACHE_HOME/comparative-cnn-zoo`, by default in `~/.cache`.
+    On Linux the latter is `$XDG_CACHE_HOME/comparative-cnn-zoo`, by default in `~/.cache`. For a user without a home it
+    is one of their own among the temporary files.
     """
     named = os.environ.get("ZOO_CACHE_DIR")
-    return Path(named) if named else user_cache_path("comparative-cnn-zoo", appauthor=False)
+    if named:
+        return Path(os.path.expanduser(named))
+    folder = user_cache_path("comparative-cnn-zoo", appauthor=False)
+    return folder if folder.is_absolute() else Path(tempfile.gettempdir(), f"comparative-cnn-zoo-{_user()}")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a number without an entry in the list of users
+        return str(os.getuid()) if hasattr(os, "getuid") else "user"

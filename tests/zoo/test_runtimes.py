@@ -1,30 +1,27 @@
-"""Every runtime against plain PyTorch, and the race that chooses one."""
+"""Every runtime against plain PyTorch: every family, any thread, whatever the pixels."""
 
 import functools
 import importlib.util
-import json
-import random
-import time
-from types import SimpleNamespace
+import threading
 
 import pytest
 import torch
 
 import zoo
-from zoo import blocks, turns
-from zoo.cache import cache_folder
+from tests.zoo.small import images as small_images
+from tests.zoo.small import small
 from zoo.runtimes import RUNTIMES, auto, check_model, open_runtime
 from zoo.runtimes.agreement import TOLERANCE, relative_difference
-from zoo.runtimes.folding import inference_copy
-from zoo.runtimes.layouts import winograd
-from zoo.runtimes.layouts.packed import PackedConv2d, PackedLinear
-from zoo.runtimes.layouts.winograd import WinogradConv2d
-from zoo.runtimes.session import Session
+from zoo.runtimes.session import Session, missing
 
 TINY = "mobilenet_v1:width=0.25,resolution=128"
-# one of each family, the smallest; the others are marked slow
-SMALL = ("alexnet", "googlenet", TINY, "nin", "resnet18", "xception")
-ALL = sorted({*zoo.list_models(), TINY, "googlenet:auxiliary=true", "resnet50:shortcut=pad", "xception:residual=false"})
+# one of each family, small; the others are marked slow
+SMALL = ("alexnet", "vgg11:head=global_pool", "googlenet", "resnet18", TINY, "xception")
+ALL = sorted(
+    {*zoo.list_models(), *SMALL, "googlenet:auxiliary=true", "resnet50:shortcut=pad", "xception:residual=false"}
+)
+HERE = [name for name, runtime in RUNTIMES.items() if runtime.unavailable() is None]
+QUICK = [name for name in HERE if name != "compiled"]  # opened within a second
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +46,7 @@ def trained(name, classes=10):
 def pairs(runtimes):
     for name in ALL:
         for runtime in runtimes:
-            slow = name not in SMALL or (runtime == "compiled" and name not in (TINY, "alexnet"))
+            slow = name not in SMALL or (runtime == "compiled" and name != TINY)
             marks = [pytest.mark.slow] if slow else []
             yield pytest.param(name, runtime, marks=marks, id=f"{name}-{runtime}")
 
@@ -89,8 +86,15 @@ class TestSession:
                 session(images[:1])
 
     def test_images_of_another_type(self, opened, runtime):
-        with pytest.raises(TypeError, match=r"takes torch\.float32; got torch\.float64"):
+        with pytest.raises(TypeError, match=r"takes torch\.float32 on cpu; got torch\.float64 on cpu"):
             opened[0](opened[1].double())
+        with pytest.raises(TypeError, match=r"takes torch\.float32 on cpu; got 'images'"):
+            opened[0]("images")
+
+    def test_images_with_a_gradient(self, opened, runtime):
+        session, images, expected, _ = opened
+        logits = session(images.clone().requires_grad_())
+        assert relative_difference(logits, expected) <= TOLERANCE and not logits.requires_grad
 
     def test_images_in_any_memory_order(self, opened, runtime):
         session, images, expected, _ = opened
@@ -113,89 +117,123 @@ class TestSession:
         assert any(isinstance(layer, torch.nn.BatchNorm2d) for layer in model.modules())
 
 
-def test_inference_copy_folds_and_shares():
-    model, images, expected = trained("googlenet:auxiliary=true")
-    copy = inference_copy(model)
-    left = [layer for layer in copy.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
-    assert not left and not copy.auxiliary and model.auxiliary
-    assert copy.head.fc.weight.data_ptr() == model.head.fc.weight.data_ptr()
-    assert relative_difference(copy(images), expected) < 1e-5
-    assert not any(weight.requires_grad for weight in copy.parameters())
-
-
-def test_a_norm_that_follows_no_convolution_stays():
-    model, images, expected = trained("alexnet_bn")
-    copy = inference_copy(model)
-    norms = [[layer for layer in net.modules() if isinstance(layer, torch.nn.BatchNorm2d)] for net in (model, copy)]
-    assert len(norms[0]) == len(norms[1]) == 3
-    assert relative_difference(copy(images), expected) < 1e-5
-
-
-class TestWinograd:
-    @pytest.fixture(autouse=True)
-    def plain(self, monkeypatch):
-        """The transforms as they are; compiled they are part of the test of every model."""
-        monkeypatch.setattr(winograd, "_transforms", lambda: (winograd._split, winograd._join))
-
-    @pytest.mark.parametrize("shape", [(1, 32, 8, 8), (2, 40, 7, 13), (1, 32, 14, 30), (3, 64, 9, 4), (2, 32, 90, 70)])
-    @pytest.mark.parametrize("bias", [True, False])
-    def test_the_same_as_the_convolution(self, shape, bias):
-        torch.manual_seed(0)
-        conv = torch.nn.Conv2d(shape[1], 48, 3, padding=1, bias=bias)
-        images = torch.randn(shape)
+class TestThreads:
+    @staticmethod
+    def wrong_answers(session, model, calls):
+        """Answers of four threads, each with images of its own, that are not the network's; errors too."""
+        given = [small_images(seed) for seed in range(4)]
         with torch.inference_mode():
-            expected = conv(images)
-            for same in (images, images.contiguous(memory_format=torch.channels_last)):
-                assert relative_difference(WinogradConv2d(conv, images.shape)(same), expected) < 1e-5
-                assert relative_difference(WinogradConv2d(conv, images.shape, relu=True)(same), expected.relu()) < 1e-5
+            expected = [model(images) for images in given]
+        wrong = []
+
+        def work(number):
+            try:
+                for _ in range(calls):
+                    if relative_difference(session(given[number]), expected[number]) > TOLERANCE:
+                        wrong.append(number)
+            except Exception as error:
+                wrong.append(error)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return wrong
+
+    @pytest.fixture(params=[1, 2])
+    def threads(self, request):
+        before = torch.get_num_threads()
+        torch.set_num_threads(request.param)
+        yield request.param
+        torch.set_num_threads(before)
 
     @pytest.mark.parametrize(
-        "changes",
-        [
-            {"kernel_size": 5}, {"stride": 2}, {"padding": 0}, {"dilation": 2}, {"groups": 32},
-            {"padding_mode": "reflect"}, {"in_channels": 16}, {"out_channels": 16},
-        ],
-    )  # fmt: skip
-    def test_other_convolutions_do_not_suit(self, changes):
-        usual = {"in_channels": 32, "out_channels": 32, "kernel_size": 3, "padding": 1}
-        assert WinogradConv2d.suits(torch.nn.Conv2d(**usual))
-        assert not WinogradConv2d.suits(torch.nn.Conv2d(**{**usual, **changes}))
-        assert not WinogradConv2d.suits(torch.nn.Linear(32, 32))
-        assert not WinogradConv2d.suits(torch.nn.Conv2d(**usual).double())
-
-
-class TestPacked:
-    @pytest.mark.parametrize(
-        "options", [{}, {"stride": 2}, {"padding": (0, 2)}, {"groups": 8}, {"dilation": 2}, {"bias": False}]
+        "runtime", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in HERE]
     )
-    def test_convolution(self, options):
-        torch.manual_seed(0)
-        conv = torch.nn.Conv2d(16, 24, 3, **options)
-        images = torch.randn(2, 16, 11, 14).contiguous(memory_format=torch.channels_last)
-        with torch.inference_mode():
-            expected = conv(images)
-            assert relative_difference(PackedConv2d(conv, images.shape)(images), expected) < 1e-5
-            assert relative_difference(PackedConv2d(conv, images.shape, relu=True)(images), expected.relu()) < 1e-5
+    def test_four_at_once(self, runtime, threads):
+        model = small()
+        session = open_runtime(model, small_images(0), runtime)
+        assert self.wrong_answers(session, model, 200) == []
 
-    @pytest.mark.parametrize("bias", [True, False])
-    def test_linear(self, bias):
-        torch.manual_seed(0)
-        linear = torch.nn.Linear(70, 33, bias=bias)
-        inputs = torch.randn(3, 70)
-        with torch.inference_mode():
-            expected = linear(inputs)
-            assert relative_difference(PackedLinear(linear, 3)(inputs), expected) < 1e-5
-            assert relative_difference(PackedLinear(linear, 3, relu=True)(inputs), expected.relu()) < 1e-5
+    def test_four_at_once_on_the_fastest(self, threads):
+        model = small()
+        session = auto.open_fastest(model, small_images(0), {name: RUNTIMES[name] for name in QUICK})
+        assert self.wrong_answers(session, model, 200) == []
 
-    def test_what_does_not_suit(self):
-        assert PackedConv2d.suits(torch.nn.Conv2d(3, 4, 3)) and PackedLinear.suits(torch.nn.Linear(3, 4))
-        assert not PackedConv2d.suits(torch.nn.Conv2d(3, 4, 3).double())
-        assert not PackedConv2d.suits(torch.nn.Conv2d(3, 4, 3, padding=1, padding_mode="circular"))
-        assert not PackedConv2d.suits(torch.nn.Conv2d(3, 4, 3, padding="same"))
-        assert not PackedLinear.suits(torch.nn.Conv2d(3, 4, 3))
-        one_sided = blocks.Conv2d(3, 4, 3, 2, 1)
-        one_sided.padding_rule = "same"
-        assert not PackedConv2d.suits(one_sided)
+    def test_opened_by_four_at_once(self):
+        model = small()
+        sessions = {}
+        names = [name for name in ("folded", "openvino", "packed", "channels_last") if name in HERE]
+        threads = [
+            threading.Thread(
+                target=lambda name=name: sessions.update({name: open_runtime(model, small_images(0), name)})
+            )
+            for name in names
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(sessions) == sorted(names)
+        assert all(self.wrong_answers(session, model, 5) == [] for session in sessions.values())
+
+
+@functools.cache
+def opened_small(runtime):
+    model = small()
+    return model, open_runtime(model, small_images(0), runtime)
+
+
+class TestPixelsThatAreNoNumbers:
+    @pytest.mark.parametrize("runtime", QUICK)
+    @pytest.mark.parametrize("place", [(1, 0, 0, 0), (1, 2, 31, 31), (1, 1, 7, 12)])
+    @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+    def test_come_out_as_nan_and_in_no_other_image(self, runtime, place, value):
+        model, session = opened_small(runtime)
+        given = small_images(3)
+        expected = model(given).detach()
+        given[place] = value
+        logits = session(given)
+        if runtime != "eager" or value != value:
+            assert logits[1].isnan().all()
+        assert relative_difference(logits[:1], expected[:1]) <= TOLERANCE
+
+    @pytest.mark.parametrize("runtime", QUICK)
+    def test_numbers_whose_sum_overflows_are_numbers(self, runtime):
+        _, session = opened_small(runtime)
+        given = small_images(3)
+        given[0, 0, :2] = 3e38  # more than float32 holds in all, and in no place
+        assert not session(given)[1].isnan().any()
+
+    def test_the_example_does_not_matter(self):
+        model = small()
+        for value in (float("nan"), 0.0, float("inf")):
+            session = auto.open_fastest(
+                model, torch.full_like(small_images(0), value), {name: RUNTIMES[name] for name in ("eager", "folded")}
+            )
+            assert relative_difference(session(small_images(1)), model(small_images(1))) <= TOLERANCE
+
+    def test_a_network_that_gives_none_runs_as_it_is(self, caplog):
+        model = small()
+        with torch.no_grad():
+            model.head.fc.bias.fill_(float("nan"))
+        assert open_runtime(model, small_images(0)).runtime == "eager"
+        assert "not finite" in caplog.text
+        with pytest.raises(zoo.RuntimeUnavailable, match="cannot run on folded: the plain network's logits are not"):
+            open_runtime(model, small_images(0), "folded")
+
+    def test_nothing_is_remembered_of_it(self, cache):
+        model = small()
+        with torch.no_grad():
+            model.head.fc.bias.fill_(float("nan"))
+        open_runtime(model, small_images(0))
+        assert not cache.exists()
+
+    def test_an_example_without_images(self):
+        for runtime in ("auto", *RUNTIMES):
+            with pytest.raises(zoo.InputSizeError, match=r"at least one image; got shape \(0, 3, 32, 32\)"):
+                open_runtime(small(), small_images(0)[:0], runtime)
 
 
 class TestErrors:
@@ -210,7 +248,7 @@ class TestErrors:
     def test_runtime_that_is_not_installed(self, package, monkeypatch):
         model, images, _ = trained(TINY)
         there = importlib.util.find_spec
-        monkeypatch.setattr(RUNTIMES[package], "find_spec", lambda name: None if name == package else there(name))
+        monkeypatch.setattr("zoo.runtimes.session.find_spec", lambda name: None if name == package else there(name))
         with pytest.raises(zoo.RuntimeUnavailable, match=rf"not installed: {package}; pip install"):
             open_runtime(model, images, package)
 
@@ -248,165 +286,45 @@ class TestErrors:
         with pytest.raises(zoo.RuntimeUnavailable, match=r"runs float32 on the CPU; got torch\.bfloat16"):
             open_runtime(model, torch.zeros(1, 3, 128, 128, dtype=torch.bfloat16), runtime)
 
+    @pytest.mark.parametrize("model", ["resnet18", None, torch.nn.Linear(2, 2), 3, small])
+    def test_no_network_of_the_zoo(self, model):
+        with pytest.raises(TypeError, match=r"model must be a network of this zoo, as zoo\.create makes; got"):
+            open_runtime(model, torch.zeros(1, 3, 32, 32))
 
-def runtime(seconds=0.0, *, wrong=False, broken="", opened=None, libraries=()):
-    """A runtime that takes a while, or answers wrongly, or cannot be opened."""
+    @pytest.mark.parametrize("images", ["photo.jpg", None, [1.0], 3])
+    def test_no_images(self, images):
+        with pytest.raises(TypeError, match=r"images must be a tensor \(N, channels, height, width\); got"):
+            open_runtime(small(), images)
 
-    def start(model, images):
-        if broken:
-            raise zoo.RuntimeUnavailable(broken)
-        if opened is not None:
-            opened.append(tuple(images.shape))
-        logits = model(images).detach() * (-1 if wrong else 1)
+    @pytest.mark.parametrize("runtime", [None, 3, ["eager"], "x" * 5000])
+    def test_no_name_of_a_runtime(self, runtime):
+        with pytest.raises(zoo.RuntimeUnavailable, match="no runtime is named") as raised:
+            open_runtime(small(), small_images(0), runtime)
+        assert len(str(raised.value)) <= 300
 
-        def run(images):
-            time.sleep(seconds)
-            return logits
+    def test_what_another_library_raises_is_one_line_without_paths(self, monkeypatch):
+        def fail(model, images):
+            raise KeyError("no kernel in\n/home/somebody/lib/python3/kernels.so for 'conv'")
 
-        return run
+        monkeypatch.setattr(RUNTIMES["folded"], "open", fail)
+        with pytest.raises(zoo.RuntimeUnavailable) as raised:
+            open_runtime(small(), small_images(0), "folded")
+        assert str(raised.value).startswith("resnet18 cannot run on folded: KeyError: ")
+        assert "kernels.so" in str(raised.value)
+        assert "somebody" not in str(raised.value) and "\n" not in str(raised.value)
 
-    return SimpleNamespace(ANY_SHAPE=True, LIBRARIES=libraries, unavailable=lambda: None, open=start)
-
-
-class TestAuto:
-    @pytest.fixture(autouse=True)
-    def clock(self, monkeypatch):
-        """A clock that a runtime moves by its seconds and a little more, and nothing else does."""
-        now = 0
-
-        def sleep(seconds):
-            nonlocal now
-            now += int(1e9 * (seconds + 0.01))
-
-        monkeypatch.setattr(time, "sleep", sleep)
-        monkeypatch.setattr(turns, "time", SimpleNamespace(perf_counter_ns=lambda: now))
-
-    def choose(self, runtimes):
-        model, images, expected = trained(TINY)
-        session = auto.open_fastest(model, images, runtimes)
-        assert torch.equal(session(images), expected)
-        return session.runtime
-
-    def test_the_fastest_right_one(self, caplog):
-        choice = self.choose(
-            {"slow": runtime(0.2), "wrong": runtime(wrong=True), "fast": runtime(), "broken": runtime(broken="no")}
-        )
-        assert choice == "fast"
-        assert "wrong is not used" in caplog.text
-
-    def test_the_second_call_races_nobody(self, cache):
-        counts = {"fast": [], "slow": []}
-        runtimes = {"fast": runtime(opened=counts["fast"]), "slow": runtime(0.2, opened=counts["slow"])}
-        assert self.choose(runtimes) == self.choose(runtimes) == "fast"
-        assert len(counts["fast"]) == 2 and len(counts["slow"]) == 1
-        (record,) = (cache / "runtimes").glob("*.json")
-        written = json.loads(record.read_text())
-        assert written["runtime"] == "fast" and written["relative"]["slow"] > 1.3
-
-    def test_another_question_is_asked_again(self):
-        model, images, _ = trained(TINY)
-        opened = []
-        runtimes = {"one": runtime(opened=opened)}
-        threads = torch.get_num_threads()
-        try:
-            for change in (images, images[:1], images[..., :32]):
-                auto.open_fastest(model, change, runtimes)
-            torch.set_num_threads(threads + 1)
-            auto.open_fastest(model, images, runtimes)
-        finally:
-            torch.set_num_threads(threads)
-        keys = {path.name for path in (cache_folder() / "runtimes").iterdir()}
-        assert len(keys) == 4 and len(opened) == 4
-
-    def test_another_version_of_a_runtimes_library_is_another_question(self, monkeypatch):
-        opened = []
-        runtimes = {"one": runtime(opened=opened, libraries=("torchvision",))}
-        versions = {"torch": "2.0", "torchvision": "1.0", "openvino": "3.0"}
-        monkeypatch.setattr(auto, "_version", lambda package: versions[package])
-        for package, version in (("torch", "2.0"), ("openvino", "3.1"), ("torchvision", "1.1"), ("torch", "2.1")):
-            versions[package] = version
-            self.choose(runtimes)
-        assert len(list((cache_folder() / "runtimes").iterdir())) == 3  # OpenVINO is not this runtime's
-
-    @pytest.mark.parametrize("text", ["", "{", "[]", '{"runtime": 3}', '{"runtime": "gone"}'])
-    def test_a_damaged_record_is_made_again(self, cache, text):
-        runtimes = {"fast": runtime()}
-        self.choose(runtimes)
-        (record,) = (cache / "runtimes").glob("*.json")
-        record.write_text(text)
-        assert self.choose(runtimes) == "fast"
-        assert json.loads(record.read_text())["runtime"] == "fast"
-
-    def test_a_remembered_runtime_that_fails_now(self):
-        runtimes = {"fast": runtime(), "slow": runtime(0.2)}
-        self.choose(runtimes)
-        assert self.choose({"fast": runtime(broken="gone"), "slow": runtime(0.2)}) == "slow"
-
-    def test_a_folder_that_cannot_be_written(self, tmp_path, monkeypatch, caplog):
-        (tmp_path / "file").write_text("")
-        monkeypatch.setenv("ZOO_CACHE_DIR", str(tmp_path / "file"))
-        assert self.choose({"fast": runtime()}) == "fast"
-        assert "is not kept" in caplog.text
-
-    def test_losers_are_closed(self):
-        model, images, _ = trained(TINY)
-        trial = auto.hold_trial(model, images, {"slow": runtime(0.2), "fast": runtime(), "slower": runtime(0.4)})
-        assert list(trial.sessions) == ["fast"]
-        assert trial.relative == pytest.approx({"slow": 21, "fast": 1, "slower": 41})
-
-    def test_those_that_are_close_are_kept_until_the_race_tells_them_apart(self):
-        model, images, _ = trained(TINY)
-        trial = auto.hold_trial(model, images, {"slow": runtime(0.012), "tie": runtime(0.01), "fast": runtime(0.0099)})
-        assert list(trial.sessions) == ["slow", "tie", "fast"]
-        assert trial.winner == "tie"  # within a percent of the fastest, and earlier
-        assert trial.summary["rounds"] == {"slow": 5, "tie": 25, "fast": 25}
-
-    @pytest.mark.slow
-    def test_all_that_is_installed(self):
-        model, images, expected = trained(TINY)
-        session = open_runtime(model, images)
-        assert session.runtime in RUNTIMES
-        assert relative_difference(session(images), expected) <= TOLERANCE
-        again = open_runtime(model, images)
-        assert again.runtime == session.runtime
+    def test_a_network_that_cannot_be_run(self):
+        model = small()
+        model.head.fc = torch.nn.Linear(7, 7)
+        with pytest.raises(
+            zoo.RuntimeUnavailable, match="the network itself cannot be run: RuntimeError: mat1 and mat2"
+        ):
+            open_runtime(model.eval(), small_images(0))
 
 
-class TestRace:
-    @staticmethod
-    def winner(true_seconds, seed):
-        """A race on a machine where calls take up to twice as long, for all at once and for each alone."""
-        noise = random.Random(seed)
-        drift = 1.0
-
-        def runner(name):
-            nonlocal drift
-            drift = max(1.0, drift + noise.gauss(0, 0.05))
-            return true_seconds[name] * drift * (1 + noise.expovariate(20)) * (2 if noise.random() < 0.05 else 1)
-
-        race = auto.Race({name: functools.partial(runner, name) for name in true_seconds})
-        race.run(rounds=auto.ROUNDS, seconds=4.0)
-        return race.winner
-
-    def test_never_much_slower_than_the_best(self):
-        times = {"a": 0.0106, "b": 0.01, "c": 0.012, "d": 0.0101}
-        wins = [self.winner(times, seed) for seed in range(200)]
-        late = sum(times[name] > 1.05 * min(times.values()) for name in wins)
-        assert late <= 4
-
-    def test_a_tie_goes_to_the_first(self):
-        race = auto.Race({"first": lambda: 0.01, "second": lambda: 0.00999})
-        race.run(rounds=(3, 9), seconds=1.0)
-        assert race.winner == "first"
-
-    def test_a_clear_loser_stops_running(self):
-        race = auto.Race({"fast": lambda: 0.01, "slow": lambda: 0.02, "close": lambda: 0.01})
-        race.run(rounds=(3, 12), seconds=100.0)
-        assert len(race.seconds["slow"]) == 5 and len(race.seconds["fast"]) == 12
-
-    def test_long_calls_end_early(self):
-        race = auto.Race({"a": lambda: 3.0, "b": lambda: 3.1})
-        race.run(rounds=(3, 25), seconds=4.0)
-        assert len(race.seconds["a"]) == 3
+def test_a_package_that_is_no_package_is_missing(monkeypatch):
+    monkeypatch.setitem(importlib.import_module("sys").modules, "openvino", None)
+    assert missing("torch", "openvino", "no_such_package") == ["openvino", "no_such_package"]
 
 
 def test_runtimes_name_their_libraries():

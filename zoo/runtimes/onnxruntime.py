@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import RuntimeUnavailable
 from zoo.lazy import torch
-from zoo.runtimes.session import Run
+from zoo.runtimes.session import Run, missing
 
 if TYPE_CHECKING:
     from zoo.classifier import Classifier
@@ -22,8 +21,8 @@ LIBRARIES: tuple[str, ...] = ("onnxruntime", "onnx", "onnxscript")  # the last t
 
 
 def unavailable() -> str | None:
-    missing = [name for name in LIBRARIES if find_spec(name) is None]
-    return f"not installed: {', '.join(missing)}; pip install 'comparative-cnn-zoo[onnxruntime]'" if missing else None
+    absent = ", ".join(missing(*LIBRARIES))
+    return f"not installed: {absent}; pip install 'comparative-cnn-zoo[onnxruntime]'" if absent else None
 
 
 def open(model: Classifier, images: torch.Tensor) -> Run:
@@ -55,16 +54,32 @@ def write_onnx(model: Classifier, path: Path, images: torch.Tensor, *, dynamic_b
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own internals
-        program = torch.onnx.export(
-            inference_copy(model),
-            (images,),
-            input_names=["images"],
-            output_names=["logits"],
-            dynamic_shapes={"images": {0: torch.export.Dim("batch")}} if dynamic_batch else None,
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
+        network = inference_copy(model)
+        try:
+            program = torch.onnx.export(
+                network,
+                (images,),
+                input_names=["images"],
+                output_names=["logits"],
+                dynamic_shapes={"images": {0: torch.export.Dim("batch")}} if dynamic_batch else None,
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
+        except Exception as error:  # whatever the exporter stumbled over
+            raise RuntimeUnavailable(f"torch.onnx.export failed: {type(error).__name__}: {error}") from error
     if program is None:
-        raise RuntimeError("torch.onnx.export returned no program")
-    program.save(path, external_data=False)
+        raise RuntimeUnavailable("torch.onnx.export returned no program")
+    file = program.model_proto
+    _forget_where(file)
+    path.write_bytes(file.SerializeToString(deterministic=True))
+
+
+def _forget_where(part: Any) -> None:
+    """Takes out of a part of an ONNX file what the exporter noted about its making: local paths and tracebacks."""
+    for field, value in part.ListFields():
+        if field.name in ("metadata_props", "doc_string"):
+            part.ClearField(field.name)
+        elif field.message_type is not None:
+            for each in value if field.is_repeated else (value,):
+                _forget_where(each)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -33,18 +34,19 @@ def open(model: Classifier, images: torch.Tensor) -> Run:
     if images.device.type != "cpu" or images.dtype not in (torch.float32, torch.float64):
         raise RuntimeUnavailable(f"runs float32 or float64 on the CPU; got {images.dtype} on {images.device}")
     network = inference_copy(model).to(memory_format=torch.channels_last)
+    vars(network)["check"] = _nothing_to_check  # the network's own looks for its first convolution
 
     def run(images: torch.Tensor) -> torch.Tensor:
-        # not the network's own forward, which looks for its first convolution to check the images
-        logits: torch.Tensor = network.head(network.features(images.contiguous(memory_format=torch.channels_last)))
+        logits: torch.Tensor = network(images.contiguous(memory_format=torch.channels_last))
         return logits
 
     with torch.inference_mode():
         shapes = _input_shapes(network, run, images)
         for parent, name, relu in list(_places(network)):
             layer = parent.get_submodule(name)
-            if layer in shapes:
-                best = _fastest(layer, shapes[layer], images.dtype, relu=bool(relu))
+            if len(shapes.get(layer, ())) == 1:
+                (shape,) = shapes[layer]
+                best = _fastest(layer, shape, images.dtype, relu=bool(relu))
                 if best is not layer:
                     parent.set_submodule(name, best)
                     if relu:
@@ -52,23 +54,32 @@ def open(model: Classifier, images: torch.Tensor) -> Run:
     return run
 
 
+def _nothing_to_check(_images: torch.Tensor) -> None:
+    """The session has checked the images."""
+
+
 def _places(network: nn.Module) -> Iterator[tuple[nn.Module, str, str]]:
     """Every layer as its parent, its name there and the name of the ReLU right after it, if there is one."""
     for parent in network.modules():
-        children = [(name, child) for name, child in parent.named_children() if not isinstance(child, nn.Identity)]
-        in_a_row = isinstance(parent, nn.Sequential)
+        # not named_children, which leaves out the second place of a layer that stands in two
+        children = [
+            (name, child)
+            for name, child in parent._modules.items()
+            if child is not None and type(child) is not nn.Identity
+        ]
+        in_a_row = type(parent) is nn.Sequential
         for (name, _), (following, other) in itertools.pairwise([*children, ("", parent)]):
             yield parent, name, following if in_a_row and type(other) is nn.ReLU else ""
 
 
-def _input_shapes(network: nn.Module, run: Run, images: torch.Tensor) -> dict[nn.Module, torch.Size]:
-    """What each convolution and linear layer is given when the network runs on `images`."""
-    shapes: dict[nn.Module, torch.Size] = {}
+def _input_shapes(network: nn.Module, run: Run, images: torch.Tensor) -> dict[nn.Module, set[torch.Size]]:
+    """All that each convolution and linear layer is given when the network runs on `images`."""
+    shapes: dict[nn.Module, set[torch.Size]] = defaultdict(set)
 
     def note(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        shapes[layer] = inputs[0].shape
+        shapes[layer].add(inputs[0].shape)
 
-    layers = [layer for layer in network.modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
+    layers = [layer for layer in network.modules() if type(layer) in (nn.Conv2d, nn.Linear)]
     hooks = [layer.register_forward_pre_hook(note) for layer in layers]
     run(images)
     for hook in hooks:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
-from zoo.errors import InputSizeError, RuntimeUnavailable
-from zoo.lazy import torch
+from zoo.errors import InputSizeError, RuntimeUnavailable, shown
+from zoo.lazy import classifier, torch
+from zoo.runtimes.agreement import Proof
 
 if TYPE_CHECKING:
     from zoo.classifier import Classifier
 
-__all__ = ["Run", "Runtime", "Session", "check_model"]
+__all__ = ["Run", "Runtime", "Session", "check_model", "missing", "unavailable"]
 
 Run = Callable[["torch.Tensor"], "torch.Tensor"]
 
@@ -30,10 +34,14 @@ class Runtime(Protocol):
         ...
 
     def open(self, model: Classifier, images: torch.Tensor) -> Run:
-        """A callable from images to logits that returns once they are computed.
+        """A callable from images to logits that returns once they are computed, from any number of threads.
+
+        Args:
+            model: a network in eval mode, which stays as it is.
+            images: of the shape, type and device of those that will come; the pixels are random.
 
         Raises:
-            RuntimeUnavailable: the runtime cannot run this model or these images.
+            RuntimeUnavailable: the runtime cannot run this model or these images. Any other error counts as that too.
         """
         ...
 
@@ -41,50 +49,114 @@ class Runtime(Protocol):
 class Session:
     """A model opened on a runtime: call it with images (N, channels, height, width) for logits (N, num_classes).
 
-    After a change to the model, open it again. One call at a time: the next uses the same buffers again.
+    It may be called from any number of threads at once. Its logits are those of the plain network, which was tried on
+    random images when it was opened; of an image with a pixel that is not a finite number, all are NaN (on `eager`
+    whatever PyTorch makes of it). The weights are those of the time of opening: after a change to the model open it
+    again, for until then a session may answer with old weights, new ones or some of each.
 
     Args:
         label: the model, for messages.
         runtime: name of the runtime.
         run: what the runtime's `open` returned.
-        images: those it was opened with.
+        images: like those it was opened with.
         any_shape: whether images of other shapes may come.
+        marks_nan: whether to see to it that a NaN in an image comes out as NaN, which fast kernels of max(x, 0) lose.
     """
 
-    def __init__(self, label: str, runtime: str, run: Run, images: torch.Tensor, *, any_shape: bool) -> None:
+    def __init__(
+        self,
+        label: str,
+        runtime: str,
+        run: Run,
+        images: torch.Tensor,
+        *,
+        any_shape: bool,
+        marks_nan: bool = True,
+    ) -> None:
         self.label = label
         self.runtime = runtime
         self.shape = tuple(images.shape)
         self.dtype = images.dtype
+        self.device = images.device
         self._run = run
         self._any_shape = any_shape
+        self._marks_nan = marks_nan
 
     @classmethod
-    def open(cls, model: Classifier, images: torch.Tensor, name: str, runtime: Runtime) -> Session:
-        """Opens `model` on `runtime`; raises `RuntimeUnavailable`."""
-        reason = runtime.unavailable()
+    def open(
+        cls, model: Classifier, images: torch.Tensor, name: str, runtime: Runtime, proof: Proof | None = None
+    ) -> Session:
+        """Opens `model` on `runtime` and holds it against the plain network.
+
+        Args:
+            proof: the plain network's part of that, where it is there already.
+
+        Raises:
+            RuntimeUnavailable: the runtime is not installed, fails, or computes something else.
+        """
+        reason = unavailable(runtime)
         if reason is not None:
             raise RuntimeUnavailable(f"runtime {name!r} cannot be used here: {reason}")
-        run = runtime.open(model, images)
-        return cls(model.spec.label, name, run, images, any_shape=runtime.ANY_SHAPE)
+        proof = proof or Proof(model, images)
+        try:
+            run = runtime.open(model, proof.example)
+            session = cls(model.spec.label, name, run, images, any_shape=runtime.ANY_SHAPE, marks_nan=run is not model)
+            if run is not model:
+                proof.check(session)
+        except Exception as error:  # whatever another library stumbles over costs this runtime, nothing else
+            why = str(error) if isinstance(error, RuntimeUnavailable) else f"{type(error).__name__}: {error}"
+            raise RuntimeUnavailable(f"{model.spec.label} cannot run on {name}: {_without_folders(why)}") from error
+        return session
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
-        if images.dtype != self.dtype:
-            raise TypeError(f"{self} takes {self.dtype}; got {images.dtype}; convert with images.to({self.dtype})")
+        if not isinstance(images, torch.Tensor) or (images.dtype, images.device) != (self.dtype, self.device):
+            came = f"{images.dtype} on {images.device}" if isinstance(images, torch.Tensor) else shown(images)
+            raise TypeError(
+                f"{self} takes {self.dtype} on {self.device}; got {came}; convert tensors of images with .to()"
+            )
         if not self._any_shape and tuple(images.shape) != self.shape:
             raise InputSizeError(
                 f"{self} takes no other; got {tuple(images.shape)}; open the model again with such images"
             )
+        images = images.detach()
         with torch.inference_mode():
             logits = self._run(images)
-        return logits.clone()  # a tensor like any other: outside inference mode, and not the runtime's own buffer
+        answer = logits.clone()  # a tensor like any other: outside inference mode, and not the runtime's own buffer
+        # one pass over the pixels, far below a hundredth of a call: a sum is finite if they all are, or overflows
+        if self._marks_nan and not math.isfinite(images.sum()):
+            answer[~torch.isfinite(images).flatten(1).all(1)] = math.nan
+        return answer
 
     def __repr__(self) -> str:
         return f"{self.label} on {self.runtime}, opened for {self.shape},"
 
 
+def missing(*packages: str) -> list[str]:
+    """Those of the packages that are not installed, without importing them."""
+
+    def there(package: str) -> bool:
+        try:
+            return find_spec(package) is not None
+        except (ImportError, ValueError):  # what stands under this name in `sys.modules` is no module
+            return False
+
+    return [package for package in packages if not there(package)]
+
+
+def unavailable(runtime: Runtime) -> str | None:
+    """Why a runtime cannot be used here, or None; an error in finding out is a reason."""
+    try:
+        return runtime.unavailable()
+    except Exception as error:
+        return _without_folders(f"{type(error).__name__}: {error}")
+
+
 def check_model(model: Classifier, images: torch.Tensor) -> None:
     """Raises unless `model` is ready to be run on `images`; see `zoo.open_runtime`."""
+    if not isinstance(getattr(model, "_orig_mod", model), classifier.Classifier):  # as torch.compile wraps it
+        raise TypeError(f"model must be a network of this zoo, as zoo.create makes; got {shown(model)}")
+    if not isinstance(images, torch.Tensor):
+        raise TypeError(f"images must be a tensor (N, channels, height, width); got {shown(images)}")
     label = model.spec.label
     if any(layer.training for layer in model.modules()):
         raise ValueError(
@@ -99,3 +171,12 @@ def check_model(model: Classifier, images: torch.Tensor) -> None:
             "convert one of them with .to()"
         )
     model.check(images)
+    if len(images) == 0:
+        raise InputSizeError(
+            f"{label} is opened with an example of at least one image; got shape {tuple(images.shape)}"
+        )
+
+
+def _without_folders(text: str) -> str:
+    """What a library says without where on this machine its files lie; reasons are kept and shown to others."""
+    return re.sub(r"(?<![\w.:/\\])(?:[A-Za-z]:)?(?:[\\/][^\\/\s\"',:;()]+)+[\\/]", "", text)

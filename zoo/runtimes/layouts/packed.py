@@ -14,7 +14,8 @@ __all__ = ["PackedConv2d", "PackedLinear"]
 def _packable(layer: nn.Conv2d | nn.Linear) -> bool:
     operators = ("_linear_pointwise", "_convolution_pointwise", "_reorder_linear_weight")
     return (
-        layer.weight.dtype == torch.float32
+        type(layer.weight) is nn.Parameter  # not a tensor with arithmetic of its own
+        and layer.weight.dtype == torch.float32
         and layer.weight.device.type == "cpu"
         and torch.backends.mkldnn.is_available()
         and all(hasattr(torch.ops.mkldnn, name) for name in operators)
@@ -39,12 +40,11 @@ class PackedConv2d(nn.Module):
 
     @staticmethod
     def suits(conv: nn.Module) -> bool:
-        """Whether a layer is a convolution that can be packed here."""
+        """Whether a layer is a convolution, of no class derived from it, that can be packed here."""
         return (
-            isinstance(conv, nn.Conv2d)
+            type(conv) is nn.Conv2d
             and conv.padding_mode == "zeros"
             and not isinstance(conv.padding, str)
-            and getattr(conv, "padding_rule", "symmetric") == "symmetric"
             and _packable(conv)
         )
 
@@ -75,8 +75,8 @@ class PackedLinear(nn.Module):
 
     @staticmethod
     def suits(linear: nn.Module) -> bool:
-        """Whether a layer is a linear one that can be packed here."""
-        return isinstance(linear, nn.Linear) and _packable(linear)
+        """Whether a layer is a linear one, of no class derived from it, that can be packed here."""
+        return type(linear) is nn.Linear and _packable(linear)
 
     def forward(self, inputs: Tensor) -> Tensor:
         output: Tensor = torch.ops.mkldnn._linear_pointwise(inputs, self.weight, self.bias, self.activation, [], "")

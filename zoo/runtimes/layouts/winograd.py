@@ -66,7 +66,7 @@ class WinogradConv2d(nn.Module):
     def suits(conv: nn.Module) -> bool:
         """Whether a layer is a convolution this form can express, with channels enough for it to pay."""
         return (
-            isinstance(conv, nn.Conv2d)
+            type(conv) is nn.Conv2d
             and PackedConv2d.suits(conv)
             and (conv.kernel_size, conv.stride, conv.dilation, conv.groups) == ((3, 3), (1, 1), (1, 1), 1)
             and conv.padding == (1, 1)
