@@ -17,7 +17,15 @@ if sys.argv[:1] == ["-m"]:  # while Python looks for a command: a person may int
     listen_while_importing()
 
 from zoo.creation import create, load
-from zoo.errors import InputSizeError, InvalidOption, RuntimeUnavailable, UnknownModel, UnknownOption, WeightsError
+from zoo.errors import (
+    DataError,
+    InputSizeError,
+    InvalidOption,
+    RuntimeUnavailable,
+    UnknownModel,
+    UnknownOption,
+    WeightsError,
+)
 from zoo.preprocessing import preprocessing
 from zoo.registry import list_models, spec
 from zoo.runtimes import open_runtime
@@ -30,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Classifier",
+    "DataError",
     "Input",
     "InputSizeError",
     "InvalidOption",

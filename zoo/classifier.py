@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from zoo.errors import InputSizeError, InvalidOption
+from zoo.errors import InputSizeError, InvalidOption, shown
 from zoo.spec import ModelSpec
 
 __all__ = ["Classifier"]
@@ -169,8 +169,7 @@ def check_count(argument: str, value: object, *, at_least: int = 1) -> int:
     except TypeError:
         count = -1
     if count < at_least:
-        got = repr(value) if isinstance(value, (int, float, str)) else type(value).__name__
-        raise InvalidOption(f"{argument} must be a whole number of at least {at_least}; got {got:.80}")
+        raise InvalidOption(f"{argument} must be a whole number of at least {at_least}; got {shown(value)}")
     return count
 
 

@@ -9,6 +9,7 @@ ValueError
 └── InputSizeError          images of the wrong rank, channel count or size
 RuntimeError
 └── WeightsError            a checkpoint that is absent, damaged, unsafe or of another network
+└── DataError               images or data sets that are absent, damaged or nothing of the kind
 └── RuntimeUnavailable      a runtime whose package is not installed, or that cannot run this model
 
 The message of each is one line of at most LONGEST characters, whatever was put into it.
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 __all__ = [
     "LONGEST",
+    "DataError",
     "InputSizeError",
     "InvalidOption",
     "RuntimeUnavailable",
@@ -78,6 +80,10 @@ class InputSizeError(_OneLine, ValueError):
 
 class WeightsError(_OneLine, RuntimeError):
     """A checkpoint that is absent, damaged, unsafe to read or made for another network."""
+
+
+class DataError(_OneLine, RuntimeError):
+    """An image or a data set that is absent, damaged, or nothing of the kind; the message says what to pass."""
 
 
 class RuntimeUnavailable(_OneLine, RuntimeError):

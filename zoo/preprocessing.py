@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from zoo.errors import DataError, shown
+from zoo.images import bounded, picture
 from zoo.registry import spec as find_spec
 from zoo.spec import ModelSpec
 
@@ -12,15 +15,18 @@ if TYPE_CHECKING:
 
     from zoo.classifier import Classifier
 
-__all__ = ["preprocessing"]
+__all__ = ["FrontDoor", "preprocessing"]
 
 
 def preprocessing(model_or_spec: Classifier | ModelSpec | str, *, train: bool = False) -> v2.Compose:
-    """The transform from a PIL image or a uint8 tensor (channels, height, width) to the network's float32 input.
+    """The transform from an image, whatever holds it, to the network's float32 input; see `zoo.images.picture`.
 
     For evaluation: shorter side to `input.resize`, centre crop of `input.size`, scaled to [0, 1], `input.mean`
     subtracted, divided by `input.std`. A loaded network's spec has the input of its weights. Colours follow the
-    network: grey images become RGB, and a network of one channel sees grey.
+    network: grey images become RGB, and a network of one channel sees grey. A network of other channels takes uint8
+    tensors (channels, height, width) of just these.
+
+    The transform raises `DataError` for what is no image.
 
     Args:
         model_or_spec: a network of the zoo, a spec, or a model's name.
@@ -32,9 +38,7 @@ def preprocessing(model_or_spec: Classifier | ModelSpec | str, *, train: bool = 
     spec = find_spec(model_or_spec) if isinstance(model_or_spec, str) else _spec_of(model_or_spec)
     channels = getattr(model_or_spec, "in_channels", spec.input.channels)
     interpolation = v2.InterpolationMode(spec.input.interpolation)
-    steps: list[Any] = []
-    if channels in (1, 3):
-        steps.append(v2.RGB() if channels == 3 else v2.Grayscale(1))
+    steps: list[Any] = [FrontDoor(channels, middle=not train)]
     if train:
         steps.append(v2.RandomResizedCrop(spec.input.size, interpolation=interpolation, antialias=True))
         steps.append(v2.RandomHorizontalFlip())
@@ -51,10 +55,36 @@ def preprocessing(model_or_spec: Classifier | ModelSpec | str, *, train: bool = 
     return v2.Compose(steps)
 
 
+@dataclass(frozen=True, slots=True)
+class FrontDoor:
+    """The first step of every transform: from whatever holds an image to what torchvision's transforms take.
+
+    Args:
+        channels: of the network: 3 sees colour, 1 grey; any other number has no picture, only tensors.
+        middle: leave out the ends of very long images, which a centre crop does not see.
+    """
+
+    channels: int
+    middle: bool
+
+    def __call__(self, source: Any) -> Any:
+        import torch
+
+        if self.channels in (1, 3):
+            image = picture(source, grey=self.channels == 1)
+            return bounded(image) if self.middle else image
+        fits = isinstance(source, torch.Tensor) and source.dtype == torch.uint8 and source.dim() == 3
+        if not fits or source.shape[0] != self.channels:
+            came = f"{source.dtype}, shape {tuple(source.shape)}" if isinstance(source, torch.Tensor) else shown(source)
+            wanted = f"uint8 tensors ({self.channels}, height, width)"
+            raise DataError(f"a network of {self.channels} channels takes {wanted}; got {came}")
+        return source
+
+
 def _spec_of(model_or_spec: Classifier | ModelSpec) -> ModelSpec:
     spec = getattr(model_or_spec, "spec", model_or_spec)
     if not isinstance(spec, ModelSpec):
-        raise TypeError(f"preprocessing belongs to a network of the zoo, a spec or a name; got {model_or_spec!r}")
+        raise TypeError(f"preprocessing belongs to a network of the zoo, a spec or a name; got {shown(spec)}")
     return spec
 
 

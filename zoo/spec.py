@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import InvalidOption, UnknownOption
+from zoo.errors import InvalidOption, UnknownOption, shown
 
 if TYPE_CHECKING:
     from torch import nn
@@ -210,7 +210,7 @@ class Option:
         return number
 
     def _refusal(self, value: object) -> InvalidOption:
-        return InvalidOption(f"option {self.name!r} takes {self.allowed}; got {value!r:.80}")
+        return InvalidOption(f"option {self.name!r} takes {self.allowed}; got {shown(value)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from zoo.errors import DataError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -14,7 +16,7 @@ __all__ = ["Batch", "Dataset", "DatasetError", "Opened", "Preprocess", "Split", 
 Preprocess = Callable[[Any], "Tensor"]  # a PIL image to (channels, height, width)
 
 
-class DatasetError(RuntimeError):
+class DatasetError(DataError):
     """The files of a data set are absent, damaged or not what they should be; the message says what to do."""
 
 

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import zoo
 from zoo.data.dataset import Batch, Dataset, DatasetError, Opened, Preprocess
+from zoo.errors import DataError, one_line
+from zoo.images import picture
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,7 +40,7 @@ class Photographs:
     Args:
         files: one file a position.
         labels: (N), class numbers.
-        preprocess: from a PIL image in RGB to the network's input.
+        preprocess: from an upright PIL image in RGB to the network's input.
         num_threads: threads that decode, one batch ahead of the network.
     """
 
@@ -66,14 +68,12 @@ class Photographs:
 
     def _read(self, position: int) -> tuple[int, Tensor | str]:
         """The position with its preprocessed image, or with the reason why there is none."""
-        from PIL import Image
-
         try:
-            with Image.open(self.files[position]) as file:
-                image = file.convert("RGB")
-        except Exception as error:  # decoders raise whatever a damaged file makes them trip over
-            return position, f"{type(error).__name__}: {error}"
-        return position, self.preprocess(image)
+            return position, self.preprocess(picture(self.files[position]))
+        except DataError as error:
+            return position, str(error)
+        except Exception as error:  # transforms raise whatever an odd image makes them trip over
+            return position, one_line(f"{type(error).__name__}: {error}")
 
     def _collate(self, rows: list[tuple[int, Tensor | str]]) -> Batch:
         import torch

@@ -169,7 +169,44 @@ def test_broken_photographs_are_named_and_the_rest_are_seen_once(folder: Path, b
     assert torch.cat([batch.labels for batch in batches]).tolist() == [0, 0, 281, 281, 999]
     unreadable = {test.name(position): reason for batch in batches for position, reason in batch.unreadable.items()}
     assert list(unreadable) == ["n01440764/n01440764_1.JPEG", "n15075141/n15075141_0.JPEG"]
-    assert "UnidentifiedImageError" in unreadable["n01440764/n01440764_1.JPEG"]
+    assert "its content is of no known format" in unreadable["n01440764/n01440764_1.JPEG"]
+
+
+def test_odd_files_cost_themselves_and_no_more(folder: Path) -> None:
+    """Pipes, dangling links, folders, names that are no text, very long images, and what the transform trips over."""
+    place = folder / WNIDS[1]
+    os.mkfifo(place / "pipe.jpg")
+    (place / "dangling.jpg").symlink_to(folder / "gone")
+    (place / "folder.png").mkdir()
+    Path(os.fsdecode(os.fsencode(place) + b"/odd\xff.png")).write_text("no image")
+    Image.new("RGB", (1, 30_000)).save(place / "long.png")
+    Image.new("RGB", (7, 7)).save(place / "seven.png")
+
+    def preprocess(image: Image.Image) -> torch.Tensor:
+        if image.size == (7, 7):
+            raise ArithmeticError("seven\nis too much")
+        return to_tensor(image)
+
+    test = imagenet.IMAGENET.open(str(folder), img_size=8, preprocess=preprocess).test
+    batches = list(test.batches(4))
+    reasons = {test.name(position): reason for batch in batches for position, reason in batch.unreadable.items()}
+    odd = {name.partition("/")[2] for name in reasons if name.startswith(WNIDS[1])}
+    assert odd == {"pipe.jpg", "dangling.jpg", "folder.png", "odd\udcff.png", "seven.png"}
+    assert reasons[f"{WNIDS[1]}/seven.png"] == "ArithmeticError: seven is too much"
+    assert all(len(reason) <= 300 and reason.isprintable() for reason in reasons.values())
+    assert sum(len(batch.positions) for batch in batches) + len(reasons) == len(test.labels) == 13
+
+
+def test_photographs_stand_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (tmp_path / WNIDS[0]).mkdir()
+    Image.new("RGB", (30, 20)).save(tmp_path / WNIDS[0] / "turned.jpg", exif=exif)
+    sizes = []
+    (batch,) = imagenet.IMAGENET.open(
+        str(tmp_path), img_size=8, preprocess=lambda image: (sizes.append(image.size), to_tensor(image))[1]
+    ).test.batches(2)
+    assert sizes == [(20, 30)] and len(batch.positions) == 1
 
 
 def test_grey_and_transparent_photographs_become_rgb(tmp_path: Path) -> None:
