@@ -64,7 +64,7 @@ def pack(classes: ArrayLike) -> dict[str, Any]:
 def unpack(packed: Mapping[str, Any]) -> NDArray[np.int32]:
     """What `pack` was given; raises ValueError for anything else, and never takes more memory than its shape says."""
     if not fits(packed, {"shape": [int], "zlib_uint16_base64": str}):
-        raise ValueError("answers are packed as their shape and their numbers")
+        raise ValueError("no answers are kept as their shape and their numbers")
     size = 2 * math.prod(packed["shape"])
     if size > LARGEST:
         raise ValueError(f"answers of shape {packed['shape']} are more than any data set has")
@@ -92,9 +92,9 @@ def mcnemar(first: Record, second: Record) -> Paired:
     from scipy.stats import binomtest
 
     fingerprints, answers = zip(*(_answers(record) for record in (first, second)), strict=True)
-    if fingerprints[0] != fingerprints[1]:
+    (labels, first_top), (others, second_top) = answers
+    if fingerprints[0] != fingerprints[1] or not np.array_equal(labels, others):
         raise NotPaired(f"{first.case.model} and {second.case.model} were tested on different images")
-    (labels, first_top), (_, second_top) = answers
     asked = (first_top >= 0) & (second_top >= 0)
     first_right, second_right = (first_top == labels) & asked, (second_top == labels) & asked
     only_first, only_second = int((first_right & ~second_right).sum()), int((second_right & ~first_right).sum())
@@ -106,7 +106,11 @@ def mcnemar(first: Record, second: Record) -> Paired:
 def _answers(record: Record) -> tuple[str, tuple[NDArray[np.int32], NDArray[np.int32]]]:
     """Fingerprint of the images, and label and best answer of each."""
     top1 = record.find("top1")
-    if top1 is None or "answers" not in top1.details:
-        raise NotPaired(f"the record of {record.case.metric} of {record.case.model} holds no answers image by image")
-    details = top1.details
-    return details["fingerprint"], (unpack(details["labels"]), unpack(details["answers"])[:, 0])
+    details = top1.details if top1 is not None else {}
+    try:
+        labels, answers = (unpack(details.get(name, {})) for name in ("labels", "answers"))
+    except ValueError as error:
+        raise NotPaired(f"{record.case.metric} of {record.case.model} image by image: {error}") from None
+    if answers.ndim != 2 or answers.shape[:1] != labels.shape:
+        raise NotPaired(f"{record.case.metric} of {record.case.model} holds answers to other images than it has labels")
+    return str(details.get("fingerprint")), (labels, answers[:, 0])

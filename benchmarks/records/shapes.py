@@ -15,7 +15,7 @@ __all__ = ["Shape", "fits", "is_json"]
 
 Shape = type | None | tuple[Any, ...] | list[Any] | Mapping[Any, Any] | Callable[[Any], bool]
 
-LARGEST = 1e30  # number: no quantity here comes near it, and its products stay finite
+LARGEST, SMALLEST = 1e30, 1e-100  # number but 0: no quantity here comes near, and products and quotients stay finite
 LARGEST_COUNT = 1 << 53  # up to which a count is exact as a float, too
 DEEPEST = 16  # levels of lists and mappings in one another
 SURROGATES = re.compile("[\ud800-\udfff]")
@@ -48,7 +48,9 @@ def is_json(value: Any, depth: int = DEEPEST) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and -LARGEST < value < LARGEST
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return value == 0 or SMALLEST < abs(value) < LARGEST
 
 
 def _is_count(value: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.measure.basis import code_of
@@ -74,6 +74,7 @@ def test_two_folders_of_one_name_are_told_apart() -> None:
     assert moved == tested and len(names_of([tested, moved])) == 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.builds(Case, metric=st.sampled_from(["latency", "params"]), model=st.sampled_from(["a", "b"]),
                           batch_size=st.integers(1, 3), seed=st.integers(0, 2), data=st.sampled_from(["", "x", "y"]),
                           weights=st.sampled_from(["", "w"]))))  # fmt: skip

@@ -161,7 +161,7 @@ def test_the_environment_is_read_back_and_identifies_the_machine(tmp_path: Path)
 
 
 TEXT = st.text(max_size=20)
-NUMBER = st.floats(-1e29, 1e29)
+NUMBER = st.floats(-1e29, 1e29).map(lambda number: round(number, 9))
 PAIRS = st.lists(st.tuples(TEXT, TEXT | st.booleans() | NUMBER | st.integers(-9, 9)), max_size=3).map(tuple)
 
 
