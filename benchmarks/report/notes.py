@@ -16,7 +16,7 @@ from benchmarks.report.frame import prints_the_same
 from benchmarks.report.joining import model_spec
 from benchmarks.report.overview import Overview
 from benchmarks.report.page import code, commit_in_words, folded, listed, section
-from benchmarks.report.printed import agrees
+from benchmarks.report.printed import agrees, first_printed
 from benchmarks.report.table import table, text_column
 from benchmarks.report.words import (
     count_of,
@@ -41,9 +41,9 @@ def deviations(overview: Overview) -> str:
     for column in SHOWN:
         if not prints_the_same(column):
             continue
-        found = overview.table[["model", column.name, column.published_column, "published_source"]].dropna()
+        found = overview.table[["model", column.name, column.published_column]].dropna()
         what, _, unit = column.title.lower().partition(", ")
-        for model, measured, published, source in found.itertuples(index=False):
+        for model, measured, published in found.itertuples(index=False):
             counted, printed = (
                 float(figure) / (1 if column.whole else column.factor) for figure in (measured, published)
             )
@@ -52,6 +52,9 @@ def deviations(overview: Overview) -> str:
             if kind != "equal":
                 here, there = number(float(measured) * column.shown, 5), f"{float(published) * column.shown:.10g}"
                 cut = ", its digits cut, not rounded" if kind == "cut" else ""
+                entry, weights = model_spec(model), str(overview.cells[model]["weights"])
+                printed = first_printed(entry, column.published, weights) if entry else None
+                source = printed[1].source if printed else ""
                 lines.append(
                     f"**{markdown(model)}**: {here} {unit.upper()} {what} counted, {there} {unit.upper()} "
                     f"published{cut} ({markdown(source)})"

@@ -51,7 +51,7 @@ def image(drawing: Drawing, folder: str = "figures") -> str:
 def code(text: str) -> str:
     """Text from outside as code within a line; as plain text where it holds signs of Markdown or HTML."""
     line = shorten(text, 2000)
-    return markdown(line, 2000) if re.search(r"[`<>&|\\]", line) or not line else f"`{line}`"
+    return markdown(line, 2000) if re.search(r"[`<>&|\[\]\\]", line) or not line else f"`{line}`"
 
 
 def provenance(

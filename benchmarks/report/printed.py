@@ -49,8 +49,11 @@ def _is_named(checkpoint: Weights, weights: str) -> bool:
 def agrees(counted: float, printed: float) -> str:
     """How a count agrees with the figure printed for it: see `benchmarks.stats.digits.agreement`.
 
-    Figures are printed in millions, and from a billion multiply-adds on in billions where that takes fewer digits.
+    Figures are printed in millions, and from a billion multiply-adds on in billions where that takes fewer digits; what
+    is printed to the last thousand or further is a count itself.
     """
     units = (1e6, 1e9) if printed >= 1e9 else (1e6,)
     unit = min(units, key=lambda unit: decimals_of(printed / unit) + len(f"{printed / unit:.0f}"))
-    return agreement(counted / unit, printed / unit, decimals_of(printed / unit))
+    decimals = decimals_of(printed / unit)
+    exact = printed / 10**3 % 1 != 0
+    return agreement(counted, printed, 0) if exact else agreement(counted / unit, printed / unit, decimals)

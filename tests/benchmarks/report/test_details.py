@@ -1,0 +1,99 @@
+"""What the page says beyond the comparison: noise, counters, sweeps, recipes, times, memory, other pages."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks.records.record import Measurement
+from tests.benchmarks.report.made import chosen, latency, page_of, record
+
+
+class TestDetails:
+    @pytest.mark.usefixtures("undrawn")
+    def test_noise_is_said(self, tmp_path: Path) -> None:
+        found = latency("vgg16", 0.3)
+        details = {
+            "noisy": True,
+            "spread": "unreliable",
+            "drift": {"last_third_over_first": 1.12},
+            "reference": "resnet18",
+        }
+        loud = dataclasses.replace(
+            found,
+            measurements=(dataclasses.replace(found.measurements[0], details=details, low=0.2, high=0.5),),
+        )
+        page = page_of([loud], tmp_path)
+        assert "**Do not lean on the times of** vgg16" in page and "12.0 % slower" in page
+        assert "quartiles over 10 % apart): vgg16" in page and "**Intervals wider than 10 %:** vgg16" in page
+
+    @pytest.mark.usefixtures("undrawn")
+    def test_counters_sweeps_and_recipe_appear_where_the_records_have_them(self, tmp_path: Path) -> None:
+        counts = {
+            "counts": {"fvcore": 1.8e9, "closed form": 1.8e9},
+            "others": {"fvcore": {"conv": 1.7e9, "linear": 1e8, "batch_norm": 2.5e7}, "torchinfo_total": 1.81e9},
+        }
+        top1 = Measurement(name="top1", value=0.9, unit="fraction", details={"recipe": {"img_size": 64, "epochs": 8}})
+        rows = [
+            Measurement(name=f"row:{name}", value=value, unit="s", details={"mult_adds": 1e9})
+            for name, value in (("conv1", 0.03), ("fc", 0.01))
+        ]
+        page = page_of(
+            [
+                record("mult_adds", "resnet18", Measurement(name="mult_adds", value=1.8e9, unit="", details=counts)),
+                record(
+                    "accuracy",
+                    "resnet18",
+                    top1,
+                    dataset="fashion_mnist",
+                    epochs=8,
+                    train_images=6000,
+                    train_img_size=64,
+                ),
+                record("layers", "resnet18", *rows, num_threads=2),
+                latency("resnet18", 0.04),
+                latency("resnet18", 0.02, runtime="openvino"),
+                record(
+                    "throughput",
+                    "resnet18",
+                    Measurement(name="samples_per_sec", value=44.0, unit="1/s"),
+                    batch_size=8,
+                    num_threads=2,
+                ),
+            ],
+            tmp_path,
+        )
+        assert "closed form and fvcore agree on them" in page
+        assert "most for resnet18: 1,800 M become 1,825 M (batch_norm 25.00 M); torchinfo" in page
+        assert re.search(r"\| resnet18 \| 47\.\d \| \*\*23\.\d\*\* \|", page)
+        assert "| Model | batch 8 |" in page and "| resnet18 | **44.0** |" in page
+        assert "From scratch for 8 epochs at 64x64 pixels" in page and "`epochs 8`" in page
+        assert "Trained for 8 epochs on 6,000 images of Fashion-MNIST at 64 pixels." in page
+        assert "| resnet18 | conv1 75% (50%) | fc 25% (50%) |" in page
+
+    @pytest.mark.usefixtures("undrawn")
+    def test_times_and_memory_in_detail(self, tmp_path: Path) -> None:
+        found = latency("vgg16", 0.3)
+        details = {"p90_s": "n/a (n=40)", "p95_s": 0.5, "min_s": 0.25, "stop": "max-time", "outliers_mild": 2}
+        timed = dataclasses.replace(
+            found,
+            measurements=(
+                dataclasses.replace(found.measurements[0], details=details),
+                Measurement(name="first_call_s", value=1.5, unit="s"),
+            ),
+        )
+        page = page_of([timed, *(other for other in chosen("vgg16") if other.case.metric == "memory")], tmp_path)
+        assert "| 250 |  | n/a (n=40) | 500 |  | 1,500 |  | 40 | 8 | 2 | max-time |" in page
+        assert "| vgg16 | 553 |  | 663 |" in page
+
+    @pytest.mark.usefixtures("undrawn")
+    def test_other_pages_are_linked_with_their_first_line(self, tmp_path: Path) -> None:
+        (tmp_path / "studies").mkdir()
+        (tmp_path / "studies" / "residual.md").write_text("# Residual\n\n**Yes:** [shortcuts](x.md) help.\n\nmore")
+        (tmp_path / "speed.md").write_text("Twice as fast.")
+        page = page_of(chosen("vgg16"), tmp_path)
+        assert "- [speed](speed.md): Twice as fast." in page
+        assert "- [Residual](studies/residual.md): Yes: shortcuts help." in page
