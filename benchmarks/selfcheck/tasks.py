@@ -14,7 +14,8 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,15 @@ class Benchmark:
         tasks: what there is to measure, by "section [more words]"; they return JSON values. Sections can be measured
             alone.
         page: what is made of it.
+        computed: further sections, worked out of the output folder's records with nothing timed; asked for alone, they
+            leave all else as it was, whatever machine it was measured on.
     """
 
     name: str
     description: str
     tasks: Mapping[str, Task]
     page: CheckPage
+    computed: Mapping[str, Callable[[Path], dict[str, Any]]] = field(default_factory=dict)
 
     def main(self, arguments: Sequence[str]) -> int:
         """Exit status: 0 all is measured and every bar met; 1 something is not, and the page says what."""
@@ -71,9 +75,13 @@ class Benchmark:
             "command": environment.command,
             "cases": cases,
         }
-        for key, task in self.tasks.items():
-            missing = "error" in cases.get(key, {"error": "not measured"})
-            if any(_within(key, each) for each in asked) if asked else missing:
+        tasks = {**self.tasks, **{key: partial(work, path.parent) for key, work in self.computed.items()}}
+        wanted = [key for key in tasks if any(_within(key, each) for each in asked)]
+        if wanted and self.computed.keys() >= set(wanted):
+            content = {**content, **_content(path)}
+            content["cases"] = cases = {} if fresh else {**content["cases"]}
+        for key, task in tasks.items():
+            if key in wanted if asked else "error" in cases.get(key, {"error": "not measured"}):
                 self._say(key)
                 try:
                     cases[key] = measured(task, environment)
@@ -82,11 +90,15 @@ class Benchmark:
                     raise
                 self._write(content, path)
         self._write(content, path)
-        errors = {key: cases.get(key, {"error": "not measured"}).get("error") for key in self.tasks}
+        errors = {key: cases.get(key, {"error": "not measured"}).get("error") for key in tasks}
         failed = [f"{key}: {error}" for key, error in errors.items() if error is not None]
         missed = [bar for bar in self.page.bars(measured_ones(cases)) if bar.met is False]
         self._say(*failed, *(f"not met: {bar.text}: {bar.found}" for bar in missed))
         return 1 if failed or missed else 0
+
+    @property
+    def _sections(self) -> list[str]:
+        return [*self.tasks, *self.computed]
 
     def _claim(self, path: Path) -> None:
         """Begins or goes on with the output folder; raises `FileExistsError` where a file in it is somebody else's."""
@@ -120,17 +132,17 @@ class Benchmark:
 
     def _parse(self, arguments: Sequence[str]) -> tuple[Path, list[str], bool, bool]:
         """Output folder, sections asked for, whether to measure all again and whether to measure at all."""
-        sections = ", ".join(dict.fromkeys(key.partition(" ")[0] for key in self.tasks))
+        sections = ", ".join(dict.fromkeys(key.partition(" ")[0] for key in self._sections))
         parser = Parser(prog=f"python -m benchmarks.selfcheck {self.name}", description=self.description)
         parser.add_argument("--output-dir", type=Path, default=Path("reports"),
                             help=f"where {self.name}.md, {self.name}.json and figures/ go")  # fmt: skip
         parser.add_argument("--sections", default="", help=f"measure only these, again: of {sections}, or single tasks "
-                            f"({list(self.tasks)[-1]}); default what is missing")  # fmt: skip
+                            f"({list(self._sections)[-1]}); default what is missing")  # fmt: skip
         parser.add_argument("--fresh", action="store_true", help="forget what was measured before")
         parser.add_argument("--report-only", action="store_true", help="write the page from what was measured before")
         given = parser.parse_args(arguments)
         asked = list(filter(None, given.sections.split(",")))
-        unknown = [name for name in asked if not any(_within(key, name) for key in self.tasks)]
+        unknown = [name for name in asked if not any(_within(key, name) for key in self._sections)]
         if unknown:
             parser.error(f"no section is named {unknown[0]!r}; there are {sections}")
         return given.output_dir, asked, given.fresh, given.report_only

@@ -29,9 +29,9 @@ __all__ = [
 
 FEWEST_ROUNDS = 8  # that carry an interval of their median
 NORMAL = statistics.NormalDist().inv_cdf(0.975)
-# A round of times is worth this much of an independent one, since neighbouring rounds share the machine's moods: their
-# lag-1 autocorrelation is about a quarter in the runs of the shipped report. Ratios within rounds have next to none.
-WORTH = 0.6
+# How much of an independent round one is worth: neighbours share the machine's moods, of which a ratio within rounds
+# keeps little. (1 - r) / (1 + r) for autocorrelations r of 0.25 and 0.08; the measurement self-check shows what it gives.
+TIMES_WORTH, RATIOS_WORTH = 0.6, 0.85
 FEWEST_CLOSE = 5  # rounds that must be left for others to be left out
 # Samples from which a percentile is known with 99 % confidence, one sample above it allowed (MLPerf loadgen's rule).
 ENOUGH = {90: 64, 95: 130, 99: 662}
@@ -83,11 +83,11 @@ def round_medians(samples: Sequence[float], rounds: Sequence[int], apart: Contai
     return close if len(close) >= FEWEST_CLOSE else medians
 
 
-def median_interval(values: Sequence[float], *, worth: float = 1.0) -> Interval:
+def median_interval(values: Sequence[float], *, worth: float = RATIOS_WORTH) -> Interval:
     """The median and the 95 % interval between two ranks, interpolated; under `FEWEST_ROUNDS` values without bounds.
 
     As many of n independent values lie below their median as heads fall in n throws: the ranks lie 0.98 sqrt(n) on
-    either side of the middle one, and no farther than the first and the last.
+    either side of the middle one, as many more as the values are worth less, and no farther than the first and the last.
 
     Args:
         worth: how many independent values one of these counts for.
@@ -108,7 +108,7 @@ def median_interval(values: Sequence[float], *, worth: float = 1.0) -> Interval:
 
 def time_interval(by_round: Mapping[int, float]) -> Interval:
     """The median of the times (or rates) of rounds with its interval, wider since rounds share the machine's moods."""
-    return median_interval(list(by_round.values()), worth=WORTH)
+    return median_interval(list(by_round.values()), worth=TIMES_WORTH)
 
 
 def ratios_by_round(above: Mapping[int, float], below: Mapping[int, float]) -> dict[int, float]:

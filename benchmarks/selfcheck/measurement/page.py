@@ -16,8 +16,8 @@ from benchmarks.report.drawing import Drawing
 from benchmarks.report.page import section
 from benchmarks.report.style import INK, SOFT, TIMES, canvas, family_style, key
 from benchmarks.report.table import TableColumn, table, text_column
-from benchmarks.report.words import number
-from benchmarks.selfcheck.measurement import trials
+from benchmarks.report.words import enumerate_words, number
+from benchmarks.selfcheck.measurement import simulated, trials
 from benchmarks.selfcheck.selftest import SLOWDOWN
 from benchmarks.selfcheck.tasks import Benchmark
 from benchmarks.stats.intervals import Interval, ratio_interval
@@ -30,6 +30,8 @@ FALSE_ALARMS = 0.05  # part of the pairs without a difference that may be called
 FOUND = 0.9  # part of the slowdowns that must be found
 OFF_BY = 0.02  # how far the size of a slowdown may be from the true one
 BUSY = 0.8  # part of a latency stage that must be spent in timed calls or warm-up
+COVERED = 0.93  # part of the 95 % intervals that must hold the truth
+ROUNDS = enumerate_words(simulated.COUNTS)
 HARNESS, PLAIN = "harness", "plain loop"
 
 
@@ -55,6 +57,13 @@ def bars(cases: Cases) -> list[Bar]:
                               max(abs(size - SLOWDOWN) for size in sizes) <= OFF_BY)),
         judged(f"At least {BUSY:.0%} of a latency stage spent in timed calls or warm-up", busy or None,
                lambda busy: (f"at least {min(busy):.0%}", min(busy) >= BUSY)),
+        *(judged(f"The 95 % interval of a {what} holds the truth in at least {COVERED:.0%} of draws from the records, "
+                 f"in every family, over {ROUNDS} rounds", cases.get("coverage", {}).get(f"{what}s"), _covered)
+          for what in ("time", "ratio")),
+        judged(f"And so in at least {COVERED:.0%} of lognormal rounds as much like their neighbours as those of the "
+               "records", cases.get("coverage", {}).get("lognormal"), _made_up),
+        judged(f"Equal times called different in at most {FALSE_ALARMS:.0%} of draws from the records, over {ROUNDS} "
+               "rounds", cases.get("alike", {}).get("pairs"), _alarms),
     ]  # fmt: skip
 
 
@@ -72,6 +81,21 @@ def _few_alarms(pairs: Sequence[Mapping[str, Any]]) -> tuple[str, bool]:
 def _found(pairs: Sequence[Mapping[str, Any]]) -> tuple[str, bool]:
     found = sum(pair["verdict"] == "slower" for pair in pairs)
     return f"{found} of {len(pairs)}", found >= FOUND * len(pairs)
+
+
+def _covered(found: Mapping[str, Any]) -> tuple[str, bool]:
+    worst, family, count = simulated.worst(found)
+    return f"at least {worst:.1%} ({family}, {count} rounds)", worst >= COVERED
+
+
+def _made_up(found: Mapping[str, Any]) -> tuple[str, bool]:
+    worst = min(share for each in found.values() for share in each["coverage"].values())
+    return f"at least {worst:.1%}", worst >= COVERED
+
+
+def _alarms(found: Mapping[str, Any]) -> tuple[str, bool]:
+    most = max(each["different"] for by_count in found.values() for each in by_count.values())
+    return f"at most {most:.1%}", most <= FALSE_ALARMS
 
 
 # --- figures of some cases --------------------------------------------------------------------------------------------
@@ -199,6 +223,57 @@ def _sections(cases: Cases, picture: str) -> Iterator[str]:
     )
     stages = [(stage, case) for stage in STAGES for case in _section(cases, stage).values()]
     yield section("Where the time goes", "", table(TIME, stages))
+    yield from _simulations(cases.get("coverage", {}), cases.get("alike", {}))
+
+
+def _simulations(coverage: Mapping[str, Any], alike: Mapping[str, Any]) -> Iterator[str]:
+    yield section(
+        "What the intervals hold",
+        f"Simulated from the records beside this page, nothing is timed: {ROUNDS} rounds are drawn from those of each "
+        f"timed case, {simulated.ROW} in a row at a time, and the case's own median is the truth. The interval of a "
+        "time is wider than that of a ratio within rounds, whose rounds share no moods of the machine. Width: half of "
+        "the interval, in % of the value; in brackets that of a percentile bootstrap of the median.",
+        table(_coverage_columns("times of"), coverage.get("times", {}).items()),
+        table(_coverage_columns("ratios above"), coverage.get("ratios", {}).items()),
+        "Lognormal rounds made up with the autocorrelation of neighbours in the records:" if coverage else "",
+        table(MADE_UP, coverage.get("lognormal", {}).items()),
+    )
+    yield section(
+        "Equal times, and slower ones",
+        f"Pairs drawn from the records in the same way, judged as `benchmarks.compare` does: how many equal ones are "
+        f"called different, and how many are called slower where one takes {simulated.SLOWER:.0%} longer, in %.",
+        table(ALIKE, alike.get("pairs", {}).items()),
+    )
+
+
+def _by_count(title: str, cell: Callable[[Mapping[str, float]], Any], digits: int = -1) -> list[TableColumn]:
+    """A column for every number of rounds; a row is a name and what was found of it."""
+    return [
+        TableColumn(f"{title}, {count} rounds", lambda row, count=count: cell(row[1][str(count)]), digits)  # type: ignore[misc]
+        for count in simulated.COUNTS
+    ]
+
+
+def _coverage_columns(title: str) -> list[TableColumn]:
+    return [
+        text_column(title, itemgetter(0)),
+        TableColumn("cases", lambda row: next(iter(row[1].values()))["cases"], 0),
+        *_by_count("mean (least) coverage, %", lambda each: f"{100 * each['mean']:.1f} ({100 * each['least']:.0f})"),
+        *_by_count("width", lambda each: f"{100 * each['width']:.1f} ({100 * each['bootstrap']:.1f})"),
+    ]
+
+
+MADE_UP = (
+    text_column("interval of", itemgetter(0)),
+    TableColumn("autocorrelation", lambda row: row[1]["autocorrelation"], -2),
+    *(TableColumn(f"coverage, %, {count} rounds", lambda row, count=count: 100 * row[1]["coverage"][str(count)], -1)  # type: ignore[misc]
+      for count in simulated.COUNTS),
+)  # fmt: skip
+ALIKE = (
+    text_column("pairs", itemgetter(0)),
+    *_by_count("different", lambda each: 100 * each["different"]),
+    *_by_count("slower", lambda each: 100 * each["slower"]),
+)
 
 
 def _ratios(found: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
@@ -283,6 +358,7 @@ BENCHMARK = Benchmark(
         **{f"slowdown {model}": partial(trials.slowdown, model) for model in trials.SLOWED},
         "overhead": trials.overhead,
     },
+    computed={"coverage": simulated.coverage, "alike": simulated.alike},
     page=CheckPage(
         title="Measurement",
         remark="What the harness promises of its numbers, tried on the machine named at its end.",

@@ -44,14 +44,16 @@ def test_the_interval_of_a_time_covers_it_though_rounds_share_moods(count: int) 
         noise[:, place] = 0.35 * noise[:, place - 1] + math.sqrt(1 - 0.35**2) * noise[:, place]
     times = [dict(enumerate(each)) for each in np.exp(0.04 * noise).tolist()]
     assert covered([time_interval(each) for each in times]) >= 0.94
-    assert covered([median_interval(list(each.values())) for each in times]) < 0.92
+    assert covered([median_interval(list(each.values()), worth=1) for each in times]) < 0.92
 
 
 def test_the_value_is_the_median_and_the_bounds_are_known_by_hand() -> None:
     values = [float(number) for number in range(1, 13)]
-    found = median_interval(values[::-1])
+    found = median_interval(values[::-1], worth=1)
     reach = 1.959964 / 2 * math.sqrt(12)  # ranks on either side of the middle one
     assert (found.value, found.low, found.high) == pytest.approx((6.5, 6.5 - reach, 6.5 + reach), abs=1e-4)
+    ratio = median_interval(values)
+    assert (ratio.high - ratio.value) / (found.high - found.value) == pytest.approx(0.85**-0.5)
     wide = time_interval(dict(enumerate(values)))
     assert (wide.low, wide.high) == pytest.approx(
         (6.5 - reach / math.sqrt(0.6), 6.5 + reach / math.sqrt(0.6)), abs=1e-4
