@@ -1,7 +1,7 @@
 """What values in a record look like, so that one that does not is refused where it is read and nowhere else.
 
 A shape is `int` for a count, `float` for any finite number, `str` for text, `bool`, None, a tuple of shapes of which
-one fits, a list of the shape of each part, a mapping of names to shapes (a name that is absent counts as None), a
+one fits, a list of the shape of each part, a mapping of names to shapes (`ABSENT` among them where a name may be), a
 mapping of `str` to the shape of every value, or a function that tells whether a value fits.
 """
 
@@ -11,10 +11,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["Shape", "fits", "is_json"]
+__all__ = ["ABSENT", "Shape", "fits", "is_json"]
 
 Shape = type | None | tuple[Any, ...] | list[Any] | Mapping[Any, Any] | Callable[[Any], bool]
 
+ABSENT: Any = type("Absent", (), {})  # the shape of what is not there
 LARGEST, SMALLEST = 1e30, 1e-100  # number but 0: no quantity here comes near, and products and quotients stay finite
 LARGEST_COUNT = 1 << 53  # up to which a count is exact as a float, too
 DEEPEST = 16  # levels of lists and mappings in one another
@@ -32,7 +33,7 @@ def fits(value: Any, shape: Shape) -> bool:
             return False
         if str in shape:
             return all(fits(name, str) and fits(part, shape[str]) for name, part in value.items())
-        return all(fits(value.get(name), part) for name, part in shape.items())
+        return all(fits(value.get(name, ABSENT), part) for name, part in shape.items())
     if shape in PLAIN:
         return PLAIN[shape](value)
     return bool(shape(value)) if callable(shape) else False
@@ -63,4 +64,5 @@ PLAIN: Mapping[Any, Callable[[Any], bool]] = {
     str: lambda value: isinstance(value, str) and SURROGATES.search(value) is None,
     bool: lambda value: isinstance(value, bool),
     None: lambda value: value is None,
+    ABSENT: lambda value: value is ABSENT,
 }
