@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 import zoo
 from benchmarks.metrics.metric import Metric
 from benchmarks.records.record import Record, RecordError
-from benchmarks.records.shapes import fits
+from benchmarks.records.shapes import ABSENT, fits
 from zoo.data import DATASETS
 from zoo.names import Registry, modules
 from zoo.runtimes import RUNTIMES
@@ -47,7 +47,7 @@ def check(record: Record) -> None:
     for found in record.measurements:
         for name, shape in metric.details.items():
             if fnmatchcase(found.name, name) and not fits(found.details, shape):
-                wrong = next((each for each, kind in shape.items() if not fits(found.details.get(each), kind)), "")
+                wrong = next((each for each, kind in shape.items() if not fits(found.details.get(each, ABSENT), kind)), "")
                 raise RecordError(f"{wrong!r} of {found.name} of {case.model} is not what {case.metric} writes there")
 
 

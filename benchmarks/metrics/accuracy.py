@@ -12,7 +12,7 @@ from benchmarks.metrics.metric import Column, Metric
 from benchmarks.records.files import checksum
 from benchmarks.records.predictions import is_packed, pack
 from benchmarks.records.record import Case, Measurement
-from benchmarks.records.shapes import Shape
+from benchmarks.records.shapes import ABSENT, Shape
 from zoo.data import DATASETS
 from zoo.factory import fresh
 from zoo.spec import ModelSpec, resized
@@ -246,14 +246,14 @@ def _reproducible() -> None:
 
 POINT: Shape = {"epoch": int, "loss": float, "train_top1": float, "test_loss": float, "top1": float, "seconds": float}
 TOP1: Shape = {
-    "labels": (is_packed, None),
-    "answers": (is_packed, None),
-    "fingerprint": (str, None),
-    "unreadable": ({str: str}, None),
-    "preprocessing": (str, None),
-    "recipe": ({each.name: type(each.default) for each in dataclasses.fields(Recipe)}, None),
-    "auxiliary_trained": (bool, None),
-    "curve": ([POINT], None),
+    "labels": (is_packed, ABSENT),
+    "answers": (is_packed, ABSENT),
+    "fingerprint": (str, ABSENT),
+    "unreadable": ({str: str}, ABSENT),
+    "preprocessing": (str, ABSENT),
+    "recipe": ({each.name: type(each.default) for each in dataclasses.fields(Recipe)}, ABSENT),
+    "auxiliary_trained": (bool, ABSENT),
+    "curve": ([POINT], ABSENT),
 }
 
 METRIC = Metric(

@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.metrics.metric import Column, Metric, Timing
 from benchmarks.records.record import Case, Measurement, Record
-from benchmarks.records.shapes import Shape
+from benchmarks.records.shapes import ABSENT, Shape
 from benchmarks.stats.intervals import (
     ENOUGH,
     Interval,
@@ -170,7 +170,7 @@ def _ratio(found: Measurement, seconds: Mapping[int, float]) -> Interval:
 
 # of a session and its calls; one that an earlier version did not write is absent
 DETAILS: Mapping[str, Shape] = {
-    name: (shape, None)
+    name: (shape, ABSENT)
     for names, shape in (
         (("run", "stop", "reference", "spread"), str),
         (("order_seed", "n_rounds", "n_samples", "block", "warmup_calls", "outliers_mild", "outliers_severe"), int),
@@ -178,7 +178,7 @@ DETAILS: Mapping[str, Shape] = {
         (tuple(f"p{rank}_s" for rank in ENOUGH), (float, str)),
         (("apart_rounds", "process_starts"), [int]),
         (("handover_us",), [float]),
-        (("drift",), {"last_third_over_first": (float, None), "range": (float, None)}),
+        (("drift",), {"last_third_over_first": (float, ABSENT), "range": (float, ABSENT)}),
         (("noisy",), bool),
         (("noise",), {str: (float, None)}),
         (("noise_by_round",), [{str: (float, None)}]),

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.metrics.metric import Column, Metric
 from benchmarks.records.files import replace_file
 from benchmarks.records.record import Measurement
+from benchmarks.records.shapes import ABSENT
 from benchmarks.records.staleness import fingerprint
 from zoo.cache import cache_folder
 from zoo.lazy import nn, torch
@@ -162,8 +163,8 @@ METRIC = Metric(
     measure=measure,
     details={
         "mult_adds": {
-            "counts": ({str: int}, None),
-            "others": ({"fvcore": {str: int}, "fvcore_uncounted": {str: int}, "torchinfo_total": int}, None),
+            "counts": ({str: int}, ABSENT),
+            "others": ({"fvcore": {str: int}, "fvcore_uncounted": {str: int}, "torchinfo_total": int}, ABSENT),
         }
     },
     libraries=LIBRARIES,
