@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.metrics.metric import Column, Metric
-from benchmarks.records.files import replace_file
+from benchmarks.records.files import read_file, replace_file
 from benchmarks.records.record import Measurement
 from benchmarks.records.shapes import ABSENT
 from benchmarks.records.staleness import fingerprint
@@ -136,7 +136,7 @@ def _count_on_real_tensors(subject: Subject) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        kept = json.loads(path.read_text())
+        kept = json.loads(read_file(path))
     except (OSError, ValueError):
         return {}  # nothing kept yet, or not readable: count again
     return kept if isinstance(kept, dict) else {}

@@ -190,4 +190,4 @@ def _run(folder: Path, script: str, *arguments: object) -> str:
     """What a script prints that runs with the code in a folder."""
     (folder / "asked.py").write_text(script, encoding="utf-8")
     command = [sys.executable, "asked.py", *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout

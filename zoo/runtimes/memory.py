@@ -143,7 +143,7 @@ def _code() -> str:
 def _processor() -> str:
     """The CPU's name; on Linux `platform.processor` does not know it."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor()
     wanted = ("vendor_id", "model name", "cpu family", "stepping", "flags", "cache size")

@@ -35,7 +35,7 @@ def measure() -> dict[str, Any]:
 
 def _seconds(program: Sequence[str]) -> float:
     start = time.perf_counter()
-    done = subprocess.run([sys.executable, *program], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, *program], capture_output=True, encoding="utf-8", check=False)
     seconds = time.perf_counter() - start
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(program)} ended with status {done.returncode}: {done.stderr.strip()[-500:]}")
