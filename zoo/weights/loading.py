@@ -141,12 +141,11 @@ def imagenet_classes() -> tuple[str, ...]:
 
 
 def _class_names(model: classifier.Classifier, recognised: Recognised) -> tuple[str, ...] | None:
-    """The names that belong to the weights, None where they do not tell."""
-    if recognised.header is not None:
-        names = recognised.header.class_names
-        return names if names is not None and len(names) == model.num_classes else None
-    published = recognised.opened.row is not None and model.num_classes == len(imagenet_classes())
-    return imagenet_classes() if published else None
+    """The names that belong to the weights; where they do not tell, those that the network has."""
+    names = recognised.header.class_names if recognised.header is not None else None
+    if recognised.opened.row is not None and recognised.header is None:
+        names = imagenet_classes()
+    return names if names is not None and len(names) == model.num_classes else model.class_names
 
 
 def _check(images: Input | None) -> None:
