@@ -47,7 +47,9 @@ def check(record: Record) -> None:
     for found in record.measurements:
         for name, shape in metric.details.items():
             if fnmatchcase(found.name, name) and not fits(found.details, shape):
-                wrong = next((each for each, kind in shape.items() if not fits(found.details.get(each, ABSENT), kind)), "")
+                wrong = next(
+                    (each for each, kind in shape.items() if not fits(found.details.get(each, ABSENT), kind)), ""
+                )
                 raise RecordError(f"{wrong!r} of {found.name} of {case.model} is not what {case.metric} writes there")
 
 
