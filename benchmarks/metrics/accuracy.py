@@ -61,12 +61,12 @@ def complete(case: Case) -> Case:
 
 
 def identity(spec: ModelSpec, weights: str) -> str:
-    """What tells weights from others: their tag, or the checksum of the file; as typed where there is no such file."""
+    """What tells weights from others: their tag, or the checksum of the file; as typed where none can be read."""
     try:
         path = locate(spec, weights)
-    except zoo.WeightsError:
+        return weights if path is None else f"sha256:{checksum(path)[:16]}"
+    except (zoo.WeightsError, OSError):
         return weights
-    return weights if path is None else f"sha256:{checksum(path)[:16]}"
 
 
 def unavailable(case: Case) -> str | None:
@@ -199,7 +199,8 @@ def wilson(right: int, count: int) -> tuple[float, float, float]:
 def label_order(predictions: Predictions) -> tuple[str, ...]:
     """A warning if the answers fit better with all class numbers moved by one: the mark of a list of 1001 classes."""
     best = predictions.top[:, 0]
-    right = {shift: int((best == predictions.labels + shift).sum()) for shift in (-1, 0, 1)}
+    answered = best >= 0  # what could not be read has no answer that could be moved
+    right = {shift: int((answered & (best == predictions.labels + shift)).sum()) for shift in (-1, 0, 1)}
     shift = max(right, key=lambda each: right[each])
     if right[shift] <= 2 * right[0] or right[shift] < 5:
         return ()

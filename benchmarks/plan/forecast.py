@@ -90,6 +90,8 @@ class Forecast:
     def left(self) -> float:
         """Seconds until the run is over."""
         kinds = [kind for kind in KINDS if self._of(kind, self._waiting) or self._of(kind, self._running)]
+        if not self._usual:
+            return 0.0
         reports = REPORT if kinds else REPORT - (self._clock() - self._last)
         if "training" in kinds and len(kinds) > 1:
             reports += REPORT
