@@ -185,7 +185,8 @@ class Option:
                 if isinstance(value, str):
                     matches = value.lower() == _text(choice).lower()
                 else:
-                    matches = value == choice and isinstance(value, bool) == isinstance(choice, bool)
+                    plain = value is None or isinstance(value, (bool, int, float))
+                    matches = plain and value == choice and isinstance(value, bool) == isinstance(choice, bool)
                 if matches:
                     return choice
             raise self._refusal(given)
