@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -50,6 +51,12 @@ def test_progress_arrives_before_the_answer(process: Worker) -> None:
         pass
     assert answer == "done"
     assert seen[0] == (1, 3) and set(seen) <= {(1, 3), (2, 3), (3, 3)}
+
+
+@pytest.mark.parametrize("timeout", [math.inf, 9e6])
+def test_a_time_limit_may_be_longer_than_the_system_can_wait(timeout: float, process: Worker) -> None:
+    process._timeout = timeout
+    assert process.ask(remember, 1) == 0
 
 
 @pytest.mark.parametrize(("kind", "status"), [("runtime", "failed"), ("memory", "oom")])
