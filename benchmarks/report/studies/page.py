@@ -88,8 +88,14 @@ def command(study: Study) -> str:
 def commands_of(study: Study, evidence: Evidence, environment: Environment) -> list[str]:
     """What a person types for the figures of this page: once for the study's own seeds, and for every further few."""
     trainings = evidence.training_records()
-    cases = [case for case in (*(record.case for record in trainings[:1]), evidence.timed_case) if case]
-    flags = dict(flag for case in cases for flag in flags_of(case, environment.machine) if flag[0] in ALIKE)
+    sized = {arm.model for arm in study.arms if arm.img_size}  # at a size that the study itself prescribes
+    cases = [record.case for record in sorted(trainings, key=lambda record: record.case.model in sized)[:1]]
+    flags = {
+        name: value
+        for case in (*cases, *filter(None, [evidence.timed_case]))
+        for name, value in flags_of(case, environment.machine)
+        if name in ALIKE or (name == "--img-size" and case.metric == "accuracy" and case.model not in sized)
+    }
     seeds, starts = {record.case.seed for record in trainings} - set(study.seeds), []
     while seeds:
         starts.append(min(seeds) - min(study.seeds))

