@@ -156,9 +156,10 @@ class TestThreads:
         session = open_runtime(model, small_images(0), runtime)
         assert self.wrong_answers(session, model, 200) == []
 
-    def test_four_at_once_on_the_fastest(self, threads):
+    def test_four_at_once_on_the_fastest(self):
         model = small()
-        session = auto.open_fastest(model, small_images(0), {name: RUNTIMES[name] for name in QUICK})
+        runtimes = {name: RUNTIMES[name] for name in ("eager", "packed", "openvino")}
+        session = auto.open_fastest(model, small_images(0), runtimes)
         assert self.wrong_answers(session, model, 200) == []
 
     def test_opened_by_four_at_once(self):
@@ -212,7 +213,7 @@ class TestPixelsThatAreNoNumbers:
             session = auto.open_fastest(
                 model, torch.full_like(small_images(0), value), {name: RUNTIMES[name] for name in ("eager", "folded")}
             )
-            assert relative_difference(session(small_images(1)), model(small_images(1))) <= TOLERANCE
+            assert relative_difference(session(small_images(1)), model(small_images(1)).detach()) <= TOLERANCE
 
     def test_a_network_that_gives_none_runs_as_it_is(self, caplog):
         model = small()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -179,4 +180,4 @@ def check_model(model: Classifier, images: torch.Tensor) -> None:
 
 def _without_folders(text: str) -> str:
     """What a library says without where on this machine its files lie; reasons are kept and shown to others."""
-    return re.sub(r"(?<![\w.:/\\])(?:[A-Za-z]:)?(?:[\\/][^\\/\s\"',:;()]+)+[\\/]", "", text)
+    return re.sub(r"[^\s\"'(),;]*[\\/][^\s\"'(),;]*[\\/]", "", text.replace(os.path.expanduser("~"), "~"))
