@@ -30,7 +30,7 @@ __all__ = [
 FEWEST_ROUNDS = 8  # that carry an interval of their median
 NORMAL = statistics.NormalDist().inv_cdf(0.975)
 # How much of an independent round one is worth: neighbours share the machine's moods, of which a ratio within rounds
-# keeps little. (1 - r) / (1 + r) for autocorrelations r of 0.25 and 0.08; the measurement self-check shows what it gives.
+# keeps little. (1 - r) / (1 + r) for autocorrelations r of 0.25 and 0.08, which the measurement self-check tries.
 TIMES_WORTH, RATIOS_WORTH = 0.6, 0.85
 FEWEST_CLOSE = 5  # rounds that must be left for others to be left out
 # Samples from which a percentile is known with 99 % confidence, one sample above it allowed (MLPerf loadgen's rule).
@@ -87,7 +87,7 @@ def median_interval(values: Sequence[float], *, worth: float = RATIOS_WORTH) -> 
     """The median and the 95 % interval between two ranks, interpolated; under `FEWEST_ROUNDS` values without bounds.
 
     As many of n independent values lie below their median as heads fall in n throws: the ranks lie 0.98 sqrt(n) on
-    either side of the middle one, as many more as the values are worth less, and no farther than the first and the last.
+    either side of the middle one, farther where values are worth less, and no farther than the first and the last.
 
     Args:
         worth: how many independent values one of these counts for.
@@ -97,13 +97,19 @@ def median_interval(values: Sequence[float], *, worth: float = RATIOS_WORTH) -> 
     """
     if not values:
         raise ValueError("no values to take a median of")
-    data, count = np.asarray(values, dtype=float), len(values)
-    median = float(np.median(data))
-    if count < FEWEST_ROUNDS:
+    ordered, median = sorted(map(float, values)), float(statistics.median(values))
+    if len(ordered) < FEWEST_ROUNDS:
         return Interval(median, -math.inf, math.inf)
-    reach = min(NORMAL / 2 * math.sqrt(count / worth) / (count - 1), 0.5)
-    low, high = np.quantile(data, [0.5 - reach, 0.5 + reach])
-    return Interval(median, float(low), float(high))
+    middle = (len(ordered) - 1) / 2
+    reach = min(NORMAL / 2 * math.sqrt(len(ordered) / worth), middle)
+    return Interval(median, _at(ordered, middle - reach), _at(ordered, middle + reach))
+
+
+def _at(ordered: Sequence[float], rank: float) -> float:
+    """The value at a rank counted from 0, between two of them in proportion."""
+    below = math.floor(rank)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (rank - below) * (ordered[above] - ordered[below])
 
 
 def time_interval(by_round: Mapping[int, float]) -> Interval:

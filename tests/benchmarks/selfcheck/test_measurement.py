@@ -1,14 +1,21 @@
 """The measurement benchmark: its bars and its page from made-up trials, and the pairs it plans."""
 
 import itertools
+import json
+import random
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from benchmarks.selfcheck.measurement import page, trials
+from benchmarks.records.record import Case, Measurement, Record
+from benchmarks.records.store import RECORDS
+from benchmarks.selfcheck import tasks
+from benchmarks.selfcheck.measurement import page, simulated, trials
 from benchmarks.selfcheck.measurement.page import BENCHMARK
 
+COUNTS = ("8", "12", "24")
 RATIOS = {"resnet50": 1.0, "mobilenet_v1": 0.2, "xception": 2.0, "vgg16": 3.0}
 
 
@@ -29,17 +36,27 @@ def repeat_case(*, factor=1.0, plain=1.0, busy=0.9):
     }
 
 
-def pairs_case(*differences, verdict="same"):
+def pairs_case(*differences, spread=0.001):
+    """Pairs of twelve rounds, the second longer by a difference."""
+    wobble = [1 + spread * (-1) ** number for number in range(12)]
     return {
         "pairs": [
-            {
-                "name": "pair", "ratio": {"value": 1 + each, "low": 0.99 + each, "high": 1.01 + each},
-                "p_value": 0.5, "noise_floor": 0.01, "verdict": verdict, "rounds": 12,
-            }
+            {"before": dict.fromkeys(map(str, range(12)), 2.0),
+             "after": {str(number): 2.0 * (1 + each) * factor for number, factor in enumerate(wobble)}}
             for each in differences
         ],
         "noisy": False,
     }  # fmt: skip
+
+
+def coverage_case(mean=0.95, lognormal=0.94):
+    found = {"resnet": {n: {"cases": 3, "least": 0.91, "mean": mean, "width": 0.05, "bootstrap": 0.04} for n in COUNTS}}
+    made_up = {"autocorrelation": 0.3, "spread": 0.04, "coverage": dict.fromkeys(COUNTS, lognormal)}
+    return {"times": found, "ratios": found, "lognormal": {"times": made_up, "ratios": made_up}}
+
+
+def alike_case(different=0.02):
+    return {"pairs": {"pairs": {n: {"cases": 3, "different": different, "slower": 0.5} for n in COUNTS}}}
 
 
 def everything():
@@ -47,7 +64,8 @@ def everything():
     for model, number in itertools.product(trials.SAME, range(1, trials.SESSIONS + 1)):
         cases[f"same {model} {number}"] = pairs_case(*[0.001] * trials.PAIRS)
     for model in trials.SLOWED:
-        cases[f"slowdown {model}"] = pairs_case(*[0.05] * trials.PAIRS, verdict="slower")
+        cases[f"slowdown {model}"] = pairs_case(*[0.05] * trials.PAIRS)
+    cases |= {"coverage": coverage_case(), "alike": alike_case()}
     return cases | {"overhead": {"stage_s": 100.0, "spent": {"timed": 70.0, "warmup": 12.0, "loading": 8.0}}}
 
 
@@ -73,7 +91,7 @@ class TestBars:
         assert [each.text for each in page.bars(everything()) if not each.met] == []
 
     def test_every_task_has_its_place(self):
-        assert set(BENCHMARK.tasks) == set(everything())
+        assert {*BENCHMARK.tasks, *BENCHMARK.computed} == set(everything())
 
     def test_drift_within_a_run_cancels_and_difference_between_runs_counts(self):
         cases = everything() | {"repeat 3": repeat_case(factor=1.04, plain=1.2)}
@@ -91,23 +109,37 @@ class TestBars:
     @pytest.mark.parametrize(("alarms", "met"), [(2, True), (3, False)])
     def test_false_alarms(self, alarms, met):
         cases = everything()
-        false = pairs_case(*[0.03] * alarms, verdict="faster")["pairs"]
-        cases["same alexnet 1"]["pairs"][:alarms] = false
+        cases["same alexnet 1"] = pairs_case(*[-0.03] * alarms, *[0.001] * (trials.PAIRS - alarms))
         assert bar(cases, "timed twice").met is met
         assert bar(cases, "timed twice").found == f"{alarms} of 40"
 
+    def test_pairs_whose_rounds_were_not_kept_are_judged_by_their_interval(self):
+        cases = everything()
+        kept = {"ratio": {"value": 1.03, "low": 1.02, "high": 1.04}, "rounds": 12, "verdict": "same", "p_value": 0.5}
+        cases["same alexnet 1"]["pairs"] = [kept] * trials.PAIRS
+        assert bar(cases, "timed twice").found == f"{trials.PAIRS} of 40"
+
     def test_a_slowdown_that_is_missed(self):
         cases = everything()
-        cases["slowdown resnet50"]["pairs"][0]["verdict"] = "same"
-        assert bar(cases, "in at least").met is True
-        cases["slowdown resnet50"]["pairs"][1]["verdict"] = "too noisy"
-        assert bar(cases, "in at least").met is False
+        cases["slowdown resnet50"] = pairs_case(0.005, *[0.05] * (trials.PAIRS - 1))
+        assert bar(cases, "of 10 tries").met is True
+        cases["slowdown resnet50"] = pairs_case(0.005, 0.005, *[0.05] * (trials.PAIRS - 2))
+        assert bar(cases, "of 10 tries").met is False
 
     def test_a_slowdown_of_the_wrong_size(self):
         cases = everything()
-        cases["slowdown resnet50"]["pairs"][0]["ratio"]["value"] = 1.071
+        cases["slowdown resnet50"] = pairs_case(0.071, *[0.05] * (trials.PAIRS - 1))
         assert bar(cases, "Its size").met is False
         assert bar(cases, "Its size").found == "5.0% to 7.1%"
+
+    def test_intervals_that_do_not_hold_their_level(self):
+        short = {"coverage": coverage_case(mean=0.92)}
+        for what in ("time", "ratio"):
+            found = bar(short, f"interval of a {what}")
+            assert found.met is False and found.found == "at least 92.0% (resnet, 12 rounds)"
+        assert bar(short, "lognormal").met is True
+        assert bar({"coverage": coverage_case(lognormal=0.929)}, "lognormal").met is False
+        assert bar({"alike": alike_case(0.051)}, "Equal times").met is False
 
     def test_overhead(self):
         cases = everything()
@@ -120,12 +152,16 @@ class TestPage:
     def test_a_whole_page(self, tmp_path):
         BENCHMARK.page.write(content(everything()), tmp_path / "measurement.md")
         text = (tmp_path / "measurement.md").read_text()
-        assert text.startswith("# Measurement\n\n5 of 5 measured bars are met.")
+        assert text.startswith("# Measurement\n\n9 of 9 measured bars are met.")
         assert "| mobilenet_v1 | harness | 0.200 | 0.200 | 0.200 | 0.200 | 0.200 | 0.0 |" in text
         assert (
             "| mobilenet_v1 | 300 (1 of 6) | 300 (1 of 6) | 300 (1 of 6) | 300 (1 of 6) | 300 (1 of 6) | 1.40 |" in text
         )
         assert "A &lt;fast&gt; CPU" in text
+        assert "| mobilenet_v1 | 12 | +5.00 | +4.90 to +5.11 | 0.000 | slower |" in text
+        assert "| resnet | 3 | 95.0 (91) | 95.0 (91) | 95.0 (91) | 5.0 (4.0) | 5.0 (4.0) | 5.0 (4.0) |" in text
+        assert "| times | 0.30 | 94.0 | 94.0 | 94.0 |" in text
+        assert "| pairs | 2.0 | 2.0 | 2.0 | 50.0 | 50.0 | 50.0 |" in text
         for line in text.splitlines():
             assert not line.startswith("|") or line.endswith("|")
         assert (tmp_path / "figures" / "measurement.png").read_bytes().startswith(b"\x89PNG")
@@ -153,8 +189,82 @@ def test_a_real_slowdown_is_seen(monkeypatch):
     monkeypatch.setattr(trials, "PAIRS", 1)
     cases = trials._plan("--models", "mobilenet_v1", "--max-time", "3")
     found = trials._pairs(cases, {"slowdown": 0.5})
-    assert found["pairs"][0]["verdict"] == "slower"
-    assert 0.3 < found["pairs"][0]["ratio"]["value"] - 1 < 0.7
+    (pair,) = page._all_pairs({"slowdown mobilenet_v1": found}, "slowdown")
+    assert pair["verdict"] == "slower"
+    assert 0.3 < pair["ratio"].value - 1 < 0.7
+
+
+def timed(model, seed, *, run="one", count=12, spread=0.03):
+    draws = random.Random(seed)
+    samples = tuple(draws.lognormvariate(0, spread) for _ in range(count))
+    found = Measurement(name="latency_s", value=1.0, unit="s", samples=samples, rounds=tuple(range(count)),
+                        details={"run": run})  # fmt: skip
+    return Record(case=Case(metric="latency", model=model), status="ok", measurements=(found,))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A run of four models, one of them of too few rounds."""
+    monkeypatch.setattr(simulated, "DRAWS", 60)
+    monkeypatch.setattr(simulated, "LOGNORMAL", 300)
+    records = [timed("resnet18", 1), timed("resnet34", 2), timed("alexnet", 3), timed("nin", 4, count=7)]
+    (tmp_path / RECORDS).write_text("".join(each.to_json() + "\n" for each in records))
+    return tmp_path
+
+
+class TestSimulated:
+    def test_the_intervals_in_use_hold_and_narrower_ones_do_not(self, folder, monkeypatch):
+        found = simulated.coverage(folder)
+        assert found == simulated.coverage(folder)
+        assert set(found["times"]) == {"resnet", "alexnet"} and set(found["ratios"]) == {"resnet"}
+        assert found["times"]["resnet"]["8"]["cases"] == 2 and found["ratios"]["resnet"]["24"]["cases"] == 3
+        assert bar({"coverage": found}, "interval of a time").met and bar({"coverage": found}, "lognormal").met
+        for each in found["times"]["resnet"].values():
+            assert each["least"] <= each["mean"] and each["width"] > each["bootstrap"] > 0.005
+        monkeypatch.setattr("benchmarks.stats.intervals.NORMAL", 1.2)
+        narrow = simulated.coverage(folder)
+        assert bar({"coverage": narrow}, "interval of a ratio").met is False
+        assert bar({"coverage": narrow}, "lognormal").met is False
+
+    def test_equal_times_are_alike_and_a_rule_without_intervals_is_not(self, folder, monkeypatch):
+        found = simulated.alike(folder)
+        assert bar({"alike": found}, "Equal times").met
+        slower = [each["slower"] for by_count in found["pairs"].values() for each in by_count.values()]
+        assert max(slower) > 0.8 > min(slower) > 0.1
+        monkeypatch.setattr("benchmarks.stats.intervals.NORMAL", 0.3)
+        assert bar({"alike": simulated.alike(folder)}, "Equal times").met is False
+
+    def test_neighbours_stay_together(self):
+        drawn = simulated._drawn(np.arange(10.0), 8, np.random.default_rng(0))
+        assert drawn.shape == (simulated.DRAWS, 8)
+        steps = np.diff(drawn, axis=1) % 10
+        assert (steps[:, [0, 1, 3, 4, 6]] == 1).all() and (steps[:, 2] != 1).any()
+
+    def test_made_up_rounds_are_as_alike_as_they_should_be(self):
+        assert simulated._autocorrelation(np.tile([1.0, -1.0], 50)) < -0.9
+        draws = np.random.default_rng(1).standard_normal((400, 12))
+        for place in range(1, 12):
+            draws[:, place] = 0.3 * draws[:, place - 1] + 0.91**0.5 * draws[:, place]
+        found = np.mean([simulated._autocorrelation(each) for each in draws])
+        assert found == pytest.approx(0.25, abs=0.08)  # short of 0.3 still
+
+    def test_a_folder_without_times_says_so(self, tmp_path):
+        with pytest.raises(ValueError, match="no model was timed over 8 rounds"):
+            simulated.coverage(tmp_path)
+
+    def test_asked_for_alone_they_leave_the_rest_as_it_was_measured(self, folder, monkeypatch):
+        monkeypatch.setattr(tasks, "measured", lambda task, environment: task())
+        before = content({"overhead": everything()["overhead"] | {"machine": "another"}})
+        (folder / "measurement.json").write_text(json.dumps(before))
+        arguments = ["--output-dir", str(folder), "--sections", "alike"]
+        assert BENCHMARK.main(arguments) == 1  # others are not measured
+        after = json.loads((folder / "measurement.json").read_text())
+        assert after["cases"].keys() == {"overhead", "alike"}
+        assert {name: after[name] for name in ("machine", "software", "command")} == {
+            name: before[name] for name in ("machine", "software", "command")
+        }
+        assert after["cases"]["overhead"] == before["cases"]["overhead"]
+        assert "Equal times, and slower ones" in (folder / "measurement.md").read_text()
 
 
 def test_a_tree_with_uncommitted_changes_is_named_as_such(tmp_path):
@@ -162,4 +272,5 @@ def test_a_tree_with_uncommitted_changes_is_named_as_such(tmp_path):
     for number, commit in enumerate(["0123456789abcdef-dirty", "fedcba9876543210"], 1):
         cases[f"repeat {number}"]["commit"] = commit
     BENCHMARK.page.write(content(cases), tmp_path / "measurement.md")
-    assert "commit 0123456789ab-dirty, fedcba987654." in (tmp_path / "measurement.md").read_text()
+    text = (tmp_path / "measurement.md").read_text()
+    assert "commit 0123456789ab with changes that are in no commit, fedcba987654." in text
