@@ -268,6 +268,24 @@ def test_moved_class_numbers_are_noticed(moved: int, warned: bool) -> None:
     assert not warned or f"moved by {-moved:+d}" in notes[0]
 
 
+def test_images_that_could_not_be_read_move_no_class_number() -> None:
+    """Three good ones of the first class and six empty ones, whose answer is -1."""
+    labels = torch.zeros(9, dtype=torch.long)
+    top = torch.full((9, 5), -1)
+    top[:3, 0] = 0
+    unreadable = dict.fromkeys(range(3, 9), "it is empty")
+    assert label_order(Predictions(labels=labels, top=top, unreadable=unreadable, loss=0.0)) == ()
+
+
+def test_weights_that_cannot_be_read_are_known_by_their_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(path: Path) -> str:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(accuracy, "locate", lambda spec, weights: tmp_path)
+    monkeypatch.setattr(accuracy, "checksum", refuse)
+    assert accuracy.identity(zoo.spec("resnet18"), "mine.pth") == "mine.pth"
+
+
 def test_every_data_set_has_a_recipe_or_weights() -> None:
     for name, dataset in DATASETS.items():
         asked = complete(case(dataset=name, weights_path="" if dataset.train_images else "imagenet"))

@@ -73,6 +73,7 @@ def takes_them(folder: Path, sound: Path, monkeypatch: pytest.MonkeyPatch, capsy
     monkeypatch.setattr(run, "_with_torch", lambda request, environment: environment)
     ours = ["--output-dir", str(folder)]
     assert run.main([*ours, "--report-only"]) in (0, 1)
+    assert (folder / "README.md").is_file() and (folder / "results.csv").is_file()
     said = capsys.readouterr().err
     left_out = (folder / RECORDS).read_text().count("\n") - len(read_records(folder / RECORDS, check).records)
     assert (f": {left_out} lines are not records and were left out; line " in said) is bool(left_out)
