@@ -7,6 +7,7 @@ those of convolutions and linear layers, for one image; FLOPs = 2 x multiply-add
 from __future__ import annotations
 
 import functools
+import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -14,6 +15,7 @@ from typing import Any
 
 from zoo.factory import build
 from zoo.lazy import nn, torch
+from zoo.printing import aligned
 from zoo.registry import spec as find_spec
 from zoo.spec import ModelSpec, Printed
 
@@ -178,17 +180,19 @@ def printed_for(spec: ModelSpec) -> dict[str, Printed]:
     return {printed.row: printed for printed in spec.printed if spec.options in printed.variants}
 
 
-def render(table: Iterable[Row]) -> str:
-    """The table as aligned text, with a column for the paper where it prints anything, and its slips below."""
+def render(table: Iterable[Row], width: int | None = None) -> str:
+    """The table as aligned text, with a column for the paper where it prints anything, and its slips below.
+
+    Args:
+        width: columns there are; where they do not hold the paper's, what it prints stands below the table, and where
+            they do not hold the shares, these are left out.
+    """
     table = tuple(table)
-    paper = any(row.printed for row in table)
-    header = ["row", "output", "parameters", "share", "multiply-adds", "share"] + (
-        ["the paper prints"] if paper else []
-    )
-    lines = [header]
     notes: list[str] = []
-    for row in table:
-        line = [
+    words = [_in_words(row.printed, notes) for row in table]
+    header = ["row", "output", "parameters", "share", "multiply-adds", "share"]
+    lines = [
+        [
             row.name,
             "x".join(map(str, row.output[1:] + row.output[:1])) or "training only",
             f"{row.params:,}",
@@ -196,21 +200,30 @@ def render(table: Iterable[Row]) -> str:
             f"{row.mult_adds:,}",
             f"{row.mult_adds_share:.2%}",
         ]
-        if paper:
-            line.append(_in_words(row.printed, notes))
-        lines.append(line)
-    total = ["total", "", f"{sum(row.params for row in table):,}", "", f"{sum(row.mult_adds for row in table):,}", ""]
-    lines.append(total + ([""] if paper else []))
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    text = [
-        "  ".join(
-            cell.rjust(width) if 2 <= column <= 5 else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
+        for row in table
     ]
+    total = ["total", "", f"{sum(row.params for row in table):,}", "", f"{sum(row.mult_adds for row in table):,}", ""]
+    figures = range(2, 6)
+    if width is not None and _widest([header, *lines, total]) > width:
+        header, total, *lines = ([*line[:3], line[4]] for line in (header, total, *lines))
+        figures = range(2, 4)
+    if any(words):
+        beside = [[*line, said] for line, said in zip(lines, words, strict=True)]
+        if width is None or _widest([[*header, "the paper prints"], *beside, [*total, ""]]) <= width:
+            header, lines, total = [*header, "the paper prints"], beside, [*total, ""]
+        else:
+            printed = [f"{row.name}: {said}" for row, said in zip(table, words, strict=True) if said]
+            notes = ["the paper prints", *printed, *notes]
+    text = aligned([header, *lines, total], right=figures)
+    if width is not None:
+        notes = [part for note in notes for part in textwrap.wrap(note, width, subsequent_indent="    ")]
     rule = "-" * max(map(len, text))
     return "\n".join([text[0], rule, *text[1:-1], rule, text[-1], *notes])
+
+
+def _widest(lines: list[list[str]]) -> int:
+    """Columns of the terminal that these lines take."""
+    return max(map(len, aligned(lines, right=range(9))))
 
 
 def _in_words(printed: Printed | None, notes: list[str]) -> str:

@@ -124,7 +124,7 @@ def test_render_names_the_slips() -> None:
 
 def test_info_prints_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", "googlenet_2014"]) == 0
-    assert render(rows("googlenet_2014")) in capsys.readouterr().out
+    assert render(rows("googlenet_2014"), 80) in capsys.readouterr().out
 
 
 def test_a_spec_is_as_good_as_a_label() -> None:
