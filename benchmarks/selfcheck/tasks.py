@@ -75,7 +75,8 @@ class Benchmark:
             "command": environment.command,
             "cases": cases,
         }
-        tasks = {**self.tasks, **{key: partial(work, path.parent) for key, work in self.computed.items()}}
+        tasks: dict[str, Task] = dict(self.tasks)
+        tasks |= {key: partial(work, path.parent) for key, work in self.computed.items()}
         wanted = [key for key in tasks if any(_within(key, each) for each in asked)]
         if wanted and self.computed.keys() >= set(wanted):
             content = {**content, **_content(path)}

@@ -119,8 +119,8 @@ def _ratios(folder: Path) -> dict[str, list[Rounds]]:
         and len(ratios := ratios_by_round(timed[above].seconds, timed[below].seconds)) >= FEWEST_ROUNDS
     ]  # fmt: skip
     families: dict[str, list[Rounds]] = defaultdict(list)
-    for above, ratios in found[:: -(-len(found) // MOST_PAIRS) or 1]:
-        families[_family(above)].append(ratios)
+    for above, by_round in found[:: -(-len(found) // MOST_PAIRS) or 1]:
+        families[_family(above)].append(by_round)
     return families
 
 
