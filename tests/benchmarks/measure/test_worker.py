@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.measure import worker
-from benchmarks.measure.worker import Worker, WorkerError, start_server
+from benchmarks.measure.worker import Worker, WorkerError, start_server, stop_server
 
 
 def remember(memory: dict[str, Any], value: int) -> int:
@@ -73,3 +78,74 @@ def test_an_answer_in_time_is_none_too_late_when_it_is_fetched_late(process: Wor
         pass
     process.deadline = time.monotonic() - 1
     assert process.receive() == 0
+
+
+def test_a_server_that_dies_of_what_it_imports_is_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As PyTorch's own modules do where they can make no cache folder."""
+    (tmp_path / "deadly.py").write_text("raise NotADirectoryError('no cache')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(worker, "PRELOAD", ("deadly",))
+    stop_server()
+    start_server(1)
+    with contextlib.closing(Worker(60)) as made:
+        assert made.ask(remember, 1) == 0
+
+
+def test_a_process_that_cannot_be_started_is_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refused:
+        def start(self) -> None:
+            raise OSError(11, "Resource temporarily unavailable")
+
+    class Context:
+        set_forkserver_preload = staticmethod(lambda names: None)
+
+    monkeypatch.setattr(worker.time, "sleep", lambda seconds: None)
+    with pytest.raises(WorkerError, match=r"no process can be started: .*temporarily unavailable") as raised:
+        worker._start(Refused(), Context())
+    assert raised.value.status == "crashed"
+
+
+def test_what_killed_runs_left_among_temporary_files_is_swept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    monkeypatch.setattr(worker.tempfile, "gettempdir", lambda: str(tmp_path))
+    gone, folder = tmp_path / f"zoo-worker-{ended.pid}-abc", tmp_path / f"zoo-worker-{ended.pid}-def"
+    kept = [tmp_path / f"zoo-worker-{os.getpid()}-abc", tmp_path / "zoo-worker-notes"]
+    folder.mkdir()
+    for path in (gone, folder / "inner", *kept):
+        path.write_text("")
+    worker._sweep()
+    assert not gone.exists() and not folder.exists()
+    assert all(path.exists() for path in kept)
+
+
+@pytest.mark.parametrize("unusable", ["file", "below a file", "no name"])
+def test_where_pytorch_can_make_no_cache_it_is_given_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, unusable: str
+) -> None:
+    def no_name() -> str:
+        raise KeyError("uid not found")
+
+    (tmp_path / "file").write_text("")
+    if unusable == "no name":
+        monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+        monkeypatch.setattr(worker.getpass, "getuser", no_name)
+    else:
+        path = tmp_path / "file" if unusable == "file" else tmp_path / "file" / "below"
+        monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(path))
+    monkeypatch.setattr(worker.tempfile, "tempdir", str(tmp_path))
+    worker._give_cache()
+    given = Path(os.environ["TORCHINDUCTOR_CACHE_DIR"])
+    assert given.is_dir() and given.name.startswith(f"zoo-worker-{os.getpid()}-")
+    worker._give_cache()
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(given)
+
+
+def test_a_server_finds_modules_where_this_process_does(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Not in the working directory, which may hold another `zoo`."""
+    (tmp_path / "zoo.py").write_text("raise RuntimeError")
+    monkeypatch.chdir(tmp_path)
+    with worker._imports_found_as_here():
+        found = subprocess.run([sys.executable, "-c", "import zoo"], capture_output=True, timeout=60)
+    assert found.returncode == 0, found.stderr
+    assert os.environ.get("PYTHONSAFEPATH") is None

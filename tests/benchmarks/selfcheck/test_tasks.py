@@ -1,0 +1,62 @@
+"""A self-check writes beside its page what it measured, and replaces no file of somebody else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.report.bars import CheckPage
+from benchmarks.selfcheck import tasks
+from benchmarks.selfcheck.tasks import Benchmark
+
+PAGE = CheckPage(title="A check", remark="", bars=lambda cases: (), sections=lambda cases, picture: ())
+ANSWERS = iter(range(100))
+
+
+def check() -> Benchmark:
+    return Benchmark(name="toy", description="", tasks={"one": dict, "two": dict}, page=PAGE)
+
+
+@pytest.fixture(autouse=True)
+def measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(task: object, environment: Any) -> Mapping[str, Any]:
+        facts = {"machine": environment.machine_id, "packages": environment.software["packages"]}
+        return facts | {"answer": next(ANSWERS), "wall_s": 0.0}
+
+    monkeypatch.setattr(tasks, "measured", answer)
+
+
+def test_it_goes_on_where_it_was_and_replaces_its_own_page(tmp_path: Path) -> None:
+    assert check().main(["--output-dir", str(tmp_path)]) == 0
+    first = (tmp_path / "toy.json").read_text()
+    for more in ([], ["--report-only"]):
+        assert check().main(["--output-dir", str(tmp_path), *more]) == 0
+        assert (tmp_path / "toy.json").read_text() == first
+    assert check().main(["--output-dir", str(tmp_path), "--fresh"]) == 0
+    assert (tmp_path / "toy.json").read_text() != first
+
+
+@pytest.mark.parametrize("name", ["toy.md", "toy.json"])
+def test_files_of_somebody_else_stop_it_before_it_measures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (tmp_path / name).write_text("theirs")
+    assert check().main(["--output-dir", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and name in said and "--output-dir" in said
+    assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == "theirs"
+
+
+def test_interrupted_it_says_that_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tasks, "measured", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        check().main(["--output-dir", str(tmp_path)])
+    assert "interrupted" in capsys.readouterr().err
