@@ -12,7 +12,6 @@ from zoo.registry import spec as find_spec
 from zoo.weights.loading import header_of, recognise, say, write
 from zoo.weights.matching import class_count, first_convolution
 from zoo.weights.sources import Source, open_file, open_source
-from zoo.weights.stored import Stored
 
 __all__ = ["create", "load"]
 
@@ -70,7 +69,7 @@ def create(
     recognised = recognise(model, open_source(spec, weights))
     if classes is None:
         classes = recognised.header.num_classes if recognised.header else None
-        classes = class_count(model, recognised.found) if classes is None else classes
+        classes = class_count(model, recognised.shapes) if classes is None else classes
     if classes == 0:
         model.reset_classifier(0)
     elif classes not in (None, model.num_classes):
@@ -106,9 +105,9 @@ def load(path: str | os.PathLike[str], *, device: torch.device | str | None = No
     model = build(spec, num_classes=header.num_classes or CLASSES, in_channels=header.in_channels or 3)
     recognised = recognise(model, opened)
     if header.num_classes is None:  # files of format 1 leave it to their tensors
-        filters = recognised.found.tensors.get(f"{first_convolution(model)}.weight")
-        channels = filters.shape[1] if isinstance(filters, Stored) and len(filters.shape) == 4 else 3
-        model = build(spec, num_classes=class_count(model, recognised.found) or CLASSES, in_channels=channels)
+        filters = recognised.shapes.get(f"{first_convolution(model)}.weight", ())
+        channels = filters[1] if len(filters) == 4 else 3
+        model = build(spec, num_classes=class_count(model, recognised.shapes) or CLASSES, in_channels=channels)
     elif header.num_classes == 0:
         model.reset_classifier(0)
     say(write(model, recognised))

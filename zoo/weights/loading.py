@@ -12,7 +12,7 @@ from zoo.errors import InvalidOption, WeightsError, shown
 from zoo.lazy import classifier
 from zoo.spec import Input, ModelSpec, resized
 from zoo.weights.layout import apply_conventions
-from zoo.weights.matching import LAYOUTS, Match, fill, keys_of, match, unseen
+from zoo.weights.matching import LAYOUTS, Match, Names, Shapes, fill, match, names_of, shapes_of, unseen
 from zoo.weights.native import NATIVE, Header, check_input, misfits, read_header
 from zoo.weights.provenance import input_of
 from zoo.weights.sources import Opened, Source, open_source
@@ -30,12 +30,16 @@ class Recognised:
     Args:
         opened: what they are in.
         found: the state in it.
+        names: the keys in it, by those of the network.
+        shapes: of its tensors, by the keys of the network.
         header: what a file of the zoo's own says of itself.
         notes: what a person should know.
     """
 
     opened: Opened
     found: Found
+    names: Names
+    shapes: Shapes
     header: Header | None
     notes: list[str]
 
@@ -77,9 +81,17 @@ def recognise(model: classifier.Classifier, opened: Opened, *, ema: bool = False
     header, spec = header_of(opened), model.spec
     if header is not None and (problems := misfits(header, spec)):
         raise WeightsError(f"{opened.contents.name} does not fit {spec.label}: {'; '.join(problems[:SHOWN])}")
-    expected = keys_of(model)
-    found, notes = find(opened.contents, {"zoo": expected["zoo"]} if header else expected, spec.label, ema=ema)
-    return Recognised(opened=opened, found=found, header=header, notes=[*opened.notes, *(() if header else notes)])
+    names = {"zoo": names_of(model)["zoo"]} if header else names_of(model)
+    expected = {source: set(keys.values()) for source, keys in names.items()}
+    found, notes = find(opened.contents, expected, spec.label, ema=ema)
+    return Recognised(
+        opened=opened,
+        found=found,
+        names=names[found.source],
+        shapes=shapes_of(found, names[found.source]),
+        header=header,
+        notes=[*opened.notes, *(() if header else notes)],
+    )
 
 
 def header_of(opened: Opened) -> Header | None:
@@ -96,7 +108,7 @@ def write(model: classifier.Classifier, recognised: Recognised, *, input: Input 
     name, layout, spec = opened.contents.name, LAYOUTS[found.source], model.spec
     _check(input)
     problems = unseen(spec, layout)
-    matched = Match(problems=problems) if problems else match(model, found)
+    matched = Match(problems=problems) if problems else match(model, found, recognised.names, recognised.shapes)
     if problems := matched.problems:
         more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
         raise WeightsError(

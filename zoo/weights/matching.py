@@ -21,7 +21,23 @@ from zoo.weights.timm import TIMM
 from zoo.weights.torchvision import TORCHVISION
 from zoo.weights.unwrapping import Found
 
-__all__ = ["LAYOUTS", "Match", "class_count", "fill", "first_convolution", "keys_of", "last_layers", "match", "unseen"]
+__all__ = [
+    "LAYOUTS",
+    "Match",
+    "Names",
+    "Shapes",
+    "class_count",
+    "fill",
+    "first_convolution",
+    "last_layers",
+    "match",
+    "names_of",
+    "shapes_of",
+    "unseen",
+]
+
+Names = Mapping[str, str]  # from the keys of a network to those of a library
+Shapes = Mapping[str, tuple[int, ...]]  # by the keys of a network, with PyTorch's axes
 
 LAYOUTS = Registry("layout", ((layout.source, layout) for layout in (NATIVE, TORCHVISION, KERAS, TIMM)))
 
@@ -47,9 +63,9 @@ class Match:
     same_classes: bool = True
 
 
-def keys_of(model: classifier.Classifier) -> dict[str, set[str]]:
-    """The keys of a network's state in each library that has it."""
-    return {source: set(layout.names(model).values()) for source, layout in LAYOUTS.items() if layout.has(model.spec)}
+def names_of(model: classifier.Classifier) -> dict[str, Names]:
+    """The keys of a network's state, and those of each library that has it."""
+    return {source: layout.names(model) for source, layout in LAYOUTS.items() if layout.has(model.spec)}
 
 
 def unseen(spec: ModelSpec, layout: Layout) -> list[str]:
@@ -61,20 +77,28 @@ def unseen(spec: ModelSpec, layout: Layout) -> list[str]:
     ]
 
 
-def class_count(model: classifier.Classifier, found: Found) -> int | None:
+def class_count(model: classifier.Classifier, shapes: Shapes) -> int | None:
     """Classes of the classifier in a file, None where it has none.
 
     Args:
         model: the network with a classifier of any number of classes.
+        shapes: see `shapes_of`.
     """
-    shape = _shapes(model, found).get(f"{last_layers(model)[0]}.weight")
+    shape = shapes.get(f"{last_layers(model)[0]}.weight")
     return shape[0] if shape else None
 
 
-def match(model: classifier.Classifier, found: Found) -> Match:
-    """Every tensor of the network beside the file's."""
+def match(model: classifier.Classifier, found: Found, names: Names, shapes: Shapes) -> Match:
+    """Every tensor of the network beside the file's.
+
+    Args:
+        names: the file's keys, by those of the network or of the same with a classifier.
+        shapes: see `shapes_of`.
+    """
     layout, result = LAYOUTS[found.source], Match()
-    names, shapes, wanted = layout.names(model), _shapes(model, found), model.state_dict()
+    wanted = model.state_dict()
+    names = {ours: theirs for ours, theirs in names.items() if ours in wanted}
+    shapes = {ours: shape for ours, shape in shapes.items() if ours in wanted}
     new = _new_layers(model, names, shapes, result)
     first = f"{first_convolution(model)}.weight"
     for ours, tensor in wanted.items():
@@ -139,26 +163,26 @@ def last_layers(model: classifier.Classifier) -> list[str]:
 # --- shapes -----------------------------------------------------------------------------------------------------------
 
 
-def _shapes(model: classifier.Classifier, found: Found) -> dict[str, tuple[int, ...]]:
+def shapes_of(found: Found, names: Names) -> Shapes:
     """The shapes of a file's tensors by the network's keys, with its axes."""
     layout = LAYOUTS[found.source]
     return {
         ours: _turned(layout, theirs, stored.shape)
-        for ours, theirs in layout.names(model).items()
+        for ours, theirs in names.items()
         if isinstance(stored := found.tensors.get(theirs), Stored)
     }
 
 
 def _turned(layout: Layout, theirs: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    if layout.to_ours is NATIVE.to_ours:  # as it is
+        return shape
     try:
         return tuple(layout.to_ours(theirs, torch.empty(shape, device="meta")).shape)
     except RuntimeError:  # more numbers than can be counted
         return shape
 
 
-def _new_layers(
-    model: classifier.Classifier, names: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]], result: Match
-) -> tuple[str, ...]:
+def _new_layers(model: classifier.Classifier, names: Names, shapes: Shapes, result: Match) -> tuple[str, ...]:
     """Beginnings of the keys of layers that start anew: the last ones if the file has other classes or none."""
     head = ("head.", "auxiliary.")
     whole = not any(ours.startswith(head) for ours in shapes)
