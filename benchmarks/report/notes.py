@@ -53,8 +53,8 @@ def deviations(overview: Overview) -> str:
                 here, there = number(float(measured) * column.shown, 5), f"{float(published) * column.shown:.10g}"
                 cut = ", its digits cut, not rounded" if kind == "cut" else ""
                 entry, weights = model_spec(model), str(overview.cells[model]["weights"])
-                printed = first_printed(entry, column.published, weights) if entry else None
-                source = printed[1].source if printed else ""
+                first = first_printed(entry, column.published, weights) if entry else None
+                source = first[1].source if first else ""
                 lines.append(
                     f"**{markdown(model)}**: {here} {unit.upper()} {what} counted, {there} {unit.upper()} "
                     f"published{cut} ({markdown(source)})"

@@ -6,8 +6,6 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from scipy import stats
-
 from benchmarks.stats.intervals import Interval
 
 __all__ = ["gap_and_margin", "linear_correlation", "pareto_front", "rank_correlation"]
@@ -48,6 +46,8 @@ def rank_correlation(one: Sequence[float], other: Sequence[float]) -> Interval |
 
     None for fewer than five pairs or where one side has no order.
     """
+    from scipy import stats
+
     count = len(one)
     if count < 5 or len(set(one)) == 1 or len(set(other)) == 1:
         return None
