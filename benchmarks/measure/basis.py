@@ -15,6 +15,8 @@ from zoo.runtimes import RUNTIMES, auto
 
 __all__ = ["code_of"]
 
+DERIVING = ("benchmarks.stats",)  # what is derived from raw samples whenever records are read
+
 
 @functools.cache
 def code_of(case: Case) -> str:
@@ -33,4 +35,4 @@ def code_of(case: Case) -> str:
             libraries += runtime.LIBRARIES
     if case.dataset:
         libraries += DATASETS[case.dataset].libraries
-    return fingerprint(parts, libraries)
+    return fingerprint(parts, libraries, apart=DERIVING if metric.derive else ())

@@ -45,10 +45,6 @@ __all__ = [
 
 TIMED_ON = ("runtime", "device", "precision", "img_size", "batch_size", "num_threads")
 SECONDS = {"latency": "latency_s", "throughput": "samples_per_sec"}  # the measurement that times are read from
-METHOD = (
-    "median over rounds of the median within a round, without the rounds in which the processors were far apart; 95 % "
-    "interval by rank, from 8 rounds on"
-)
 FLUCTUATING, UNRELIABLE = 0.10, 0.25  # interquartile range over median, as in torch.utils.benchmark
 
 
@@ -61,16 +57,16 @@ def summarize(case: Case, timing: Timing) -> tuple[Measurement, ...]:
     """Median of the rounds' medians with its interval, the ratio to the reference model, start-up times."""
     medians = round_medians(timing.samples, timing.rounds, timing.apart)
     reference = round_medians(timing.reference, timing.reference_rounds, timing.reference_apart)
+    found = Measurement(
+        name="latency_s",
+        unit="s",
+        value=0.0,
+        samples=timing.samples,
+        rounds=timing.rounds,
+        details={**timing.details, "apart_rounds": list(timing.apart)},
+    )
     return (
-        Measurement(
-            name="latency_s",
-            unit="s",
-            **figures(time_interval(medians)),
-            samples=timing.samples,
-            rounds=timing.rounds,
-            method=METHOD,
-            details={**timing.details, "apart_rounds": list(timing.apart), **spread(timing.samples)},
-        ),
+        derive(case, found),
         *to_reference("latency_ratio", medians, reference, timing),
         *(Measurement(name=name, value=float(timing.details[name]), unit="s") for name in ("load_s", "first_call_s")),
     )
@@ -80,7 +76,13 @@ def derive(case: Case, found: Measurement) -> Measurement:
     """The measurement with the value and the interval that its samples have by the present rules."""
     if found.name == "latency_s" and found.rounds:
         medians = round_medians(found.samples, found.rounds, apart_rounds(found))
-        return dataclasses.replace(found, **figures(time_interval(medians)), method=METHOD)
+        return dataclasses.replace(
+            found,
+            **figures(time_interval(medians)),
+            method="median over rounds of the median within a round, without the rounds in which the processors were "
+            "far apart; 95 % interval by rank, from 8 rounds on",
+            details={**found.details, **spread(found.samples)},
+        )
     return derived_ratio(found)
 
 

@@ -13,26 +13,20 @@ from benchmarks.stats.intervals import Interval, round_medians, time_interval
 __all__ = ["METRIC"]
 
 
-METHOD = (
-    "images over time of all timed calls, without the rounds in which the processors were far apart; 95 % interval by "
-    "rank, from 8 rounds on"
-)
-
-
 def summarize(case: Case, timing: Timing) -> tuple[Measurement, ...]:
     """All images over all time, with the interval of the rounds' rates, and the ratio to the reference model."""
     rates = _rates(case, timing.samples, timing.rounds, timing.apart)
     reference = _rates(case, timing.reference, timing.reference_rounds, timing.reference_apart)
+    found = Measurement(
+        name="samples_per_sec",
+        unit="1/s",
+        value=0.0,
+        samples=tuple(case.batch_size / sample for sample in timing.samples),
+        rounds=timing.rounds,
+        details={**timing.details, "apart_rounds": list(timing.apart)},
+    )
     return (
-        Measurement(
-            name="samples_per_sec",
-            unit="1/s",
-            **figures(_interval(case, timing.samples, timing.rounds, timing.apart)),
-            samples=tuple(case.batch_size / sample for sample in timing.samples),
-            rounds=timing.rounds,
-            method=METHOD,
-            details={**timing.details, "apart_rounds": list(timing.apart)},
-        ),
+        derive(case, found),
         *to_reference("throughput_ratio", rates, reference, timing),
     )
 
@@ -42,7 +36,12 @@ def derive(case: Case, found: Measurement) -> Measurement:
     if found.name == "samples_per_sec" and found.rounds and min(found.samples) > 0:
         seconds = [case.batch_size / rate for rate in found.samples]
         interval = _interval(case, seconds, found.rounds, apart_rounds(found))
-        return dataclasses.replace(found, **figures(interval), method=METHOD)
+        return dataclasses.replace(
+            found,
+            **figures(interval),
+            method="images over time of all timed calls, without the rounds in which the processors were far apart; "
+            "95 % interval by rank, from 8 rounds on",
+        )
     return derived_ratio(found)
 
 

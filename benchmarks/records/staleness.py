@@ -44,22 +44,23 @@ class Definition(NamedTuple):
     member: str = ""
 
 
-def fingerprint(parts: Iterable[object], libraries: Iterable[str] = ()) -> str:
+def fingerprint(parts: Iterable[object], libraries: Iterable[str] = (), apart: tuple[str, ...] = ()) -> str:
     """Twelve digits that change when what `parts` compute does.
 
     Args:
         parts: functions, classes, `functools.partial`s of them and modules (whose `open` counts), which are followed;
             plain values, which count as they are; data classes and collections of these.
         libraries: packages whose versions count; one that is absent counts as that.
+        apart: packages of this project that do not count, since what they compute is computed again at every reading.
     """
     functions, values = _sorted_out(parts)
-    text = [_code(frozenset(functions)), *values, *(_version(name) for name in sorted(set(libraries)))]
+    text = [_code(frozenset(functions), apart), *values, *(_version(name) for name in sorted(set(libraries)))]
     return hashlib.sha256("|".join(text).encode()).hexdigest()[:12]
 
 
-def reach(functions: Iterable[Definition]) -> set[Definition]:
-    """The definitions that these refer to, directly or by way of others, and these themselves."""
-    return _Reach(functions).found
+def reach(functions: Iterable[Definition], apart: tuple[str, ...] = ()) -> set[Definition]:
+    """The definitions that these refer to, directly or by way of others, and these themselves; none of `apart`."""
+    return _Reach(functions, apart).found
 
 
 def _sorted_out(parts: Iterable[object]) -> tuple[list[Definition], list[str]]:
@@ -105,9 +106,9 @@ def _definition(part: types.FunctionType | type) -> Definition:
 
 
 @functools.cache
-def _code(functions: frozenset[Definition]) -> str:
+def _code(functions: frozenset[Definition], apart: tuple[str, ...]) -> str:
     """Hash of everything these reach, wherever it lies."""
-    digests = sorted(_digest(definition) for definition in reach(functions))
+    digests = sorted(_digest(definition) for definition in reach(functions, apart))
     return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
@@ -224,7 +225,8 @@ def _normal(node: object) -> str:
 class _Reach:
     """Everything that some definitions refer to."""
 
-    def __init__(self, starts: Iterable[Definition]) -> None:
+    def __init__(self, starts: Iterable[Definition], apart: tuple[str, ...]) -> None:
+        self._apart = apart
         self.found: set[Definition] = set()
         self._attributes: set[str] = set(CALLED_BY_LIBRARIES)
         self._waiting: dict[str, set[Definition]] = defaultdict(set)  # methods of reached classes, not called so far
@@ -237,7 +239,7 @@ class _Reach:
             self._follow(self._open.pop())
 
     def _follow(self, definition: Definition) -> None:
-        if definition in self.found:
+        if definition in self.found or definition.module.startswith(self._apart):
             return
         self.found.add(definition)
         if definition.member:
