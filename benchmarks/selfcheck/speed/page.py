@@ -15,7 +15,7 @@ from benchmarks.report.page import listed, section
 from benchmarks.report.style import TIMES
 from benchmarks.report.table import Cell, TableColumn, table, text_column
 from benchmarks.report.words import markdown
-from benchmarks.selfcheck.speed import eager, inference, starting, training
+from benchmarks.selfcheck.speed import choosing, eager, inference, starting, training
 from benchmarks.selfcheck.speed.references import DENSE, MODELS, library_of
 from benchmarks.selfcheck.speed.roofline import roofline
 from benchmarks.selfcheck.speed.turns import ratio
@@ -55,6 +55,12 @@ def _behind_best(case: Case) -> Interval:
     return max(ratios, key=lambda each: each.value)
 
 
+def _worst_choice(case: Case) -> Interval:
+    """`_behind_best` at the worst opening on the quiet machine."""
+    quiet = case["openings"][1:]
+    return max((_behind_best({**case, "choice": each["runtime"]}) for each in quiet), key=lambda each: each.value)
+
+
 def _memory_ratio(case: Case) -> Interval:
     found = case["peak_bytes"]["zoo"] / case["peak_bytes"]["reference"]
     return Interval(found, found, found)
@@ -85,6 +91,7 @@ def _read_rate(case: Case) -> float:
 
 def bars(cases: Cases) -> list[Bar]:
     """Everything that was asked of the speed of the zoo, with its figure."""
+    choosings = {name: f"choosing {name}" for name in MODELS}
     trainings = {name: f"training {name}" for name in MODELS}
     eagers = {f"{name}, batch {batch}": f"eager {name} {batch}" for name in MODELS for batch in eager.BATCH_SIZES}
     faster = "`auto` against torchvision's or timm's eager model, batch"
@@ -99,6 +106,9 @@ def bars(cases: Cases) -> list[Bar]:
         *(judged(f"`auto` at most 5 % slower than the best single runtime, batch {batch}",
                  _of_all(cases, _batch(batch), _behind_best), partial(_at_most, 1.05, behind))
           for batch in (1, 8, 32)),
+        judged(f"`auto`, raced beside {choosing.BUSY} busy programs, at most 5 % slower than the best single runtime "
+               f"at each of {choosing.OPENINGS} openings on the quiet machine afterwards",
+               _of_all(cases, choosings, _worst_choice), partial(_at_most, 1.05, behind)),
         *(judged(f"{name} at {share:.0%} of the machine's GEMM rate (`torch.mm`), batch 1",
                  cases.get(f"inference {name} 1"), partial(_share_of, share))
           for name, share in {**dict.fromkeys(DENSE, 0.75), "mobilenet_v1": 0.55}.items()),
@@ -222,6 +232,13 @@ OPENING = (
     MODEL, TableColumn("first, s", itemgetter("first_open_s"), -1), text_column("choice", itemgetter("choice")),
     TableColumn("again, s", itemgetter("second_open_s"), -2),
 )  # fmt: skip
+CHOOSING = (
+    MODEL,
+    *(text_column(title, lambda case, number=number: "{runtime}, {seconds:.1f} s".format(**case["openings"][number]))
+      for number, title in enumerate(("busy", *(f"quiet, {number}." for number in range(1, choosing.OPENINGS + 1))))),
+    TableColumn("by name, s", itemgetter("alone_s"), -1),
+    text_column("worst quiet choice behind the best", lambda case: _percent(_worst_choice(case))),
+)  # fmt: skip
 PROGRAMS = {"static": "static analysis of all models (`benchmarks.run`)"}
 STARTING = (
     text_column("program", lambda row: PROGRAMS.get(row[0], f"`{row[0]}`")),
@@ -280,6 +297,13 @@ def _sections(cases: Cases, picture: str) -> Iterable[str]:
         "Batch 1. The first time, `auto` opens, checks and races every runtime; then the choice is on the disk and "
         "only that runtime is opened.",
         table(OPENING, _of(cases, "inference", (1,))),
+    )
+    yield section(
+        "Choosing on a busy machine",
+        f"Batch 1. `auto` is opened beside {choosing.BUSY} programs that each keep a processor busy, then on the quiet "
+        "machine, each time in a process of its own: what it chose and how long opening took. By name is the last "
+        "choice opened without `auto`. The choices are then timed beside every runtime that came close.",
+        table(CHOOSING, _of(cases, "choosing", ("",))),
     )
 
 
@@ -352,6 +376,7 @@ BENCHMARK = Benchmark(
             for name in MODELS
             for size in inference.BATCH_SIZES
         },
+        **{f"choosing {name}": partial(choosing.measure, name) for name in MODELS},
         **{f"training {name}": partial(training.measure, name) for name in MODELS},
     },
     page=CheckPage(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 
 from benchmarks.report.bars import Bar, CheckPage
 from benchmarks.selfcheck import tasks
-from benchmarks.selfcheck.speed import eager, inference, page, starting, training, turns
+from benchmarks.selfcheck.speed import choosing, eager, inference, page, starting, training, turns
 from benchmarks.selfcheck.speed.page import BENCHMARK
 from benchmarks.selfcheck.speed.references import MODELS
 
@@ -61,6 +62,21 @@ def eager_case(name, batch, *, zoo=1.0, **changes):
     } | changes
 
 
+def choosing_case(name, *chosen, best=0.5):
+    """Openings beside busy programs and then on the quiet machine."""
+    chosen = chosen or ("openvino", "packed", "packed", "packed")
+    return {
+        "model": name,
+        "openings": [
+            {"runtime": each, "seconds": 20.0 - 5 * number, "record": ""} for number, each in enumerate(chosen)
+        ],
+        "alone_s": 1.5,
+        "seconds": {"packed": [best] * ROUNDS, "openvino": [0.52] * ROUNDS, "eager": [0.6] * ROUNDS},
+        "noisy": False,
+        "noise": {},
+    }
+
+
 def training_case(name, *, zoo=0.8, memory=0.9):
     return {
         "model": name,
@@ -88,6 +104,7 @@ def everything():
         f"inference {name} {batch}": inference_case(name, batch) for name in MODELS for batch in inference.BATCH_SIZES
     }
     cases |= {f"eager {name} {batch}": eager_case(name, batch) for name in MODELS for batch in eager.BATCH_SIZES}
+    cases |= {f"choosing {name}": choosing_case(name) for name in MODELS}
     cases |= {f"training {name}": training_case(name) for name in MODELS}
     return cases | {"starting": starting_case()}
 
@@ -132,6 +149,14 @@ class TestBars:
             assert bar(cases, "single runtime, batch 8").met is met
         assert bar(cases, "single runtime, batch 8").found == "at most 6.4 % (alexnet)"
 
+    def test_choice_after_a_race_beside_others(self):
+        cases = everything()
+        assert bar(cases, "busy programs").found == "chose the best for every model"  # the first opening does not count
+        cases["choosing vgg16"] = choosing_case("vgg16", "eager", "openvino", "packed", "packed")
+        assert bar(cases, "busy programs").found == "at most 4.0 % (vgg16)"
+        cases["choosing vgg16"] = choosing_case("vgg16", "packed", "packed", "packed", "eager")
+        assert bar(cases, "busy programs").met is False
+
     def test_share_of_the_gemm_rate(self):
         cases = everything()
         cases["inference vgg16 1"] = inference_case("vgg16", 1, mult_adds=40e9, auto=0.5)  # 1.35 of that at the median
@@ -162,12 +187,13 @@ class TestPage:
     def test_a_whole_page(self, tmp_path):
         BENCHMARK.page.write(content(everything()), tmp_path / "speed.md")
         text = (tmp_path / "speed.md").read_text()
-        assert text.startswith("# Speed\n\n15 of 15 measured bars are met.")
+        assert text.startswith("# Speed\n\n16 of 16 measured bars are met.")
         assert "A &lt;fast&gt; CPU" in text
         assert "the same 20" in text
         assert "Left out: compiled: torch.compile needs a C++ compiler" in text
         assert "(1.7" in text  # closed behind its opening
         assert "disturbed: training vgg16" in text
+        assert "| openvino, 20.0 s | packed, 15.0 s | packed, 10.0 s | packed, 5.0 s |" in text
         for line in text.splitlines():
             assert not line.startswith("|") or line.endswith("|")
         assert (tmp_path / "figures" / "roofline.png").read_bytes().startswith(b"\x89PNG")
@@ -278,6 +304,28 @@ class TestCommand:
             self.run(tmp_path, "--sections", "traning")
         assert stop.value.code == 2
         assert "no section is named 'traning'; there are starting, inference, training" in capsys.readouterr().err
+
+
+def test_choices_and_what_comes_close_are_timed(monkeypatch, tmp_path):
+    """One opening after another of a small network, in this process and without the noise."""
+    from tests.zoo.small import images, small
+    from zoo.runtimes import RUNTIMES, memory
+
+    ways = {name: RUNTIMES[name] for name in ("eager", "folded")}
+    monkeypatch.setattr("zoo.runtimes.RUNTIMES", ways)
+    monkeypatch.setattr(memory, "_code", lambda: "the same")
+    monkeypatch.setattr(choosing, "_network", lambda name: (small(), images(0)))
+    monkeypatch.setattr(choosing, "_in_a_process", lambda function, *arguments: function(*arguments))
+    monkeypatch.setattr(choosing, "_started", lambda function: multiprocessing.Process(target=function))
+    monkeypatch.setattr(multiprocessing.Process, "kill", lambda self: None)
+    monkeypatch.setattr(multiprocessing.Process, "join", lambda self: None)
+    monkeypatch.setattr(choosing, "SECONDS", 0.0)
+    monkeypatch.setenv("ZOO_CACHE_DIR", str(tmp_path))
+    found = choosing.measure("small")
+    assert len(found["openings"]) == 1 + choosing.OPENINGS
+    assert {each["runtime"] for each in found["openings"]} <= set(found["seconds"]) <= set(ways)
+    assert all(json.loads(each["record"])["runtime"] == each["runtime"] for each in found["openings"])
+    assert all(len(values) >= 6 for values in found["seconds"].values())
 
 
 def test_a_program_that_fails_is_an_error():
