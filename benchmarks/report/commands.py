@@ -29,15 +29,10 @@ EFFORT = {"max_time": "--max-time", "rounds": "--rounds", "target_ci": "--target
 
 def commands(cases: Iterable[Case], machine: Mapping[str, Any]) -> list[str]:
     """Lines that ask for all of these cases on this machine; what no option can say is left out."""
-    cases = list(cases)
-    tested = {(case.model, case.train_img_size or case.img_size) for case in cases if case.metric == "accuracy"}
     asked: dict[tuple[Flags, str], dict[str, None]] = defaultdict(dict)  # the models by options and metric
     for case in cases:
         entry = model_spec(case.model)
-        if entry is None or case.metric not in METRICS or case.recipe not in ("", "sample"):
-            continue
-        with_accuracy = case.metric == "mult_adds" and (case.model, case.img_size) in tested  # is counted anyhow
-        if not with_accuracy or case.img_size == entry.input.size:
+        if entry is not None and case.metric in METRICS and case.recipe in ("", "sample"):
             asked[flags_of(case, machine), case.metric][case.model] = None
     lines: dict[tuple[Flags, tuple[str, ...]], list[str]] = {}  # the metrics by options and models
     for (flags, metric), models in sorted(asked.items(), key=lambda item: -len(item[0][0])):
