@@ -74,7 +74,7 @@ class FakeWorker:
             raise WorkerError("crashed", "the process was killed by SIGSEGV")
         each = self.world.seconds(self.model, self.world.turns[self.model])
         samples = (each,) * max(1, round(seconds / each / self.world.block + 0.499))
-        return Turn(again_s=each, samples=samples, timed_s=sum(samples) * self.world.block,
+        return Turn(again_s=7 * each, samples=samples, timed_s=sum(samples) * self.world.block,
                     handover_s=self.world.handover(len(self.world.log)))  # fmt: skip
 
     def close(self) -> None:
@@ -347,7 +347,7 @@ def test_warmup_is_what_was_discarded_in_every_process() -> None:
     assert isinstance(result, Timing)
     processes, rounds = world.processes["model"], result.details["n_rounds"]
     assert result.details["warmup_calls"] == 5 * processes + rounds
-    assert result.details["warmup_s"] == pytest.approx(0.5 * processes + 0.05 * rounds)
+    assert result.details["warmup_s"] == pytest.approx(0.5 * processes + 7 * 0.05 * rounds)
 
 
 def test_the_median_of_unequal_rounds_is_neither_mean_nor_extreme() -> None:
