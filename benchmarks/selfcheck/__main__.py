@@ -13,6 +13,7 @@ CHECKS = {
     "measurement": "benchmarks.selfcheck.measurement.page:BENCHMARK.main",
     "loading": "benchmarks.selfcheck.loading:BENCHMARK.main",
     "parity": "benchmarks.selfcheck.parity:BENCHMARK.main",
+    "contract": "benchmarks.selfcheck.contract:BENCHMARK.main",
     "restamp": "benchmarks.selfcheck.restamp:main",
 }
 
