@@ -247,3 +247,15 @@ def test_a_file_that_does_not_say_what_it_is_is_refused(tmp_path: Path) -> None:
         zoo.load(os.fspath(tmp_path / "nowhere.pth"))
     with pytest.raises(zoo.InvalidOption, match="device"):
         zoo.load(tmp_path / "plain.pth", device="warp")
+
+
+def test_files_newer_than_the_program_are_refused(tmp_path: Path) -> None:
+    import json
+
+    from safetensors.torch import save_file
+
+    header = json.dumps({"format": 3, "model": "mobilenet_v7"})
+    save_file(tiny().state_dict(), tmp_path / "new.safetensors", metadata={"comparative-cnn-zoo": header})
+    for call in (zoo.load, lambda path: tiny(weights=path)):
+        with pytest.raises(zoo.WeightsError, match=r"of format 3, this version reads up to 2; update it: pip install"):
+            call(tmp_path / "new.safetensors")
