@@ -107,6 +107,8 @@ class Display:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._live.stop()
+        if not self._console.is_terminal:
+            self._say(self.line)
 
 
 def _told(case: Case) -> set[str]:

@@ -269,11 +269,11 @@ def test_moved_class_numbers_are_noticed(moved: int, warned: bool) -> None:
 
 
 def test_images_that_could_not_be_read_move_no_class_number() -> None:
-    """Three good ones of the first class and six empty ones, whose answer is -1."""
-    labels = torch.zeros(9, dtype=torch.long)
-    top = torch.full((9, 5), -1)
+    """Three good ones of the first class and seven empty ones, whose answer is -1."""
+    labels = torch.zeros(10, dtype=torch.long)
+    top = torch.full((10, 5), -1)
     top[:3, 0] = 0
-    unreadable = dict.fromkeys(range(3, 9), "it is empty")
+    unreadable = dict.fromkeys(range(3, 10), "it is empty")
     assert label_order(Predictions(labels=labels, top=top, unreadable=unreadable, loss=0.0)) == ()
 
 

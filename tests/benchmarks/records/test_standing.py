@@ -66,6 +66,11 @@ def test_names_hold_what_differs_and_nothing_else() -> None:
     assert list(names_of([CASE, slow]).values()) == ["latency resnet18 2 threads", "latency resnet18 1 thread"]
 
 
+def test_a_seed_is_said_where_something_is_drawn() -> None:
+    assert conditions_of(dataclasses.replace(CASE, recipe="sample"), ["seed"]) == ["seed 0"]
+    assert conditions_of(dataclasses.replace(CASE, weights="imagenet"), ["seed"]) == []
+
+
 def test_two_folders_of_one_name_are_told_apart() -> None:
     tested = Case(metric="accuracy", model="resnet18", dataset="imagenet", data="0123456789abcdef", data_dir="photos")
     changed = dataclasses.replace(tested, data="fedcba9876543210")
