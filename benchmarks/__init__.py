@@ -17,6 +17,8 @@ measures.
 import os.path
 import sys
 
+__all__: list[str] = []
+
 if sys.argv[:1] == ["-m"]:  # while Python looks for a command, first of all in the working directory
     _beside = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
     if not sys.flags.safe_path and os.path.realpath(sys.path[0]) != _beside:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -180,8 +181,13 @@ class Record:
         return next((measurement for measurement in self.measurements if measurement.name == name), None)
 
     def to_json(self) -> str:
-        """One line of `results.jsonl`."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True, allow_nan=False, default=_plain)
+        """One line of `results.jsonl`; letters that no text has, as in file names of another encoding, become "?"."""
+        data = dataclasses.asdict(self)
+        text = json.dumps(data, sort_keys=True, allow_nan=False, default=_plain)
+        if re.search(r"\\ud[89a-f]", text):
+            legible = json.dumps(data, ensure_ascii=False, default=_plain).encode(errors="replace")
+            text = json.dumps(json.loads(legible), sort_keys=True)
+        return text
 
     @classmethod
     def from_json(cls, line: str) -> Record:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import multiprocessing
+import os
 import shlex
 import sys
 import time
@@ -22,8 +23,8 @@ from typing import Any
 from benchmarks.measure.worker import die_with_parent, signals_held
 from benchmarks.plan.arguments import Parser
 from benchmarks.records.environment import observe
-from benchmarks.records.files import read_file
-from benchmarks.records.manifest import adopt, foreign, write_own
+from benchmarks.records.files import read_file, replace_file
+from benchmarks.records.manifest import adopt, foreign
 from benchmarks.records.record import Environment
 from benchmarks.records.store import RECORDS, read_records
 from benchmarks.report.bars import CheckPage, measured_ones
@@ -60,9 +61,9 @@ class Benchmark:
         path = output_dir / f"{self.name}.json"
         try:
             return self._rewrite_page(path) if report_only else self._measure(path, arguments, asked, fresh)
-        except FileExistsError as error:
-            self._say(f"{error.filename}: {error.strerror}, or choose another --output-dir")
-            return 2
+        except OSError as error:
+            self._say(f"{error.filename or path}: {error.strerror}; or choose another --output-dir")
+            return 2 if isinstance(error, FileExistsError) else 1
 
     def _measure(self, path: Path, arguments: Sequence[str], asked: Sequence[str], fresh: bool) -> int:
         """What is asked for, or missing, each case kept as soon as it is measured; the exit status."""
@@ -103,9 +104,12 @@ class Benchmark:
 
     def _claim(self, path: Path) -> None:
         """Begins or goes on with the output folder; raises `FileExistsError` where a file in it is somebody else's."""
-        names = [path.name, f"{self.name}.md", *(f"figures/{self.name}.{ending}" for ending in FORMATS)]
-        worked_in = "cases" in _content(path) or (read_records(path.with_name(RECORDS)).content != b"")
-        theirs = foreign(path.parent, lambda: names, worked_in=worked_in)
+        pages = [f"{self.name}.md", *(f"figures/{self.name}.{ending}" for ending in FORMATS)]
+        measured_before = "cases" in _content(path)
+        records = read_records(path.with_name(RECORDS))
+        worked_in = measured_before or (records.own and bool(records.content))
+        theirs = [path.name] if os.path.lexists(path) and not measured_before else []
+        theirs += foreign(path.parent, lambda: pages, worked_in=worked_in)
         if theirs:
             raise FileExistsError(
                 errno.EEXIST, "is not as this harness wrote it; move it away", path.parent / theirs[0]
@@ -114,7 +118,7 @@ class Benchmark:
         adopt(path.parent, worked_in=worked_in)
 
     def _write(self, content: Mapping[str, Any], path: Path) -> None:
-        write_own(path, json.dumps(content, indent=1, sort_keys=True, default=str) + "\n")
+        replace_file(path, json.dumps(content, indent=1, sort_keys=True, default=str) + "\n")
         self.page.write(content, path.with_suffix(".md"))
 
     def _rewrite_page(self, path: Path) -> int:

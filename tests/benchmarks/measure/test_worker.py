@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from benchmarks.measure import worker
@@ -149,3 +151,22 @@ def test_a_server_finds_modules_where_this_process_does(monkeypatch: pytest.Monk
         found = subprocess.run([sys.executable, "-c", "import zoo"], capture_output=True, timeout=60)
     assert found.returncode == 0, found.stderr
     assert os.environ.get("PYTHONSAFEPATH") is None
+
+
+def test_a_signal_to_the_whole_command_does_not_reach_a_server_that_imports(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C in the seconds that PyTorch takes: a terminal sends it to every process."""
+    (tmp_path / "slowly.py").write_text(f"import time\nopen({str(tmp_path / 'begun')!r}, 'w').close()\ntime.sleep(1)\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(worker, "PRELOAD", ("slowly",))
+    stop_server()
+    start_server(1)
+    while not (tmp_path / "begun").exists():
+        time.sleep(0.01)
+    for child in psutil.Process().children():
+        for number in (signal.SIGINT, signal.SIGHUP):
+            child.send_signal(number)
+    with contextlib.closing(Worker(60)) as made:
+        assert made.ask(remember, 1) == 0
+    assert capfd.readouterr().err == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -122,3 +123,11 @@ def test_nothing_but_files_is_read(tmp_path: Path, make: Callable[[Path], None])
             read(tmp_path / "x")
     make(tmp_path / "environment.json")
     assert read_environment(tmp_path) is None and read_machines(tmp_path) == {}
+
+
+def test_names_of_another_encoding_do_not_cost_a_record(tmp_path: Path) -> None:
+    odd = dataclasses.replace(record(data_dir="/photos/\udcff"), notes=("not read: a\udcff.jpg, \U0001f600 \\ud8ff",))
+    with open_store(tmp_path) as store:
+        store.append(odd)
+    (kept,) = read_records(tmp_path / RECORDS).records
+    assert (kept.case, kept.notes) == (odd.case, ("not read: a?.jpg, \U0001f600 \\ud8ff",))
