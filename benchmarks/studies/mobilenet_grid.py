@@ -106,7 +106,8 @@ STUDY = Study(
     pictures=(
         Picture(
             "scatter",
-            "Accuracy against multiply-adds on a logarithmic axis; a colour a width, a marker a resolution.",
+            "Accuracy against multiply-adds on a logarithmic axis; a colour a width, a marker a resolution, bars the "
+            "95 % intervals over seeds.",
             color="width {width:g}",
             marker="{resolution} pixels",
         ),

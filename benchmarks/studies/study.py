@@ -27,7 +27,7 @@ UNITS = {"": 1.0, "K": 1024.0, "M": 1e6, "G": 1e9, "%": 0.01, "MiB": 2.0**20}  #
 # kinds of pictures, and what is usually written below them
 CAPTIONS = {
     "stacked": "Where the parameters and the multiply-adds sit.",
-    "scatter": "Accuracy against multiply-adds on a logarithmic axis.",
+    "scatter": "Accuracy against multiply-adds on a logarithmic axis; bars are 95 % intervals over seeds.",
     "heatmaps": "The grid.",
     "curves": "Error on training images (thin) and on test images (bold) after each epoch, one line a seed.",
     "differences": "Difference in top-1 on the same seeds.",

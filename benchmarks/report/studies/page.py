@@ -25,7 +25,7 @@ from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.study import Claim, Published, Study, Verdict
 from zoo.data import DATASETS
 
-__all__ = ["answer", "begun", "commands_of", "verdicts", "write_study"]
+__all__ = ["answer", "begun", "commands_of", "file_names", "verdicts", "write_study"]
 
 HOW_TO_READ = (
     "Right of zero the first is better. A bar is the 95 % interval of the mean, a small dot a seed; the mean is filled "
@@ -63,7 +63,9 @@ def write_study(
     if not begun(study, evidence):
         return None
     page = folder / "studies" / f"{study.name}.md"
-    pictures = [image(picture) for picture in draw(_drawings(study, evidence), page.parent / "figures", _names(study))]
+    pictures = [
+        image(picture) for picture in draw(_drawings(study, evidence), page.parent / "figures", file_names(study))
+    ]
     sections = [
         f"# {study.question}",
         answer(study, evidence),
@@ -287,7 +289,7 @@ def _agreement(figure: Published, counted: float | None) -> str:
     return AGREEMENT.get(figure.agreement(counted), differs)
 
 
-def _names(study: Study) -> list[str]:
+def file_names(study: Study) -> list[str]:
     """File names of the study's pictures; from the second of a kind on with a number."""
     kinds = [picture.kind for picture in study.pictures]
     counts = [kinds[: place + 1].count(kind) for place, kind in enumerate(kinds)]
@@ -296,7 +298,7 @@ def _names(study: Study) -> list[str]:
 
 def _drawings(study: Study, evidence: Evidence) -> Iterator[Drawing]:
     """The pictures there are records for."""
-    for name, picture in zip(_names(study), study.pictures, strict=True):
+    for name, picture in zip(file_names(study), study.pictures, strict=True):
         data = data_of(picture, evidence)
         if data is not None:
             caption = picture.caption + (f" {HOW_TO_READ}" if picture.kind == "differences" else "")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from benchmarks.records.record import Measurement
-from tests.benchmarks.report.made import chosen, latency, page_of, record
+from tests.benchmarks.report.made import ENVIRONMENT, chosen, latency, page_of, record
 
 
 class TestDetails:
@@ -97,3 +98,15 @@ class TestDetails:
         page = page_of(chosen("vgg16"), tmp_path)
         assert "- [speed](speed.md): Twice as fast." in page
         assert "- [Residual](studies/residual.md): Yes: shortcuts help." in page
+
+    @pytest.mark.usefixtures("undrawn")
+    def test_a_page_of_another_machine_says_so_and_its_marks_stay_behind(self, tmp_path: Path) -> None:
+        for name, machine in (("speed", {"cpu": "CPU there", "cpus": 1}), ("parity", dict(ENVIRONMENT.machine))):
+            (tmp_path / f"{name}.md").write_text(
+                f"# {name} of `auto`\n\n5 of 5 bars &lt; 2, \\*tried\\* on `this` machine.\n"
+            )
+            (tmp_path / f"{name}.json").write_text(json.dumps({"machine": machine}))
+        page = page_of(chosen("vgg16"), tmp_path)
+        words = "5 of 5 bars &lt; 2, \\*tried\\* on this machine."
+        assert f"- [parity of auto](parity.md): {words}" in page
+        assert f"- [speed of auto](speed.md): on another machine, CPU there, 1 processor. {words}" in page

@@ -105,6 +105,33 @@ class TestPage:
         assert set(titles) <= {*ours, *(column.published_title for column in known), "Seeds"}
 
     @pytest.mark.usefixtures("undrawn")
+    def test_of_several_runtimes_the_fastest_is_in_the_table_with_its_name(self, tmp_path: Path) -> None:
+        times = {("vgg16", "eager"): 0.3, ("vgg16", "packed"): 0.2, ("vgg19", "eager"): 0.4, ("vgg19", "packed"): 0.5}
+        records = [latency(name, seconds, runtime=runtime) for (name, runtime), seconds in times.items()]
+        lines = [line for line in page_of(records, tmp_path).splitlines() if line.startswith("| ")]
+        head = [cell.strip() for cell in lines[0].strip("|").split("|")]
+        place = head.index("Fastest runtime, ms [95 %]")
+        assert head[place + 1] == "Which"
+        for line, runtime in zip(lines[2:4], ("packed", "eager"), strict=True):
+            cells = [cell.strip() for cell in line.strip("|").split("|")]
+            same = cells[place].replace("*", "") == cells[head.index("Latency, ms [95 %]")].replace("*", "")
+            assert cells[place + 1] == runtime and same == (runtime == "eager")
+        assert "Fastest runtime" not in page_of(records[::2], tmp_path)
+
+    @pytest.mark.usefixtures("undrawn")
+    def test_the_caption_says_where_and_how_accuracies_and_times_were_made(self, tmp_path: Path) -> None:
+        page = page_of([latency("vgg16", 0.3), accuracy("vgg16", 0.8), accuracy("vgg19", 0.8)], tmp_path)
+        assert "trained from scratch on this machine, 8 epochs on 6,000 images of Fashion-MNIST at 64 pixels" in page
+        assert "Each time is a median over the 8 rounds that count, in which the models took turns" in page
+        page = page_of([latency("vgg16", 0.3), accuracy("vgg16", 0.8)], tmp_path, trained_on="CPU there")
+        assert "trained from scratch on CPU there, 8 epochs" in page
+        given = {"weights": "sha256:1", "weights_path": "my_own.pth", "epochs": 0, "train_img_size": 0, "img_size": 224}
+        page = page_of([latency("vgg16", 0.3), accuracy("vgg16", 0.8, **given)], tmp_path)
+        assert "weights: my_own.pth, at 224 pixels" in page and "published weights" not in page
+        given |= {"weights": "imagenet", "weights_path": "imagenet", "dataset": "imagenet"}
+        assert "weights: published weights, at" in page_of([accuracy("vgg16", 0.7, **given)], tmp_path)
+
+    @pytest.mark.usefixtures("undrawn")
     def test_missing_accuracy_leaves_its_columns_out(self, tmp_path: Path) -> None:
         page = page_of([found for found in chosen("vgg16", "alexnet") if found.case.metric != "accuracy"], tmp_path)
         assert "top-1 here" not in page and "Published ImageNet top-1" in page

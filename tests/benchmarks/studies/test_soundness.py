@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.report.studies.page import file_names
 from benchmarks.studies import STUDIES, count
 from benchmarks.studies.claims import holds, more_accurate, no_slower
 from benchmarks.studies.study import Arm, Claim, Judge, Picture, Published, Study, StudyError
@@ -89,7 +90,8 @@ def test_labels_are_written_as_the_zoo_writes_them() -> None:
 
 def test_two_pictures_of_one_kind_are_allowed() -> None:
     pair = (("one", "other"),)
-    dataclasses.replace(STUDY, pictures=(Picture("differences"), Picture("differences", "twice", pairs=pair)))
+    study = dataclasses.replace(STUDY, pictures=(Picture("differences"), Picture("differences", "twice", pairs=pair)))
+    assert file_names(study) == ["toy_differences", "toy_differences2"]
 
 
 def test_one_network_trained_in_two_ways_is_two_arms() -> None:
