@@ -246,7 +246,7 @@ def _reproducible() -> None:
 
 
 POINT: Shape = {"epoch": int, "loss": float, "train_top1": float, "test_loss": float, "top1": float, "seconds": float}
-TOP1: Shape = {
+TOP1: Mapping[str, Shape] = {
     "labels": (is_packed, ABSENT),
     "answers": (is_packed, ABSENT),
     "fingerprint": (str, ABSENT),

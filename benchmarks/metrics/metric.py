@@ -114,7 +114,7 @@ class Metric:
     complete: Callable[[Case], Case] | None = None
     unavailable: Callable[[Case], str | None] | None = None
     basis: Callable[[Case], Sequence[object]] | None = None
-    details: Mapping[str, Shape] = field(default_factory=dict)
+    details: Mapping[str, Mapping[str, Shape]] = field(default_factory=dict)
     libraries: tuple[str, ...] = ("torch",)
     shares_process: bool = False
     slow: bool = False

@@ -5,6 +5,8 @@ Nothing is timed and nothing is allocated; for time by row see `benchmarks.metri
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from typing import TYPE_CHECKING
 
 from benchmarks.metrics.metric import Metric
@@ -37,7 +39,7 @@ def measure(subject: Subject) -> tuple[Measurement, ...]:
     )
 
 
-TABLE: Shape = {
+TABLE: Mapping[str, Shape] = {
     "rows": [{"name": str, "output": [int], "params": int, "weights": int, "mult_adds": int}],
     "kinds": {str: {"weights": int, "biases": int, "mult_adds": int}},
 }
