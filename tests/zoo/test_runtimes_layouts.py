@@ -92,6 +92,8 @@ class TestPacked:
         assert not PackedConv2d.suits(torch.nn.Conv2d(3, 4, 3, padding=1, padding_mode="circular"))
         assert not PackedConv2d.suits(torch.nn.Conv2d(3, 4, 3, padding="same"))
         assert not PackedLinear.suits(torch.nn.Conv2d(3, 4, 3))
+        assert not PackedLinear.suits(type("Derived", (torch.nn.Linear,), {})(3, 4))
+        assert not PackedConv2d.suits(type("Derived", (torch.nn.Conv2d,), {})(3, 4, 3))
         one_sided = torch.nn.Conv2d(3, 4, 3, 2, 1)
         blocks.set_padding_rule(one_sided, "same")
         assert not PackedConv2d.suits(one_sided)

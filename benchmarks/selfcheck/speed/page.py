@@ -200,6 +200,10 @@ def _peak(title: str, player: str) -> TableColumn:
     return TableColumn(title, lambda case: 1e-6 * case["peak_bytes"][player], 0)
 
 
+def _opening(number: int, case: Case) -> str:
+    return "{runtime}, {seconds:.1f} s".format(**case["openings"][number])
+
+
 LIBRARIES = (
     MODEL, BATCH, text_column("library", lambda case: library_of(case["model"])),
     _milliseconds("eager, ms", "reference"), text_column("`auto` chose", itemgetter("choice")),
@@ -234,7 +238,7 @@ OPENING = (
 )  # fmt: skip
 CHOOSING = (
     MODEL,
-    *(text_column(title, lambda case, number=number: "{runtime}, {seconds:.1f} s".format(**case["openings"][number]))
+    *(text_column(title, partial(_opening, number))
       for number, title in enumerate(("busy", *(f"quiet, {number}." for number in range(1, choosing.OPENINGS + 1))))),
     TableColumn("by name, s", itemgetter("alone_s"), -1),
     text_column("worst quiet choice behind the best", lambda case: _percent(_worst_choice(case))),
