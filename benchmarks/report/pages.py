@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.records.files import read_file
 from benchmarks.records.manifest import write_own
 from benchmarks.records.naming import names_of
 from benchmarks.records.record import Case, Environment, Record
@@ -186,7 +187,7 @@ def _elsewhere(path: Path, environment: Environment | None) -> str:
 def _first_lines(path: Path) -> tuple[str, str]:
     """Title and first sentence of a page, without their marks; empty if it is absent."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = read_file(path).decode(errors="replace")
     except OSError:
         return "", ""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
