@@ -30,8 +30,8 @@ __all__ = [
 FEWEST_ROUNDS = 8  # that carry an interval of their median
 NORMAL = statistics.NormalDist().inv_cdf(0.975)
 # How much of an independent round one is worth: neighbours share the machine's moods, of which a ratio within rounds
-# keeps little. (1 - r) / (1 + r) for autocorrelations r of 0.25 and 0.08, which the measurement self-check tries.
-TIMES_WORTH, RATIOS_WORTH = 0.6, 0.85
+# keeps little. (1 - r) / (1 + r) for autocorrelations r of 0.25 and 0.03, which the measurement self-check tries.
+TIMES_WORTH, RATIOS_WORTH = 0.6, 0.95
 FEWEST_CLOSE = 5  # rounds that must be left for others to be left out
 # Samples from which a percentile is known with 99 % confidence, one sample above it allowed (MLPerf loadgen's rule).
 ENOUGH = {90: 64, 95: 130, 99: 662}

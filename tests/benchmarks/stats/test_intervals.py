@@ -53,7 +53,7 @@ def test_the_value_is_the_median_and_the_bounds_are_known_by_hand() -> None:
     reach = 1.959964 / 2 * math.sqrt(12)  # ranks on either side of the middle one
     assert (found.value, found.low, found.high) == pytest.approx((6.5, 6.5 - reach, 6.5 + reach), abs=1e-4)
     ratio = median_interval(values)
-    assert (ratio.high - ratio.value) / (found.high - found.value) == pytest.approx(0.85**-0.5)
+    assert (ratio.high - ratio.value) / (found.high - found.value) == pytest.approx(0.95**-0.5)
     wide = time_interval(dict(enumerate(values)))
     assert (wide.low, wide.high) == pytest.approx(
         (6.5 - reach / math.sqrt(0.6), 6.5 + reach / math.sqrt(0.6)), abs=1e-4
