@@ -180,7 +180,6 @@ def _read(image: Image, name: str, grey: bool) -> Image:
         raise
     except Exception as error:
         raise _unreadable(name, error) from error
-    found.info = {}  # what it said of turning and of transparency is done
     return found
 
 
