@@ -70,7 +70,7 @@ class Benchmark:
         environment = observe(shlex.join(["python", "-m", "benchmarks.selfcheck", self.name, *arguments]))
         self._claim(path)
         cases = {} if fresh else _earlier(path, environment)
-        content = {
+        content: dict[str, Any] = {
             "machine": dict(environment.machine),
             "software": dict(environment.software),
             "command": environment.command,
