@@ -143,9 +143,9 @@ def _of_weights(subject: Subject) -> tuple[Measurement, ...]:
         warnings.simplefilter("always")
         model = zoo.create(case.model, weights=case.weights_path, num_classes=dataset.num_classes, device=case.device)
     notes = [str(warning.message) for warning in said]
-    if any("last layer is new" in note for note in notes):
+    if new := [note for note in notes if "last layer is new" in note]:
         raise ValueError(
-            f"{case.weights_path} cannot tell the {dataset.num_classes} classes of {dataset.name}: {notes[0]}"
+            f"{case.weights_path} cannot tell the {dataset.num_classes} classes of {dataset.name}: {new[0]}"
         )
     preprocess = zoo.preprocessing(dataclasses.replace(model.spec, input=resized(model.spec.input, case.img_size)))
     images = dataset.open(case.data_dir, img_size=case.img_size, preprocess=preprocess)

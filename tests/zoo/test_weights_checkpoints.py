@@ -277,3 +277,9 @@ def test_conventions_outlive_synchronised_norms(tmp_path: Path) -> None:
     assert torch.equal(logits(zoo.create(SMALL, weights=tmp_path / "model.safetensors")), expected)
     zoo.load_weights(synchronised, tmp_path / "timm.pth")
     assert set(conventions_of(synchronised).values()) == {1e-5}
+
+
+@pytest.mark.parametrize("nothing", [{}, {"epoch": 3}, {"model": {"lr": 0.1}, 3: torch.zeros(2)}])
+def test_a_dictionary_without_tensors_by_name_is_refused(nothing: dict[Any, Any]) -> None:
+    with pytest.raises(zoo.WeightsError, match="holds no tensors by name"):
+        zoo.create(SMALL, weights=nothing)

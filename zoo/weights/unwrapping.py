@@ -92,11 +92,13 @@ def find(
     states = [state for path, inside in _dictionaries(contents.found) for state in _states(path, inside, expected)]
     if not states:
         keys = max((list(inside) for _, inside in _dictionaries(contents.found)), key=len, default=[])
+        if not keys:
+            raise WeightsError(f"{contents.name} holds no tensors by name; weights are a dictionary of them")
         known = max(len(wanted.intersection(keys)) for wanted in expected.values())
         begins = ", ".join(str(key)[:40] for key in keys[:3])
         raise WeightsError(
             f"{contents.name} does not fit {label}: it holds another network; {known} of its {len(keys)} keys are "
-            f"known as {' or '.join(expected)} would name them{'; it begins with ' if begins else ''}{begins}"
+            f"known as {' or '.join(expected)} would name them; it begins with {begins}"
         )
     averaged = [state for state in states if state.averaged]
     plain = [state for state in states if not state.averaged]
