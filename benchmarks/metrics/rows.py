@@ -6,7 +6,6 @@ Nothing is timed and nothing is allocated; for time by row see `benchmarks.metri
 from __future__ import annotations
 
 from collections.abc import Mapping
-
 from typing import TYPE_CHECKING
 
 from benchmarks.metrics.metric import Metric
