@@ -26,7 +26,8 @@ def relative_difference(logits: torch.Tensor, expected: torch.Tensor) -> float:
     """Largest difference of a logit, divided by the largest expected logit; infinite where shapes or NaNs differ."""
     if logits.shape != expected.shape or not bool(torch.isfinite(logits).all()):
         return float("inf")
-    return float((logits - expected).abs().max() / expected.abs().max().clamp_min(torch.finfo(expected.dtype).tiny))
+    largest = expected.detach().abs().max().clamp_min(torch.finfo(expected.dtype).tiny)
+    return float((logits - expected).detach().abs().max() / largest)
 
 
 def random_images(like: torch.Tensor, seed: int) -> torch.Tensor:
