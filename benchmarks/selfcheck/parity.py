@@ -11,6 +11,7 @@ import itertools
 import math
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -89,7 +90,8 @@ def measure(case: Parity) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(IMAGES, 3, case.size, case.size, generator=generator) * 2 - 1
     open_reference = {"torchvision": _torchvision, "keras": _keras, "timm": _timm}[case.source]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*does not say which preprocessing")  # no photograph is shown to it
         path, answers = open_reference(case, Path(folder), images, generator)
         model = zoo.create(case.model, weights=path)
         returns = _same(export_weights(model, case.source), read(path).found)

@@ -16,6 +16,10 @@ from zoo.weights import LAYOUTS, export_weights
 from zoo.weights.layout import apply_conventions, conventions_of
 
 
+# what is said of every file that another library or a training script wrote; `test_weights_checkpoints` is about it
+pytestmark = pytest.mark.filterwarnings("ignore:.*does not say which preprocessing", "ignore:.*the weights are those")
+
+
 @pytest.fixture
 def timm_file(tmp_path: Path) -> Path:
     """SMALL with random weights, as timm would write it."""
@@ -180,6 +184,7 @@ def test_another_input_size_is_said(tmp_path: Path) -> None:
     assert model.spec.input.resize == round(zoo.spec(SMALL).input.resize * 96 / 64)
 
 
+@pytest.mark.filterwarnings("ignore:.*does not say whose padding")
 @pytest.mark.parametrize("auxiliary", [False, True])
 def test_auxiliary_heads_of_a_file_are_optional(auxiliary: bool, tmp_path: Path) -> None:
     whole = zoo.create("googlenet:auxiliary=true")

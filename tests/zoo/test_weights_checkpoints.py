@@ -109,6 +109,7 @@ def test_averaged_weights_are_taken_where_asked_for(script: str, state: State, t
         zoo.load_weights(model, tmp_path / "plain.pth", ema=True)
 
 
+@pytest.mark.filterwarnings("ignore:.*does not say which preprocessing")
 def test_an_averaged_model_alone_is_taken_and_said(state: State, tmp_path: Path) -> None:
     torch.save({"ema": averaged(state)}, tmp_path / "ema.pth")
     with pytest.warns(UserWarning, match=r"holds averaged \(EMA\) weights only, under 'ema'"):
@@ -201,6 +202,7 @@ def test_a_classifier_of_two_minds_is_refused(trained: zoo.Classifier, state: St
     assert same(trained, before)
 
 
+@pytest.mark.filterwarnings("ignore:.*does not say which preprocessing")
 def test_weights_that_are_no_numbers_are_said(state: State) -> None:
     with pytest.warns(
         UserWarning, match=r"1 of the file's tensors hold NaN or infinite numbers, the first is bn1\.bias"
@@ -211,6 +213,7 @@ def test_weights_that_are_no_numbers_are_said(state: State) -> None:
 # --- other channels ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:.*does not say whose padding")
 @pytest.mark.parametrize("channels", [1, 2, 4, 6])
 def test_filters_for_other_channels_see_equal_channels_as_before(channels: int) -> None:
     colour = small()

@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     with warnings.catch_warnings(), ExitStack() as closing:
+        warnings.filterwarnings("always", module=r"zoo\.")  # whatever PYTHONWARNINGS says
         warnings.showwarning = lambda message, *_, **__: _complain(str(message))
         model = _loaded(given.model, given.weights)
         table = None
