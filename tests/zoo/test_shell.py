@@ -17,8 +17,8 @@ import time
 from zoo.shell import Interrupted, run_command
 
 def main():
-    print("ready", flush=True)
     try:
+        print("ready", flush=True)
         time.sleep(60)
     except Interrupted:
         print("written", flush=True)

@@ -223,7 +223,7 @@ class TestTurns:
         assert isinstance(played["noisy"], bool) and played["noise"]["loaded_rounds"] >= 0
 
     def test_a_ratio_is_taken_within_rounds(self):
-        found = turns.ratio([2.0, 20.0, 2.2, 4.0, 6.0, 200.0], [1.0, 10.0, 1.0, 2.0, 3.0, 100.0])
+        found = turns.ratio([2.0, 20.0, 2.2, 4.0, 6.0, 200.0, 8.0, 10.0], [1.0, 10.0, 1.0, 2.0, 3.0, 100.0, 4.0, 5.0])
         assert (found.value, found.low) == (2.0, 2.0)
 
 
