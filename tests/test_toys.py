@@ -105,7 +105,7 @@ STUDY = Study(
     source="nowhere",
     arms=(Arm(title="more", model="toy", img_size=32), Arm(title="less", model="toy", img_size=16)),
     claims=(CLAIM,),
-    seeds=(0, 1),
+    seeds=(1,),
 )
 '''
 TOYS = {
@@ -134,7 +134,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         lines.insert(place + 1, lines[place].replace(LAST[package], name))
         listing.write_text("\n".join(lines) + "\n")
     arguments = (
-        "--models toy --metrics filters,params,mult_adds,latency,accuracy --runtimes eager,plain --dataset stripes "
+        "--models toy --metrics filters,latency,accuracy --runtimes eager,plain --dataset stripes "
         "--studies pixels --max-time 0.2 --rounds 2 --epochs 1 --output-dir out"
     )
     command = [sys.executable, "-m", "benchmarks.run", *arguments.split()]

@@ -112,7 +112,7 @@ def test_stale_records_are_said_and_measured_again(tmp_path: Path) -> None:
     assert len(read_records(path).records) == 2
 
 
-@pytest.mark.parametrize("kills", [5, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.slow)])
 def test_killed_at_random_moments_every_case_is_there_once(kills: int, tmp_path: Path) -> None:
     moments = random.Random(7)
     models = [name for name in zoo.list_models() if name not in fake_run.FATES]

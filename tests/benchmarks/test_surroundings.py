@@ -57,6 +57,7 @@ def test_another_s_page_ends_the_run_before_it_measures(tmp_path: Path, more: tu
     assert [path.name for path in tmp_path.iterdir()] == ["README.md"] and page.read_text() == "my thesis"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no clone")
 def test_a_run_in_a_fresh_clone_changes_nothing_that_git_tracks(tmp_path: Path) -> None:
     """The default output folder; twice, so that the second finds the first's files."""
@@ -135,7 +136,8 @@ def _session(number: int) -> list[str]:
 # --- environments -----------------------------------------------------------------------------------------------------
 
 
-def test_nothing_around_it_keeps_a_figure_from_the_page(tmp_path: Path) -> None:
+@pytest.mark.parametrize("optimize", ["", pytest.param("1", marks=pytest.mark.slow)])  # all is compiled again
+def test_nothing_around_it_keeps_a_figure_from_the_page(optimize: str, tmp_path: Path) -> None:
     """A notebook's pictures, no home, no cache, another `zoo`, few letters, no assertions."""
     (tmp_path / "zoo").mkdir()
     (tmp_path / "zoo" / "__init__.py").write_text("raise RuntimeError('the zoo of somebody else')")
@@ -144,7 +146,7 @@ def test_nothing_around_it_keeps_a_figure_from_the_page(tmp_path: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if key not in ("HOME", "PYTHONSAFEPATH")} | {
         "PYTHONPATH": str(ROOT), "MPLBACKEND": "notebook of mine", "HOME": nowhere, "XDG_CACHE_HOME": nowhere,
         "ZOO_CACHE_DIR": nowhere, "MPLCONFIGDIR": nowhere, "TORCHINDUCTOR_CACHE_DIR": nowhere,
-        "PYTHONIOENCODING": "ascii", "LC_ALL": "xx_YY.nothing", "TZ": "Nowhere/Else", "PYTHONOPTIMIZE": "1",
+        "PYTHONIOENCODING": "ascii", "LC_ALL": "xx_YY.nothing", "TZ": "Nowhere/Else", "PYTHONOPTIMIZE": optimize,
         "PYTHONWARNDEFAULTENCODING": "1",
     }  # fmt: skip
     arguments = "--models mobilenet_v1:resolution=32,width=0.25 --metrics mult_adds --output-dir out"

@@ -13,7 +13,9 @@ import torch
 
 import zoo
 
-MODELS = zoo.list_models()
+# the same blocks as in a sister that stays in the fast run, more of them
+DEEPER = {"resnet34", "resnet101", "resnet152", "vgg13", "vgg16", "vgg19", "vgg13_bn", "vgg16_bn", "vgg19_bn"}
+MODELS = [pytest.param(name, marks=[pytest.mark.slow] if name in DEEPER else []) for name in zoo.list_models()]
 
 
 def small(spec: zoo.ModelSpec) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 import torch
@@ -61,6 +62,7 @@ MOBILENET_MULT_ADDS = {
 }
 
 
+@cache
 def count(label: str) -> tuple[int, int]:
     model = zoo.create(label, device="meta").eval()
     size = model.spec.input.size

@@ -95,7 +95,10 @@ COMES_BACK: dict[str, Change] = {
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("change", COMES_BACK)
+@pytest.mark.parametrize(
+    "change",
+    [pytest.param(name, marks=[pytest.mark.slow] if name == "compiled in place" else []) for name in COMES_BACK],
+)
 def test_it_comes_back(change: str, one_process: None, tmp_path: Path) -> None:
     torch.manual_seed(2)
     network = COMES_BACK[change](tiny()).eval()

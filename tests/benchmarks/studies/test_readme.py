@@ -54,6 +54,7 @@ def test_its_page_answers(project: Path) -> None:
     assert (project / "out" / "studies" / "figures" / "narrow_stacked.svg").exists()
 
 
+@pytest.mark.slow
 def test_the_projects_own_tests_take_it(project: Path) -> None:
     tests = ("tests/test_house.py", "tests/benchmarks/studies/test_studies.py")
     said = run(
