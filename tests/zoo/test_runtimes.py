@@ -17,6 +17,9 @@ from zoo.runtimes.session import Session, missing
 TINY = "mobilenet_v1:width=0.25,resolution=128"
 # one of each family, small; the others are marked slow
 SMALL = ("alexnet", "vgg11:head=global_pool", "googlenet", "resnet18", TINY, "xception")
+# some runtimes take a second and more to open, longer by the layer
+DEEP = ("googlenet", "xception")
+LONG = ("packed", "onnxruntime", "openvino")
 ALL = sorted(
     {*zoo.list_models(), *SMALL, "googlenet:auxiliary=true", "resnet50:shortcut=pad", "xception:residual=false"}
 )
@@ -46,7 +49,7 @@ def trained(name, classes=10):
 def pairs(runtimes):
     for name in ALL:
         for runtime in runtimes:
-            slow = name not in SMALL or (runtime == "compiled" and name != TINY)
+            slow = name not in SMALL or runtime == "compiled" or (name in DEEP and runtime in LONG)
             marks = [pytest.mark.slow] if slow else []
             yield pytest.param(name, runtime, marks=marks, id=f"{name}-{runtime}")
 
@@ -118,6 +121,8 @@ class TestSession:
 
 
 class TestThreads:
+    CALLS = pytest.mark.parametrize("calls", [50, pytest.param(200, marks=pytest.mark.slow)])
+
     @staticmethod
     def wrong_answers(session, model, calls):
         """Answers of four threads, each with images of its own, that are not the network's; errors too."""
@@ -151,16 +156,17 @@ class TestThreads:
     @pytest.mark.parametrize(
         "runtime", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in HERE]
     )
-    def test_four_at_once(self, runtime, threads):
-        model = small()
-        session = open_runtime(model, small_images(0), runtime)
-        assert self.wrong_answers(session, model, 200) == []
+    @CALLS
+    def test_four_at_once(self, calls, runtime, threads):
+        model, session = opened_small(runtime)
+        assert self.wrong_answers(session, model, calls) == []
 
-    def test_four_at_once_on_the_fastest(self):
+    @CALLS
+    def test_four_at_once_on_the_fastest(self, calls):
         model = small()
         runtimes = {name: RUNTIMES[name] for name in ("eager", "packed", "openvino")}
         session = auto.open_fastest(model, small_images(0), runtimes)
-        assert self.wrong_answers(session, model, 200) == []
+        assert self.wrong_answers(session, model, calls) == []
 
     def test_opened_by_four_at_once(self):
         model = small()

@@ -59,7 +59,7 @@ def openings():
             yield pytest.param(kind, runtime, marks=[pytest.mark.slow] if slow else [])
 
 
-@pytest.mark.parametrize(("kind", "runtime"), openings())
+@pytest.mark.parametrize(("kind", "runtime"), list(openings()))
 def test_layers_of_ones_own(kind, runtime):
     model = small()
     LAYERS_OF_ONES_OWN[kind](model)

@@ -15,7 +15,6 @@ from tests.zoo.weight_files import SMALL, bits, logits, same, small
 from zoo.weights import LAYOUTS, export_weights
 from zoo.weights.layout import apply_conventions, conventions_of
 
-
 # what is said of every file that another library or a training script wrote; `test_weights_checkpoints` is about it
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not say which preprocessing", "ignore:.*the weights are those")
 
