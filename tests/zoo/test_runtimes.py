@@ -17,9 +17,11 @@ from zoo.runtimes.session import Session, missing
 TINY = "mobilenet_v1:width=0.25,resolution=128"
 # one of each family, small; the others are marked slow
 SMALL = ("alexnet", "vgg11:head=global_pool", "googlenet", "resnet18", TINY, "xception")
-# some runtimes take a second and more to open, longer by the layer
-DEEP = ("googlenet", "xception")
-LONG = ("packed", "onnxruntime", "openvino")
+# by runtime, those of SMALL that take it seconds to open: a graph of many layers, kernels of many shapes to compile
+LONG = dict.fromkeys(("onnxruntime", "openvino"), ("alexnet", "googlenet", "xception")) | {
+    "packed": ("alexnet", "vgg11:head=global_pool", "googlenet", "xception"),
+    "compiled": SMALL,
+}
 ALL = sorted(
     {*zoo.list_models(), *SMALL, "googlenet:auxiliary=true", "resnet50:shortcut=pad", "xception:residual=false"}
 )
@@ -49,7 +51,7 @@ def trained(name, classes=10):
 def pairs(runtimes):
     for name in ALL:
         for runtime in runtimes:
-            slow = name not in SMALL or runtime == "compiled" or (name in DEEP and runtime in LONG)
+            slow = name not in SMALL or name in LONG.get(runtime, ())
             marks = [pytest.mark.slow] if slow else []
             yield pytest.param(name, runtime, marks=marks, id=f"{name}-{runtime}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gzip
 import hashlib
@@ -30,7 +31,8 @@ LIES: dict[str, tuple[int, dict[str, str], int | None, bytes]] = {
     **{f"no length and nothing/{status}": (status, {}, None, b"") for status in (200, 203)},
     **{f"half/{part}": (200, {}, len(CONTENT), CONTENT[: len(CONTENT) * part // 8]) for part in range(8)},
     **{f"half without a length/{part}": (200, {}, None, CONTENT[: len(CONTENT) * part // 8]) for part in range(8)},
-    **{f"encoded/{name}": (200, {"Content-Encoding": name}, len(CONTENT), CONTENT) for name in ("gzip", "br", "deflate")},
+    **{f"encoded/{name}": (200, {"Content-Encoding": name}, len(CONTENT), CONTENT)
+       for name in ("gzip", "br", "deflate")},
     "zipped": (200, {}, None, gzip.compress(CONTENT[:5000])),
     "pointer": (200, {}, None, b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n"),
     "length/text": (200, {"Content-Length": "many"}, None, CONTENT),
@@ -61,10 +63,8 @@ class Handler(BaseHTTPRequestHandler):
         if length is not None and page not in ("unmeasured", "endless"):
             self.send_header("Content-Length", str(len(CONTENT) if page == "broken" else length))
         self.end_headers()
-        try:
+        with contextlib.suppress(OSError):  # the other side has had enough
             self._send(page, content)
-        except OSError:  # the other side has had enough
-            pass
 
     def _send(self, page: str, content: bytes) -> None:
         if page == "broken":
