@@ -107,9 +107,11 @@ def _give_cache() -> None:
 def stop_server() -> None:
     """Ends the server, which may be busy importing, and so what it would have started."""
     for child in psutil.Process().children():
-        with contextlib.suppress(psutil.Error):
+        with contextlib.suppress(psutil.Error, ChildProcessError):
             if "multiprocessing.forkserver" in " ".join(child.cmdline()):
                 child.kill()
+                # until it is dead `forkserver` takes it for alive; that it is, `forkserver` itself must be told
+                os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,16 @@ def test_a_server_finds_modules_where_this_process_does(monkeypatch: pytest.Monk
     assert os.environ.get("PYTHONSAFEPATH") is None
 
 
+def test_a_server_that_was_ended_is_started_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "PRELOAD", ())
+    servers = set()
+    for _ in range(5):
+        stop_server()
+        start_server(1)
+        servers.add(forkserver._forkserver._forkserver_pid)
+    assert len(servers) == 5
+
+
 def test_a_signal_to_the_whole_command_does_not_reach_a_server_that_imports(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -162,7 +173,9 @@ def test_a_signal_to_the_whole_command_does_not_reach_a_server_that_imports(
     monkeypatch.setattr(worker, "PRELOAD", ("slowly",))
     stop_server()
     start_server(1)
+    deadline = time.monotonic() + 60
     while not (tmp_path / "begun").exists():
+        assert time.monotonic() < deadline, "the server does not start"
         time.sleep(0.01)
     for child in psutil.Process().children():
         for number in (signal.SIGINT, signal.SIGHUP):
