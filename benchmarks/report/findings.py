@@ -13,7 +13,7 @@ from benchmarks.records.record import Measurement, Record
 from benchmarks.stats.intervals import Interval, time_interval
 from benchmarks.stats.ranking import gap_and_margin, pareto_front
 from benchmarks.stats.ratios import quotient, time_ratio
-from benchmarks.stats.verdicts import DIFFERENT, verdict
+from benchmarks.stats.verdicts import DIFFERENT, never_meet, verdict
 
 __all__ = ["Estimate", "Front", "apart", "best", "estimate", "front_of"]
 
@@ -97,14 +97,17 @@ def front_of(costs: Sequence[Estimate], gains: Sequence[Estimate]) -> Front:
 def apart(one: Estimate, other: Estimate) -> bool:
     """Whether two figures differ with 95 % confidence.
 
-    Times are judged by the one rule of `benchmarks.stats.verdicts`, accuracies on the same images image by image
-    (McNemar). Otherwise the two count as independent.
+    Times are judged by the one rule of `benchmarks.stats.verdicts`: by their ratio within rounds, where these are too
+    few as independent ones, and where they are still too few by whether they ever meet. Accuracies on the same images
+    are judged image by image (McNemar). Otherwise the two count as independent.
     """
     if one.record and other.record:
         times = times_of(one.record), times_of(other.record)
         if times[0] and times[1]:
-            independent = quotient(time_interval(times[0].seconds), time_interval(times[1].seconds))
-            return verdict(time_ratio(times[0], times[1]) or independent) in DIFFERENT
+            seconds = times[0].seconds, times[1].seconds
+            ratios = time_ratio(times[0], times[1]), quotient(*map(time_interval, seconds))
+            known = next((ratio for ratio in ratios if ratio and ratio.known), None)
+            return verdict(known) in DIFFERENT if known else never_meet(*(each.values() for each in seconds))
     gap, margin = gap_and_margin(one, other)
     if gap <= FAR * margin and one.record and other.record:
         with contextlib.suppress(NotPaired):

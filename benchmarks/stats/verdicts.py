@@ -7,11 +7,12 @@ are compared at once, the interval of a level that so many questions ask for sti
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from statistics import NormalDist
 
 from benchmarks.stats.intervals import NORMAL, Interval
 
-__all__ = ["DIFFERENT", "NOISE_FLOOR", "VERDICTS", "detectable", "p_value", "verdict"]
+__all__ = ["DIFFERENT", "NOISE_FLOOR", "VERDICTS", "detectable", "never_meet", "p_value", "verdict"]
 
 NOISE_FLOOR = 0.01  # a change smaller than this is none: as far apart one model's ratios to itself lie (standard error)
 SIGNIFICANT = 0.05  # of all comparisons together
@@ -58,3 +59,13 @@ def p_value(ratio: Interval) -> float:
 def detectable(ratio: Interval, *, noise_floor: float = NOISE_FLOOR) -> float:
     """The relative slowdown that is found where it comes out as large, with an interval that reaches as far down."""
     return (ratio.value / ratio.low if ratio.low > 0 else math.inf) * (1 + noise_floor) - 1
+
+
+def never_meet(one: Collection[float], other: Collection[float]) -> bool:
+    """Whether every time of one is beyond all of the other's, and chance hardly ever does that (rank sums, exact).
+
+    The last word on times of so few rounds that no interval is known.
+    """
+    if 2 / math.comb(len(one) + len(other), len(one)) >= SIGNIFICANT:
+        return False
+    return max(one) < min(other) or max(other) < min(one)

@@ -226,6 +226,12 @@ class TestTies:
         apart = [latency("resnet18", 0.0400), latency("alexnet", 0.0404, run="b")]
         assert re.search(r"\*\*alexnet\*\* \(.* ms\) cannot be told apart", answer(apart, "Fastest"))
 
+    @pytest.mark.parametrize("run", ["a", "b"])
+    def test_times_of_few_rounds_differ_if_they_never_meet(self, run: str) -> None:
+        fast = latency("resnet18", 0.04)
+        assert "told apart" not in answer([fast, latency("alexnet", 0.08, turns=6, run=run)], "Fastest")
+        assert "told apart" in answer([fast, latency("alexnet", 0.042, turns=6, run=run)], "Fastest")
+
     def test_one_model_in_two_runtimes(self) -> None:
         records = [latency("resnet18", 0.04, spread=0.2, run=name, runtime=name) for name in ("eager", "packed")]
         sentence = answer(records, "Fastest")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.stats.intervals import Interval, ratio_interval
-from benchmarks.stats.verdicts import DIFFERENT, NOISE_FLOOR, VERDICTS, detectable, p_value, verdict
+from benchmarks.stats.verdicts import DIFFERENT, NOISE_FLOOR, VERDICTS, detectable, never_meet, p_value, verdict
 
 
 def ratios(change: float, count: int, spread: float = 0.03, trials: int = 400, seed: int = 1) -> list[Interval]:
@@ -81,3 +81,17 @@ def test_a_noise_floor_is_a_share(floor: float) -> None:
 def test_what_is_found_is_as_large_as_what_can_be(ratio: Interval) -> None:
     assert (verdict(ratio) == "slower") == (ratio.value - 1 > detectable(ratio) - 1e-12)
     assert detectable(ratio) > NOISE_FLOOR
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ([1.0, 1.1, 1.2, 1.3, 1.4], [2.0, 2.1, 2.2, 2.3, 2.4, 2.5], True),
+        ([2.0, 2.1, 2.2, 2.3, 2.4, 2.5], [1.0, 1.1, 1.2, 1.3, 1.4], True),
+        ([1.0, 1.1, 1.2, 1.3, 2.0], [2.0, 2.1, 2.2, 2.3, 2.4, 2.5], False),  # one round meets
+        ([1.0, 1.1, 1.2], [2.0, 2.1, 2.2], False),  # one chance in ten
+        ([1.0, 1.1, 1.2, 1.3], [2.0, 2.1, 2.2, 2.3], True),  # one in thirty-five
+    ],
+)
+def test_so_few_rounds_differ_if_they_never_meet(one: list[float], other: list[float], expected: bool) -> None:
+    assert never_meet(one, other) is expected
