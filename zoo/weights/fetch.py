@@ -14,6 +14,7 @@ import http.client
 import os
 import threading
 import time
+import urllib.error
 import urllib.request
 import warnings
 from collections.abc import Iterator
@@ -131,6 +132,8 @@ def _answer(url: str) -> Any:
     asking.join(TIMEOUT_S)
     if not answers:
         raise TimeoutError(f"no answer within {TIMEOUT_S:g} s")
+    if isinstance(answers[0], urllib.error.HTTPError):
+        answers[0].close()  # it is an answer too, whose page nobody reads
     if isinstance(answers[0], Exception):
         raise answers[0]
     return answers[0]
