@@ -1,6 +1,6 @@
 """The networks on a CUDA device: the same answers as on the processor, from weights that came by any way."""
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -87,19 +87,13 @@ def test_one_session_answers_every_thread():
     batches = [torch.randn(2, 3, 96, 96, device="cuda") for _ in range(4)]
     session = zoo.open_runtime(model, batches[0])
     expected = [session(batch) for batch in batches]
-    wrong = []
 
-    def ask(place):
-        for _ in range(50):
-            if relative_difference(session(batches[place]), expected[place]) > 1e-5:
-                wrong.append(place)
+    def wrong(place):
+        answers = (session(batches[place]) for _ in range(50))
+        return sum(relative_difference(answer, expected[place]) > 1e-5 for answer in answers)
 
-    threads = [threading.Thread(target=ask, args=(place,)) for place in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(wrong, range(4))) == [0, 0, 0, 0]
 
 
 def test_images_elsewhere_are_refused_in_one_line():
