@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
@@ -133,7 +134,8 @@ def bars(data: Mapping[str, Any]) -> Figure:
     points: Points = data["points"]
     figure, axes = canvas(1.0 + 0.27 * len(points))
     places = range(len(points))
-    reach = [[point["x"] - point["x_lo"] for point in points], [point["x_hi"] - point["x"] for point in points]]
+    reach = np.array([[point["x"] - point["x_lo"], point["x_hi"] - point["x"]] for point in points]).T
+    reach[:, ~reach.any(axis=0)] = np.nan  # and so not drawn: caps on the very end of a bar call its figure exact
     axes.barh(
         places, [point["x"] for point in points], height=0.68, edgecolor=INK, linewidth=0.5, xerr=reach,
         color=[family_style(point["family"])[0] for point in points],

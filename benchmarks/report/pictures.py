@@ -137,6 +137,7 @@ def latency(overview: Overview) -> Drawing | None:
     first, last = points[0], points[-1]
     beside = any(point["relative"] is not None for point in points)
     times = number(last["x"] / first["x"])
+    whole = all(point["x_lo"] < point["x_hi"] for point in points)
     return Drawing(
         name="latency",
         heading="Latency",
@@ -144,6 +145,7 @@ def latency(overview: Overview) -> Drawing | None:
         f"({number(last['x'])} ms)",
         caption=(
             f"{condition_in_words(overview.condition).capitalize()}. Whiskers are 95 % intervals of the median"
+            + ("" if whole else ", where there are rounds enough for one")
             + (f"; beside the time stands the speed relative to {BASE}" if beside else "")
             + (f". The slowest takes {times} times as long as the fastest." if len(points) > 1 else ".")
         ),

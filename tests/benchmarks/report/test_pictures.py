@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from matplotlib.collections import LineCollection
 
-from benchmarks.report import drawing, figures, page, write_report
+from benchmarks.metrics import derived
+from benchmarks.records.record import Record
+from benchmarks.report import drawing, figures, page, pictures, write_report
+from benchmarks.report.drawing import Drawing
 from benchmarks.report.overview import survey
 from benchmarks.report.pictures import PICTURES, accuracy_latency, accuracy_mult_adds, mobilenet_grid
 from tests.benchmarks.report.made import (
@@ -19,6 +23,12 @@ from tests.benchmarks.report.made import (
     latency,
     page_of,
 )
+
+
+def pictures_of_latency(records: list[Record]) -> Drawing:
+    drawn = pictures.latency(survey([derived(each) for each in records], ENVIRONMENT))
+    assert drawn is not None
+    return drawn
 
 
 class TestFiles:
@@ -95,6 +105,13 @@ class TestPictures:
         assert "16 of the 16" in picture.caption
         corner = picture.data["cells"][0]
         assert corner["measured_params"] == 4_231_976 and corner["mult_adds"] == 569e6
+
+    def test_a_time_of_few_rounds_has_no_whisker(self) -> None:
+        drawn = pictures_of_latency([latency("resnet18", 0.04), latency("alexnet", 0.02, turns=6)])
+        (whiskers,) = (each for each in drawn.draw(drawn.data).axes[0].collections if isinstance(each, LineCollection))
+        assert [len(segment) for segment in whiskers.get_segments()] == [0, 2]  # alexnet, the faster, is above
+        assert "where there are rounds enough for one" in drawn.caption
+        assert "rounds enough" not in pictures_of_latency([latency("resnet18", 0.04)]).caption
 
     def test_one_model_alone(self) -> None:
         overview = survey(chosen("vgg16"), ENVIRONMENT)
