@@ -10,6 +10,7 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NoReturn
@@ -86,9 +87,12 @@ class Request:
 
 
 class Parser(argparse.ArgumentParser):
-    """Refuses with one line."""
+    """Refuses with one line, which names the flag that a mistyped one is nearest to."""
 
     def error(self, message: str) -> NoReturn:
+        mistyped = re.match(r"unrecognized arguments: (--[\w-]+)", message)
+        near = get_close_matches(mistyped[1], self._option_string_actions, 1) if mistyped else ()
+        message += "".join(f"; did you mean {flag}?" for flag in near)
         print(one_line(f"{self.prog}: {message}"), file=sys.stderr)
         raise SystemExit(2)
 

@@ -45,6 +45,7 @@ def test_globs_take_options_and_repeat_nothing() -> None:
         (["--models", "width=0.5"], "no model is named"),
         (["--models", "mobilenet_v1:width=7"], "width"),
         (["--models", ","], "list of models"),
+        (["--modles", "all"], "did you mean --models?"),
         (["--metrics", "latencies"], "did you mean latency?"),
         (["--metrics", "flops"], "did you mean mult_adds?"),
         (["--metrics", "MACs"], "did you mean mult_adds?"),
