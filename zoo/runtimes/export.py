@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from zoo.errors import InputSizeError, RuntimeUnavailable, shown
 from zoo.lazy import classifier, torch
+from zoo.partial import replacing
 from zoo.runtimes.agreement import TOLERANCE, random_images, relative_difference
 from zoo.runtimes.onnxruntime import unavailable, write_onnx
 from zoo.runtimes.session import check_model
@@ -54,8 +55,7 @@ def export_onnx(
     path = Path(path)
     if path.is_dir() or not path.parent.is_dir():
         raise FileNotFoundError(f"an ONNX file is wanted in a folder that exists; got {shown(str(path))}")
-    part = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+    with replacing(path) as part:
         write_onnx(model, part, images, dynamic_batch=dynamic_batch)
         others = random_images(images, seed=1)  # what is constant in the file but not in the model does not pass
         difference = max(check_onnx(model, part, others[:count]) for count in ((1, 2) if dynamic_batch else (1,)))
@@ -64,9 +64,6 @@ def export_onnx(
                 f"the ONNX file does not compute what {model.spec.label} does: logits differ by {difference:.2g} of "
                 f"the largest, allowed is {TOLERANCE:g}; it was not kept"
             )
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
     return difference
 
 
