@@ -46,9 +46,10 @@ class Display:
         name = self._names.get(case) or " ".join([case.metric, case.model, *conditions_of(case, _told(case))])
         with self._lock:
             self._forecast.step(case, share)
-            if kind_of(case) != "training":
-                self._now.clear()
-            self._now[case] = f"{name} {step}".strip()
+            # trainings go on side by side; whatever else there was is over, and a network that is only timed for its
+            # rounds to be compared, which is no case of the run, never says so
+            side = {each: said for each, said in self._now.items() if kind_of(each) == kind_of(case) == "training"}
+            self._now = side | {case: f"{name} {step}".strip()}
 
     def finish(self, record: Record) -> None:
         """A case is done: a line says so where no bar does or where it failed, and one each of what is to be known."""

@@ -17,7 +17,18 @@ from benchmarks.records.environment import effective_cpus
 from benchmarks.records.record import Case, Record
 from zoo.data import DATASETS
 
-__all__ = ["KINDS", "Counts", "at_a_time", "by_cost", "call_seconds", "counts_of", "kind_of", "seconds_of", "start_of"]
+__all__ = [
+    "KINDS",
+    "Counts",
+    "at_a_time",
+    "by_cost",
+    "call_seconds",
+    "counts_of",
+    "end_of",
+    "kind_of",
+    "seconds_of",
+    "start_of",
+]
 
 KINDS = ("count", "alone", "timed", "training")  # in the order a run takes them
 COUNTS = {"param_count": 30e6, "mult_adds": 4e9}  # of a model of which nothing is known
@@ -96,11 +107,21 @@ def call_seconds(case: Case, counted: Counts | None = None) -> float:
     return float(one * (THREADS / max(case.num_threads, 1)) ** GAIN)
 
 
+def end_of(case: Case) -> float:
+    """The share of a training's time after its last step, of which there is no progress to tell: it is tested."""
+    tested = TESTED * _test_images(case)
+    return tested / (case.epochs * (case.train_images + tested)) if case.epochs else 0.0
+
+
+def _test_images(case: Case) -> int:
+    dataset = DATASETS.get(case.dataset)
+    return dataset.test_images if dataset is not None and dataset.test_images else USUAL_TEST_IMAGES
+
+
 def _training_seconds(case: Case, counted: Counts) -> float:
     """Work grows with the image; every step also updates every parameter, which costs VGG as much as its work."""
-    dataset = DATASETS.get(case.dataset)
-    tested = dataset.test_images if dataset is not None and dataset.test_images else USUAL_TEST_IMAGES
-    images = case.epochs * (case.train_images + TESTED * tested) if case.epochs else TESTED * tested
+    tested = TESTED * _test_images(case)
+    images = case.epochs * (case.train_images + tested) if case.epochs else tested
     work = _share(case.model, case.train_img_size or case.img_size) * _figure(case.model, "mult_adds", counted)
     each = 1.6e-3 + 37e-12 * work + (1e-10 * _figure(case.model, "param_count", counted) if case.epochs else 0.0)
     threads = max(case.train_threads or case.num_threads, 1) ** GAIN

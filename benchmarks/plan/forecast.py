@@ -9,7 +9,17 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from benchmarks.plan.cost import KINDS, at_a_time, by_cost, call_seconds, counts_of, kind_of, seconds_of, start_of
+from benchmarks.plan.cost import (
+    KINDS,
+    at_a_time,
+    by_cost,
+    call_seconds,
+    counts_of,
+    end_of,
+    kind_of,
+    seconds_of,
+    start_of,
+)
 from benchmarks.records.record import Case, Record
 
 __all__ = ["Forecast", "duration"]
@@ -134,7 +144,8 @@ class Forecast:
     def _done(self, case: Case) -> float:
         """What is done of a case that runs, in seconds that it is expected to take for it."""
         start = start_of(case)
-        return min(self._clock() - self._since[case], start) + (self._usual[case] - start) * self._running[case]
+        told = (self._usual[case] - start) * (1 - end_of(case))
+        return min(self._clock() - self._since[case], start) + told * self._running[case]
 
     def _learn(self, record: Record, seconds: float) -> None:
         """What a record says of the trainings to come: how large networks are, how fast the machine is."""

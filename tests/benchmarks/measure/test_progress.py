@@ -73,6 +73,15 @@ def test_the_anchor_of_a_session_may_be_none_of_the_cases(monkeypatch: pytest.Mo
         assert display.line.endswith(": latency resnet50 eager warming up")
 
 
+def test_what_was_timed_is_over_when_networks_are_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    written_to(monkeypatch, terminal=True)
+    with Display([*FAST, *SLOW]) as display:
+        display.step(Case(metric="latency", model="resnet50"), "round 3", 0.0)
+        for case in SLOW:
+            display.step(case, "40 of 80 images", 0.5)
+        assert display.line.count("images") == 2 and "round 3" not in display.line
+
+
 def test_one_timed_case_names_its_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
     written_to(monkeypatch, terminal=False)
     with Display(FAST[1:]) as display:
