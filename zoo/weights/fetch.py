@@ -130,13 +130,14 @@ def _answer(url: str) -> Any:
     asking = threading.Thread(target=ask, daemon=True)  # a server may send its first lines byte by byte, without end
     asking.start()
     asking.join(TIMEOUT_S)
-    if not answers:
+    answer = answers[0] if answers else TimeoutError()
+    if isinstance(answer, TimeoutError) or isinstance(getattr(answer, "reason", None), TimeoutError):
         raise TimeoutError(f"no answer within {TIMEOUT_S:g} s")
-    if isinstance(answers[0], urllib.error.HTTPError):
-        answers[0].close()  # it is an answer too, whose page nobody reads
-    if isinstance(answers[0], Exception):
-        raise answers[0]
-    return answers[0]
+    if isinstance(answer, urllib.error.HTTPError):
+        answer.close()  # it is an answer too, whose page nobody reads
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def _length(row: Weights, answer: Any, limit: int) -> int | None:
