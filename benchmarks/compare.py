@@ -32,9 +32,9 @@ from benchmarks.records.predictions import NotPaired, mcnemar
 from benchmarks.records.record import Case, Measurement, Record
 from benchmarks.records.standing import counting
 from benchmarks.records.store import RECORDS, read_records
-from benchmarks.stats.intervals import Interval, ratio_interval, time_interval
+from benchmarks.stats.intervals import UNKNOWN, Interval, median_interval, time_interval
 from benchmarks.stats.ranking import gap_and_margin
-from benchmarks.stats.ratios import Times, quotient
+from benchmarks.stats.ratios import Times, paired, quotient
 from benchmarks.stats.verdicts import NOISE_FLOOR, SIGNIFICANT, p_value, verdict
 from zoo.errors import shown
 from zoo.shell import run_command
@@ -57,7 +57,7 @@ class Change:
         ratio: of the figures, B over A; of times it is time, for rates too, so that more is slower.
         ratio_low, ratio_high: its 95 % interval, where there is one.
         p_value: that nothing differs, of this case alone.
-        rounds: of the run with fewer, or shared where they are paired; None for what was not timed.
+        rounds: that count, of the run with fewer, or of both where they are paired; None for what was not timed.
         verdict: one of `benchmarks.stats.verdicts.VERDICTS` for times; else "more", "less" or "same".
     """
 
@@ -191,10 +191,10 @@ class _Judge:
         return {"verdict": _of_intervals(one, other)}
 
     def _of_times(self, before: Times, after: Times) -> Mapping[str, Any]:
-        paired = before.session is not None and before.session == after.session
-        if paired:
-            ratio = ratio_interval(after.seconds, before.seconds) or Interval(math.nan, -math.inf, math.inf)
-            rounds = len(before.seconds.keys() & after.seconds.keys())
+        if before.session is not None and before.session == after.session:
+            ratios = list(paired(after, before).values())
+            ratio = median_interval(ratios) if ratios else UNKNOWN
+            rounds = len(ratios)
         else:
             ratio = quotient(time_interval(after.seconds), time_interval(before.seconds))
             rounds = min(len(before.seconds), len(after.seconds))

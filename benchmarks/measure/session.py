@@ -8,8 +8,8 @@ turns. A case leaves when its measuring time is spent and enough of its rounds c
 interval is narrow enough; the anchor stays to the end.
 
 A turn rests for a moment before it begins, in which processors that a hypervisor has moved apart may come together
-(`benchmarks.measure.handover`). Rounds in which they were apart all the same are kept and counted, and left out of
-medians and ratios.
+(`benchmarks.measure.handover`). Rounds in which they were apart all the same are kept and counted, and a case goes on
+for a while until it has enough others, which medians and ratios are then taken over (`benchmarks.stats.rounds`).
 """
 
 from __future__ import annotations
@@ -31,13 +31,14 @@ from benchmarks.measure.worker import Worker, WorkerError
 from benchmarks.metrics.columns import BASE
 from benchmarks.metrics.metric import Timing
 from benchmarks.records.record import Case
-from benchmarks.stats.intervals import FEWEST_ROUNDS, median_interval, ratios_by_round, round_medians, time_interval
+from benchmarks.stats.intervals import FEWEST_ROUNDS, median_interval, time_interval
+from benchmarks.stats.rounds import Rounds, ratios_by_round, round_medians
 from zoo.turns import take_turns
 
 __all__ = ["ANCHOR", "Session", "Spent", "anchor_of"]
 
 ANCHOR = "resnet18"  # timed in every round, whatever else is, so that sessions can be compared
-AT_MOST = 2  # times the rounds asked for, after which a case ends though few count, as where processors stay apart
+AT_MOST = 2  # times the rounds asked for, after which a case ends whatever they were, as where processors stay apart
 PROCESS_SECONDS = 1.5  # of timed calls, after which a case goes on in a new process,
 PROCESS_COSTS = 2.0  # unless the present one took more than a half of its timed calls to load and to warm up
 ENOUGH = FEWEST_ROUNDS  # processes before narrow intervals may end a case, where its time has room for as many
@@ -173,7 +174,7 @@ class Session:
         effort = dict(self.waiting[0].effort)
         self._max_time, self._rounds = float(effort["max_time"]), int(effort["rounds"])
         self._target_ci = float(effort["target_ci"])
-        self._at_least = min(FEWEST_ROUNDS, self._rounds)  # that count, however long a call takes
+        self._at_least = min(FEWEST_ROUNDS, self._rounds)  # with the processors close, however long a call takes
         self._anchor = anchor_of(self.waiting[0])
         self._asked = set(self.waiting)
         self._id = uuid.uuid4().hex[:12]
@@ -265,8 +266,8 @@ class Session:
 
     def _judge(self, seat: _Seat) -> None:
         """Notes that a case is done, and why: its intervals are narrow, or its time is spent."""
-        counting = len(seat.turns) - len(self._apart(seat))
-        enough = counting >= self._at_least or len(seat.turns) >= AT_MOST * self._rounds
+        close = len(seat.turns) - len(self._apart(seat))
+        enough = close >= self._at_least or len(seat.turns) >= AT_MOST * self._rounds
         if enough and seat.timed_s >= self._max_time * 0.999:
             seat.stop = "max-time"
         elif enough and self._half_width(seat) <= self._target_ci:
@@ -278,8 +279,8 @@ class Session:
         They are taken over processes, which vary more than the rounds of one process do, where there is time for enough
         of them.
         """
-        medians, anchor = self._medians(seat), self._seats.get(self._anchor, seat)
-        ratios = {} if anchor is seat else ratios_by_round(medians, self._medians(anchor))
+        own, anchor = self._medians(seat), self._seats.get(self._anchor, seat)
+        medians, ratios = own.counting, {} if anchor is seat else ratios_by_round(own, self._medians(anchor))
         if ENOUGH * seat.lasts_s > self._max_time:
             intervals = [time_interval(medians), *([median_interval(list(ratios.values()))] if ratios else [])]
         else:
@@ -287,8 +288,8 @@ class Session:
             intervals = [median_interval(list(each.values())) for each in grouped]
         return max(interval.half_width for interval in intervals)
 
-    def _medians(self, seat: _Seat) -> dict[int, float]:
-        return round_medians(seat.samples, seat.rounds, self._apart(seat))
+    def _medians(self, seat: _Seat) -> Rounds:
+        return Rounds(round_medians(seat.samples, seat.rounds), self._apart(seat))
 
     def _apart(self, seat: _Seat) -> tuple[int, ...]:
         """The rounds in which the processors were far from one another while a case ran."""
@@ -317,7 +318,7 @@ class Session:
                 "warmup_calls": sum(len(each.warmup) for each in seat.processes) + len(seat.turns) * len(seat.benches),
                 "warmup_s": seat.warmup_s,
                 "reference": ANCHOR if anchor.turns else "",
-                "drift": _drift(self._medians(anchor)),
+                "drift": _drift(self._medians(anchor).counting),
                 **summary(self._readings),
             },
         )

@@ -18,22 +18,24 @@ from benchmarks.records.record import Case, Measurement, Record
 from benchmarks.records.shapes import ABSENT, Shape
 from benchmarks.stats.intervals import (
     ENOUGH,
+    FEWEST_ROUNDS,
     Interval,
     median_interval,
     outliers,
     percentile,
-    ratios_by_round,
-    round_medians,
     time_interval,
 )
 from benchmarks.stats.ratios import Times, quotient
+from benchmarks.stats.rounds import Rounds, common_ratios, round_medians, rounds_that_count
 
 if TYPE_CHECKING:
     from benchmarks.metrics.subject import Subject
 
 __all__ = [
     "DETAILS",
+    "LEFT_OUT",
     "METRIC",
+    "RATIO_DETAILS",
     "TIMED_ON",
     "apart_rounds",
     "derived_ratio",
@@ -45,6 +47,8 @@ __all__ = [
 
 TIMED_ON = ("runtime", "device", "precision", "img_size", "batch_size", "num_threads")
 SECONDS = {"latency": "latency_s", "throughput": "samples_per_sec"}  # the measurement that times are read from
+REFERENCE_APART = "reference_apart_rounds"
+LEFT_OUT = f"without those with the processors far apart where {FEWEST_ROUNDS} others remain"
 FLUCTUATING, UNRELIABLE = 0.10, 0.25  # interquartile range over median, as in torch.utils.benchmark
 
 
@@ -55,8 +59,8 @@ def prepare(subject: Subject) -> Callable[[], object]:
 
 def summarize(case: Case, timing: Timing) -> tuple[Measurement, ...]:
     """Median of the rounds' medians with its interval, the ratio to the reference model, start-up times."""
-    medians = round_medians(timing.samples, timing.rounds, timing.apart)
-    reference = round_medians(timing.reference, timing.reference_rounds, timing.reference_apart)
+    medians = Rounds(round_medians(timing.samples, timing.rounds), timing.apart)
+    reference = Rounds(round_medians(timing.reference, timing.reference_rounds), timing.reference_apart)
     found = Measurement(
         name="latency_s",
         unit="s",
@@ -75,12 +79,12 @@ def summarize(case: Case, timing: Timing) -> tuple[Measurement, ...]:
 def derive(case: Case, found: Measurement) -> Measurement:
     """The measurement with the value and the interval that its samples have by the present rules."""
     if found.name == "latency_s" and found.rounds:
-        medians = round_medians(found.samples, found.rounds, apart_rounds(found))
+        medians = Rounds(round_medians(found.samples, found.rounds), apart_rounds(found))
         return dataclasses.replace(
             found,
-            **figures(time_interval(medians)),
-            method="median over rounds of the median within a round, without the rounds in which the processors were "
-            "far apart; 95 % interval by rank, from 8 rounds on",
+            **figures(time_interval(medians.counting)),
+            method=f"median over rounds of the median within a round, {LEFT_OUT}; 95 % interval by rank, from "
+            f"{FEWEST_ROUNDS} rounds on",
             details={**found.details, **spread(found.samples)},
         )
     return derived_ratio(found)
@@ -90,8 +94,7 @@ def derived_ratio(found: Measurement) -> Measurement:
     """A ratio to the reference by the present rules; one whose rounds were not kept has no interval of its own."""
     if not found.name.endswith("_ratio"):
         return found
-    interval = median_interval(found.samples) if found.samples else Interval(found.value, -math.inf, math.inf)
-    return dataclasses.replace(found, **figures(interval))
+    return dataclasses.replace(found, **figures(_ratio(found) or Interval(found.value, -math.inf, math.inf)))
 
 
 def figures(interval: Interval) -> dict[str, Any]:
@@ -100,30 +103,28 @@ def figures(interval: Interval) -> dict[str, Any]:
     return {"value": interval.value, "low": low, "high": high}
 
 
-def apart_rounds(found: Measurement) -> tuple[int, ...]:
-    """The rounds in which the processors were far from one another."""
-    named = found.details.get("apart_rounds", ())
-    return tuple(number for number in named if isinstance(number, int)) if isinstance(named, (list, tuple)) else ()
+def apart_rounds(found: Measurement, name: str = "apart_rounds") -> frozenset[int]:
+    """The rounds in which the processors were far from one another, as a measurement's details have them."""
+    named = found.details.get(name, ())
+    return frozenset(each for each in (named if isinstance(named, (list, tuple)) else ()) if isinstance(each, int))
 
 
-def to_reference(
-    name: str, own: Mapping[int, float], reference: Mapping[int, float], timing: Timing
-) -> tuple[Measurement, ...]:
-    """The ratio of two models' figures by round, as a measurement of this name; nothing without a common round."""
-    ratios = ratios_by_round(own, reference)
-    if not ratios:
-        return ()
-    values = tuple(ratios.values())
-    return (
-        Measurement(
-            name=name,
-            unit="ratio",
-            **figures(median_interval(values)),
-            samples=values,
-            rounds=tuple(ratios),
-            method=f"to {timing.details['reference']}, paired within rounds",
-        ),
+def to_reference(name: str, own: Rounds, reference: Rounds, timing: Timing) -> tuple[Measurement, ...]:
+    """The ratio of two models' figures by round, as a measurement of this name; nothing without a common round.
+
+    It keeps the ratios of all rounds, and in which of them the processors were apart for the one and for the other.
+    """
+    ratios = common_ratios(own, reference)
+    found = Measurement(
+        name=name,
+        unit="ratio",
+        value=0.0,
+        samples=tuple(ratios.values()),
+        rounds=tuple(ratios),
+        details={"apart_rounds": [*own.apart], REFERENCE_APART: [*reference.apart]},
+        method=f"to {timing.details['reference']}, paired within rounds, {LEFT_OUT}",
     )
+    return (derived_ratio(found),) if ratios else ()
 
 
 def spread(samples: tuple[float, ...]) -> dict[str, Any]:
@@ -153,21 +154,26 @@ def times_of(record: Record) -> Times | None:
     seconds = [record.case.batch_size / sample for sample in found.samples] if rates else found.samples
     ratio = record.find("latency_ratio")
     session, reference = (str(found.details.get(name) or "") for name in ("run", "reference"))
-    medians = round_medians(seconds, found.rounds, apart_rounds(found))
+    rounds = Rounds(round_medians(seconds, found.rounds), apart_rounds(found))
     return Times(
-        seconds=medians,
+        rounds=rounds,
         session=session or None,
         reference=reference,
-        to_reference=_ratio(ratio, medians) if ratio and ratio.value > 0 else None,
+        to_reference=_ratio(ratio) or _as_sure_as(rounds, ratio) if ratio and ratio.value > 0 else None,
     )
 
 
-def _ratio(found: Measurement, seconds: Mapping[int, float]) -> Interval:
-    """The ratio to the reference; where its rounds were not kept, as sure as that of two times like this one."""
-    if found.samples:
-        return median_interval(found.samples)
-    own = time_interval(seconds)
-    return quotient(own, own).scaled(found.value)
+def _ratio(found: Measurement) -> Interval | None:
+    """A ratio to the reference over the rounds that count; None where its rounds were not kept."""
+    by_round = round_medians(found.samples, found.rounds or range(len(found.samples)))
+    counting = rounds_that_count(by_round, apart_rounds(found), apart_rounds(found, REFERENCE_APART))
+    return median_interval([by_round[number] for number in counting]) if counting else None
+
+
+def _as_sure_as(seconds: Rounds, ratio: Measurement) -> Interval:
+    """A ratio whose rounds were not kept, with the interval of that of two times like this one."""
+    own = time_interval(seconds.counting)
+    return quotient(own, own).scaled(ratio.value)
 
 
 # of a session and its calls; one that an earlier version did not write is absent
@@ -187,6 +193,7 @@ DETAILS: Mapping[str, Shape] = {
     )
     for name in names
 }
+RATIO_DETAILS: Mapping[str, Shape] = dict.fromkeys(("apart_rounds", REFERENCE_APART), ([int], ABSENT))
 
 METRIC = Metric(
     name="latency",
@@ -200,6 +207,6 @@ METRIC = Metric(
     ),
     prepare=prepare,
     summarize=summarize,
-    details={"latency_s": DETAILS},
+    details={"latency_s": DETAILS, "latency_ratio": RATIO_DETAILS},
     derive=derive,
 )

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 
-from benchmarks.metrics.latency import DETAILS, TIMED_ON, apart_rounds, derived_ratio, figures, prepare, to_reference
+from benchmarks.metrics.latency import (
+    DETAILS,
+    LEFT_OUT,
+    RATIO_DETAILS,
+    TIMED_ON,
+    apart_rounds,
+    derived_ratio,
+    figures,
+    prepare,
+    to_reference,
+)
 from benchmarks.metrics.metric import Column, Metric, Timing
 from benchmarks.records.record import Case, Measurement
-from benchmarks.stats.intervals import Interval, round_medians, time_interval
+from benchmarks.stats.intervals import FEWEST_ROUNDS, Interval, time_interval
+from benchmarks.stats.rounds import Rounds
 
 __all__ = ["METRIC"]
 
@@ -39,28 +51,27 @@ def derive(case: Case, found: Measurement) -> Measurement:
         return dataclasses.replace(
             found,
             **figures(interval),
-            method="images over time of all timed calls, without the rounds in which the processors were far apart; "
-            "95 % interval by rank, from 8 rounds on",
+            method=f"images over time of all rounds, {LEFT_OUT}; 95 % interval by rank, from {FEWEST_ROUNDS} rounds on",
         )
     return derived_ratio(found)
 
 
-def _interval(case: Case, seconds: Sequence[float], rounds: Sequence[int], apart: tuple[int, ...]) -> Interval:
+def _interval(case: Case, seconds: Sequence[float], rounds: Sequence[int], apart: Collection[int]) -> Interval:
     """All images over all time of the rounds that count; the interval is that of the rounds' rates."""
-    rates = _rates(case, seconds, rounds, apart)
+    rates = _rates(case, seconds, rounds, apart).counting
     interval = time_interval(rates)
     counted = [each for each, number in zip(seconds, rounds, strict=True) if number in rates]
     value = case.batch_size * len(counted) / sum(counted)
     return Interval(value, min(interval.low, value), max(interval.high, value))
 
 
-def _rates(case: Case, seconds: Sequence[float], rounds: Sequence[int], apart: tuple[int, ...]) -> Mapping[int, float]:
-    """Images a second of each round that counts."""
-    of_round: dict[int, list[float]] = {number: [] for number in round_medians(seconds, rounds, apart)}
+def _rates(case: Case, seconds: Sequence[float], rounds: Sequence[int], apart: Collection[int]) -> Rounds:
+    """Images a second of each round."""
+    by_round: dict[int, list[float]] = defaultdict(list)
     for each, number in zip(seconds, rounds, strict=True):
-        if number in of_round:
-            of_round[number].append(each)
-    return {number: case.batch_size * len(each) / sum(each) for number, each in of_round.items() if sum(each) > 0}
+        by_round[number].append(each)
+    rates = {number: case.batch_size * len(each) / sum(each) for number, each in by_round.items() if sum(each) > 0}
+    return Rounds(rates, apart)
 
 
 METRIC = Metric(
@@ -71,7 +82,7 @@ METRIC = Metric(
     columns=(Column(name="samples_per_sec", measurement="samples_per_sec", better="high"),),
     prepare=prepare,
     summarize=summarize,
-    details={"samples_per_sec": DETAILS},
+    details={"samples_per_sec": DETAILS, "throughput_ratio": RATIO_DETAILS},
     derive=derive,
     batch_size=8,
     default=False,  # it wants batches

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-from benchmarks.metrics.columns import SHOWN
+from benchmarks.metrics.columns import BASE, SHOWN
+from benchmarks.metrics.latency import times_of
 from benchmarks.records.record import Measurement
 from benchmarks.report.answers import indistinguishable_neighbours
 from benchmarks.report.commands import commands
@@ -28,7 +29,8 @@ from benchmarks.report.words import (
     shorten,
     training_in_words,
 )
-from benchmarks.stats.intervals import round_medians
+from benchmarks.stats.intervals import FEWEST_ROUNDS
+from benchmarks.stats.ratios import Times, paired
 
 __all__ = ["colophon", "deviations", "how_to_read", "recipe", "sources"]
 
@@ -92,6 +94,8 @@ def _remarks(overview: Overview) -> Iterator[str]:
         yield f"**Neighbours in the latency ranking that cannot be told apart:** {'; '.join(pairs)}."
     timed = overview.measurements("latency", "latency_s")
     yield from _noise(timed)
+    yield from _apart(overview)
+    yield from _drift(timed)
     if timed:
         yield (
             "**Intervals** of times are taken over rounds, since calls of one round share their noise; two models of "
@@ -158,7 +162,10 @@ def _noise(timed: Mapping[str, Measurement]) -> Iterator[str]:
         models = [model for model, found in timed.items() if doubtful(found)]
         if models:
             yield words.format(_models(models))
-    yield from _apart(timed)
+
+
+def _drift(timed: Mapping[str, Measurement]) -> Iterator[str]:
+    """How far the machine itself moved during a session."""
     drifts = [
         (float(drift["last_third_over_first"]), str(found.details.get("reference", "")))
         for found in timed.values()
@@ -172,28 +179,44 @@ def _noise(timed: Mapping[str, Measurement]) -> Iterator[str]:
         )
 
 
-def _apart(timed: Mapping[str, Measurement]) -> Iterator[str]:
-    """In how many rounds the processors were far from one another, and whom that slows down most."""
-    whole = sum(int(found.details.get("n_rounds", 0)) for found in timed.values())
-    away = {model: set(found.details.get("apart_rounds", ())) for model, found in timed.items()}
-    count = sum(map(len, away.values()))
+def _apart(overview: Overview) -> Iterator[str]:
+    """In how many rounds the processors were far from one another, whom that slows down most, and where they count."""
+    timed = {model: found for model, record in overview.records("latency").items() if (found := times_of(record))}
+    count = sum(len(found.rounds.far) for found in timed.values())
     if not count:
         return
-    costs = {}
-    for model, found in timed.items():
-        medians = round_medians(found.samples, found.rounds)
-        slower = [seconds for number, seconds in medians.items() if number in away[model]]
-        others = [seconds for number, seconds in medians.items() if number not in away[model]]
-        if slower and others:
-            costs[model] = statistics.median(slower) / statistics.median(others)
+    costs = {
+        model: statistics.median(found.rounds.far.values()) / statistics.median(found.rounds.close.values())
+        for model, found in timed.items()
+        if found.rounds.far and found.rounds.close
+    }
     most = max(costs, key=costs.__getitem__, default="")
     example = f"; {markdown(most)} then takes {number(costs[most], 3)} times as long" if most else ""
+    whole = sum(len(found.rounds.figures) for found in timed.values())
     yield (
         f"**Processors apart:** in {count} of {count_of(whole, 'turn')} handing work from thread to thread took "
         "clearly longer than in the best, as when a hypervisor has moved the processors away from one another"
-        f"{example}. Those rounds are kept in the records and, where enough others remain, left out of medians and "
-        "ratios."
+        f"{example}. Those rounds are kept in the records and, where at least {FEWEST_ROUNDS} others remain, left out "
+        f"of medians and ratios.{_counting_all_the_same(timed)}"
     )
+
+
+def _counting_all_the_same(timed: Mapping[str, Times]) -> str:
+    """The times, and the ratios to the base, that rounds with the processors apart are part of."""
+    alone = [model for model, found in timed.items() if not found.rounds.far.keys().isdisjoint(found.seconds)]
+    base = timed.get(BASE)
+    beside = [
+        model
+        for model, found in timed.items()
+        if base and model != BASE
+        and not paired(found, base).keys().isdisjoint({*found.rounds.far, *base.rounds.far})
+    ]  # fmt: skip
+    times = f" Too few remain of {_models(alone)}: such a time is the median over all rounds." if alone else ""
+    ratios = (
+        f" Too few remain for both of {BASE} and {_models(beside)}: such a ratio is taken over the rounds in which the "
+        "processors were alike for the two, close or apart, or over all where these are too few as well."
+    )
+    return times + (ratios if beside else "")
 
 
 def recipe(overview: Overview) -> str:

@@ -17,7 +17,8 @@ from benchmarks.plan.arguments import Request
 from benchmarks.plan.cases import plan
 from benchmarks.records.environment import observe
 from benchmarks.records.record import Case, Record
-from benchmarks.stats.intervals import FEWEST_ROUNDS, Interval, ratio_interval
+from benchmarks.stats.intervals import FEWEST_ROUNDS, Interval
+from benchmarks.stats.rounds import ratio_interval, ratios_by_round
 from benchmarks.stats.verdicts import DIFFERENT, detectable, verdict
 
 __all__ = ["SLOWDOWN", "cases_of", "changed", "conclude", "self_test"]
@@ -60,18 +61,18 @@ def conclude(records: Sequence[Record]) -> tuple[list[str], bool]:
         times = times_of(record)
         if times is None:
             return [f"the self-test could not be made: {_title(record.case)} has no latency"], False
-        rounds[dict(record.case.settings).get("repeat", 1)] = times.seconds
+        rounds[dict(record.case.settings).get("repeat", 1)] = times.rounds
     same, slower = ratio_interval(rounds[2], rounds[1]), ratio_interval(rounds[3], rounds[1])
     if same is None or slower is None or not (same.known and slower.known):
         return [f"the self-test could not be made: fewer than {FEWEST_ROUNDS} rounds count; raise --max-time"], False
     quiet, seen = verdict(same) not in DIFFERENT, verdict(slower) == "slower"
-    least = detectable(slower)
+    least, count = detectable(slower), len(ratios_by_round(rounds[3], rounds[1]))
     return [
         f"One model timed twice: {_words(same)}. "
         + ("Right: nothing is called a difference." if quiet else "Wrong: the machine drifts; trust no such gap."),
         f"A slowdown of {SLOWDOWN:.0%} injected: {_words(slower)}. "
         + ("Right: it is found." if seen else _missed(least)),
-        f"Over {len(rounds[1])} rounds, slowdowns that come out at {least:.1%} or more are found here.",
+        f"Over {count} rounds, slowdowns that come out at {least:.1%} or more are found here.",
     ], quiet and seen
 
 

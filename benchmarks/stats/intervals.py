@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections import defaultdict
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 __all__ = [
     "FEWEST_ROUNDS",
+    "UNKNOWN",
     "Interval",
     "Outliers",
     "median_interval",
     "outliers",
     "percentile",
-    "ratio_interval",
-    "ratios_by_round",
-    "round_medians",
     "time_interval",
 ]
 
@@ -32,7 +29,6 @@ NORMAL = statistics.NormalDist().inv_cdf(0.975)
 # How much of an independent round one is worth: neighbours share the machine's moods, of which a ratio within rounds
 # keeps little. (1 - r) / (1 + r) for autocorrelations r of 0.25 and 0.03, which the measurement self-check tries.
 TIMES_WORTH, RATIOS_WORTH = 0.6, 0.95
-FEWEST_CLOSE = 5  # rounds that must be left for others to be left out
 # Samples from which a percentile is known with 99 % confidence, one sample above it allowed (MLPerf loadgen's rule).
 ENOUGH = {90: 64, 95: 130, 99: 662}
 
@@ -60,27 +56,15 @@ class Interval:
         return Interval(factor * self.value, factor * self.low, factor * self.high)
 
 
+UNKNOWN = Interval(math.nan, -math.inf, math.inf)  # of no rounds
+
+
 @dataclass(frozen=True, slots=True)
 class Outliers:
     """Samples outside Tukey's fences of 1.5 and 3 interquartile ranges: counted, never dropped."""
 
     mild: int
     severe: int
-
-
-def round_medians(samples: Sequence[float], rounds: Sequence[int], apart: Container[int] = ()) -> dict[int, float]:
-    """The median of each round's samples, in the order of the rounds.
-
-    Args:
-        apart: rounds in which the processors were far from one another. They are left out where
-            enough others remain: they are another machine's rounds, so to speak, and it is chance how many there are.
-    """
-    by_round: dict[int, list[float]] = defaultdict(list)
-    for sample, number in zip(samples, rounds, strict=True):
-        by_round[number].append(sample)
-    medians = {number: statistics.median(by_round[number]) for number in sorted(by_round)}
-    close = {number: median for number, median in medians.items() if number not in apart}
-    return close if len(close) >= FEWEST_CLOSE else medians
 
 
 def median_interval(values: Sequence[float], *, worth: float = RATIOS_WORTH) -> Interval:
@@ -115,17 +99,6 @@ def _at(ordered: Sequence[float], rank: float) -> float:
 def time_interval(by_round: Mapping[int, float]) -> Interval:
     """The median of the times (or rates) of rounds with its interval, wider since rounds share the machine's moods."""
     return median_interval(list(by_round.values()), worth=TIMES_WORTH)
-
-
-def ratios_by_round(above: Mapping[int, float], below: Mapping[int, float]) -> dict[int, float]:
-    """The ratios of two models' figures in the rounds both have."""
-    return {number: above[number] / below[number] for number in sorted(above) if below.get(number, 0) > 0}
-
-
-def ratio_interval(above: Mapping[int, float], below: Mapping[int, float]) -> Interval | None:
-    """The median over common rounds of the ratio of two models' figures; None without a common round."""
-    ratios = ratios_by_round(above, below)
-    return median_interval(list(ratios.values())) if ratios else None
 
 
 def outliers(values: Sequence[float]) -> Outliers:

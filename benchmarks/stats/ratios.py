@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from benchmarks.stats.intervals import Interval, ratio_interval
+from benchmarks.stats.intervals import Interval, median_interval
+from benchmarks.stats.rounds import Rounds, ratios_by_round
 
-__all__ = ["Times", "log_quotient", "quotient", "shared_rounds", "time_ratio"]
+__all__ = ["Times", "log_quotient", "paired", "quotient", "time_ratio"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,16 +16,21 @@ class Times:
     """What a session found of one call.
 
     Args:
-        seconds: by round.
+        rounds: seconds of each.
         session: equal where rounds of equal number were the same; None where none is known.
         reference: what else was timed in every round; empty for nothing.
         to_reference: ratio of the seconds to the reference's.
     """
 
-    seconds: Mapping[int, float]
+    rounds: Rounds
     session: str | None = None
     reference: str = ""
     to_reference: Interval | None = None
+
+    @property
+    def seconds(self) -> dict[int, float]:
+        """Of the rounds that count for this call alone."""
+        return self.rounds.counting
 
 
 def time_ratio(above: Times, below: Times) -> Interval | None:
@@ -34,8 +39,8 @@ def time_ratio(above: Times, below: Times) -> Interval | None:
     The interval of the second combines those of two ratios as independent (MOVER, on logarithms). None if neither
     rounds nor a reference link the two.
     """
-    if shared_rounds(above, below):
-        return ratio_interval(above.seconds, below.seconds)
+    if ratios := paired(above, below):
+        return median_interval(list(ratios.values()))
     if not above.reference or above.reference != below.reference or not (above.to_reference and below.to_reference):
         return None
     return quotient(above.to_reference, below.to_reference)
@@ -61,6 +66,7 @@ def log_quotient(above: Interval, below: Interval) -> Interval:
     )
 
 
-def shared_rounds(one: Times, other: Times) -> int:
-    """Rounds of one session in which both were timed."""
-    return 0 if one.session is None or one.session != other.session else len(one.seconds.keys() & other.seconds.keys())
+def paired(above: Times, below: Times) -> dict[int, float]:
+    """Ratios of the seconds in the rounds of one session that count for the two; empty where none links them."""
+    together = above.session is not None and above.session == below.session
+    return ratios_by_round(above.rounds, below.rounds) if together else {}

@@ -110,6 +110,26 @@ def test_runs_that_share_no_round_of_one_session() -> None:
     assert change.verdict == "too few rounds"
 
 
+def test_rounds_with_the_processors_apart_do_not_count_where_enough_others_are_left() -> None:
+    """And where too few are close for both, those in which both were alike; a call takes 40 % longer when apart."""
+
+    def timed_apart(scale: float, apart: range, **options: Any) -> Record:
+        record = timed(scale, spread=0.005, **options)
+        (found,) = record.measurements
+        samples = tuple(each * (1.4 if place in apart else 1) for place, each in enumerate(found.samples))
+        found = dataclasses.replace(found, samples=samples, details={**found.details, "apart_rounds": [*apart]})
+        return dataclasses.replace(record, measurements=(found,))
+
+    for first, second, rounds in (
+        (range(12, 24), range(14, 24), 12),  # close for both
+        (range(17), range(9, 24), 8),  # never close for both, but eight times apart
+        (range(6, 24), range(2, 24), 2 + 18),
+    ):
+        (change,) = compare([timed_apart(1.0, first)], [timed_apart(1.05, second, seed=1)]).changes
+        assert change.rounds == rounds
+        assert (change.verdict, change.ratio) == ("slower", pytest.approx(1.05, abs=0.01))
+
+
 def test_many_cases_want_stronger_answers() -> None:
     """As many pairs of equal times as a report has: none is called different, though some intervals miss 1."""
     models = [f"resnet18 {number}" for number in range(60)]

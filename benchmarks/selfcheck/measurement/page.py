@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -18,12 +19,24 @@ from benchmarks.report.style import INK, SOFT, TIMES, canvas, family_style, key
 from benchmarks.report.table import TableColumn, table, text_column
 from benchmarks.report.words import enumerate_words, number
 from benchmarks.selfcheck.measurement import simulated, trials
+from benchmarks.selfcheck.measurement.figures import (
+    HARNESS,
+    PLAIN,
+    all_pairs,
+    busy,
+    by_round,
+    in_section,
+    off,
+    other_rounds,
+    repeats,
+    usual,
+)
 from benchmarks.selfcheck.selftest import SLOWDOWN
 from benchmarks.selfcheck.tasks import Benchmark
-from benchmarks.stats.intervals import Interval, ratio_interval
-from benchmarks.stats.verdicts import DIFFERENT, p_value, verdict
+from benchmarks.stats.intervals import FEWEST_ROUNDS
+from benchmarks.stats.verdicts import DIFFERENT
 
-__all__ = ["BENCHMARK", "bars", "repeats"]
+__all__ = ["BENCHMARK", "bars"]
 
 REPEATABLE = 0.03  # how far a ratio may lie from its median over the repeats
 FALSE_ALARMS = 0.05  # part of the pairs without a difference that may be called different
@@ -32,7 +45,6 @@ OFF_BY = 0.02  # how far the size of a slowdown may be from the true one
 BUSY = 0.8  # part of a latency stage that must be spent in timed calls or warm-up
 COVERED = 0.93  # part of the 95 % intervals that must hold the truth
 ROUNDS = enumerate_words(simulated.COUNTS)
-HARNESS, PLAIN = "harness", "plain loop"
 
 
 # --- the bars ---------------------------------------------------------------------------------------------------------
@@ -40,11 +52,10 @@ HARNESS, PLAIN = "harness", "plain loop"
 
 def bars(cases: Cases) -> list[Bar]:
     """Everything that was asked of the harness, with its figure."""
-    same, slowed = _all_pairs(cases, "same"), _all_pairs(cases, "slowdown")
+    same, slowed = all_pairs(cases, "same"), all_pairs(cases, "slowdown")
     pairs, tries = len(trials.SAME) * trials.SESSIONS * trials.PAIRS, len(trials.SLOWED) * trials.PAIRS
-    sizes = [pair["ratio"].value - 1 for pair in slowed]
-    busy = [_busy(case) for stage in STAGES for case in _section(cases, stage).values()]
-    whole = len(_section(cases, "repeat")) >= trials.REPEATS
+    shares = [busy(case) for stage in STAGES for case in in_section(cases, stage).values()]
+    whole = len(in_section(cases, "repeat")) >= trials.REPEATS
     return [
         judged(f"Repeatability: over {trials.REPEATS} runs with `--max-time {trials.MAX_TIME}`, each model's ratio to "
                f"{trials.BASE} within {REPEATABLE:.0%} of its median", repeats(cases) if whole else None, _repeatable),
@@ -52,11 +63,9 @@ def bars(cases: Cases) -> list[Bar]:
                same if len(same) >= pairs else None, _few_alarms),
         judged(f"A slowdown of {SLOWDOWN:.0%} found with `--rigorous` in at least {FOUND:.0%} of {tries} tries",
                slowed if len(slowed) >= tries else None, _found),
-        judged(f"Its size within {100 * OFF_BY:.0f} points", sizes or None,
-               lambda sizes: (f"{min(sizes):.1%} to {max(sizes):.1%}",
-                              max(abs(size - SLOWDOWN) for size in sizes) <= OFF_BY)),
-        judged(f"At least {BUSY:.0%} of a latency stage spent in timed calls or warm-up", busy or None,
-               lambda busy: (f"at least {min(busy):.0%}", min(busy) >= BUSY)),
+        judged(f"Its size within {100 * OFF_BY:.0f} points", slowed or None, _sized),
+        judged(f"At least {BUSY:.0%} of a latency stage spent in timed calls or warm-up", shares or None,
+               lambda shares: (f"at least {min(shares):.0%}", min(shares) >= BUSY)),
         *(judged(f"The 95 % interval of a {what} holds the truth in at least {COVERED:.0%} of draws from the records, "
                  f"in every family, over {ROUNDS} rounds", cases.get("coverage", {}).get(f"{what}s"), _covered)
           for what in ("time", "ratio")),
@@ -68,6 +77,9 @@ def bars(cases: Cases) -> list[Bar]:
 
 
 def _repeatable(found: Mapping[str, Mapping[str, Sequence[float]]]) -> tuple[str, bool]:
+    lost = [name for name, ways in found.items() if any(map(math.isnan, ways[HARNESS]))]
+    if lost:
+        return f"in some run {enumerate_words(lost)} had no round in common with {trials.BASE}", False
     name, worst = max(((name, off(ways[HARNESS])) for name, ways in found.items()), key=itemgetter(1))
     plain = max(off(ways[PLAIN]) for ways in found.values())
     return f"at most {worst:.1%} ({name}); the plain loop {plain:.1%}", worst <= REPEATABLE
@@ -81,6 +93,13 @@ def _few_alarms(pairs: Sequence[Mapping[str, Any]]) -> tuple[str, bool]:
 def _found(pairs: Sequence[Mapping[str, Any]]) -> tuple[str, bool]:
     found = sum(pair["verdict"] == "slower" for pair in pairs)
     return f"{found} of {len(pairs)}", found >= FOUND * len(pairs)
+
+
+def _sized(pairs: Sequence[Mapping[str, Any]]) -> tuple[str, bool]:
+    sizes = [pair["ratio"].value - 1 for pair in pairs]
+    if any(map(math.isnan, sizes)):
+        return "some pair had no round in common", False
+    return f"{min(sizes):.1%} to {max(sizes):.1%}", max(abs(size - SLOWDOWN) for size in sizes) <= OFF_BY
 
 
 def _covered(found: Mapping[str, Any]) -> tuple[str, bool]:
@@ -98,79 +117,15 @@ def _alarms(found: Mapping[str, Any]) -> tuple[str, bool]:
     return f"at most {most:.1%}", most <= FALSE_ALARMS
 
 
-# --- figures of some cases --------------------------------------------------------------------------------------------
-
-
-def repeats(cases: Cases) -> dict[str, dict[str, list[float]]]:
-    """Ratios to `trials.BASE`, one a repeat: by model, then the harness or the plain loop."""
-    found = _section(cases, "repeat").values()
-    return {
-        model: {
-            HARNESS: [_ratio(case["rounds"][model], case["rounds"][trials.BASE]) for case in found],
-            PLAIN: [case["plain"][model] / case["plain"][trials.BASE] for case in found],
-        }
-        for model in trials.MODELS
-        if model != trials.BASE and found
-    }
-
-
-def off(values: Sequence[float]) -> float:
-    """How far the farthest value lies from the median, relative to it."""
-    middle = statistics.median(values)
-    return max(abs(value / middle - 1) for value in values)
-
-
-def _ratio(above: Mapping[Any, float], below: Mapping[Any, float]) -> float:
-    interval = ratio_interval(above, below)
-    if interval is None:
-        raise ValueError("two models without a common round")
-    return interval.value
-
-
-def _section(cases: Cases, name: str) -> dict[str, Mapping[str, Any]]:
-    return {key: case for key, case in cases.items() if key.partition(" ")[0] == name}
-
-
-def _all_pairs(cases: Cases, section: str) -> list[Mapping[str, Any]]:
-    """Model, rounds, ratio with its interval, p and verdict of every pair of some cases."""
-    return [
-        {"model": key.split()[1], **_judged(pair)}
-        for key, case in _section(cases, section).items()
-        for pair in case["pairs"]
-    ]
-
-
-def _judged(pair: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A pair by the present rule; of one whose rounds were not kept its interval as it was written."""
-    if "after" in pair:
-        ratio = ratio_interval(pair["after"], pair["before"])
-        rounds = len(pair["after"].keys() & pair["before"].keys())
-    else:
-        ratio, rounds = Interval(**pair["ratio"]), pair["rounds"]
-    if ratio is None:
-        raise ValueError("two models without a common round")
-    return {"rounds": rounds, "ratio": ratio, "p_value": p_value(ratio), "verdict": verdict(ratio)}
-
-
-def _busy(case: Mapping[str, Any]) -> float:
-    return float((case["spent"]["timed"] + case["spent"]["warmup"]) / case["stage_s"])
-
-
-def _apart(run: Mapping[str, Any], model: str) -> list[float]:
-    """Seconds of the rounds in which the processors were apart."""
-    return [seconds for number, seconds in run["all_rounds"][model].items() if number not in run["rounds"][model]]
-
-
-def _usual(run: Mapping[str, Any], model: str) -> float:
-    """Median of a call in the rounds that count."""
-    return float(statistics.median(run["rounds"][model].values()))
-
-
 # --- the tables -------------------------------------------------------------------------------------------------------
 
 
 def _difference(*ends: str) -> Callable[[Mapping[str, Any]], str]:
-    return lambda pair: " to ".join(f"{100 * (getattr(pair['ratio'], end) - 1):+.2f}" for end in ends)
+    def cell(pair: Mapping[str, Any]) -> str:
+        found = [getattr(pair["ratio"], end) for end in ends]
+        return " to ".join(f"{100 * (each - 1):+.2f}" for each in found) if all(map(math.isfinite, found)) else "-"
+
+    return cell
 
 
 PAIRS = (
@@ -188,7 +143,7 @@ TIME = (
     TableColumn("in all, s", lambda stage: stage[1]["stage_s"], -1),
     *(TableColumn(title, lambda stage, name=name: stage[1]["spent"][name], -1) for name, title in PARTS.items()),  # type: ignore[misc]
     TableColumn("the rest", lambda stage: stage[1]["stage_s"] - sum(stage[1]["spent"][name] for name in PARTS), -1),
-    TableColumn("timed or warm-up, %", lambda stage: 100 * _busy(stage[1]), 0),
+    TableColumn("timed or warm-up, %", lambda stage: 100 * busy(stage[1]), 0),
 )
 
 
@@ -196,9 +151,9 @@ def _sections(cases: Cases, picture: str) -> Iterator[str]:
     yield section(
         "Repeatability",
         f"Time of a call divided by that of {trials.BASE}, batch 1. The harness takes {trials.MAX_TIME} s a model in "
-        "shuffled rounds and pairs within those in which the processors were close. The plain loop is what most tools "
-        f"do: {trials.PLAIN_WARMUP} calls to warm up, the mean of {trials.PLAIN_CALLS}, one model after the other; it "
-        "ran after each run of the harness.",
+        f"shuffled rounds and pairs within those in which the processors were close. {_kinds(cases)}The plain "
+        f"loop is what most tools do: {trials.PLAIN_WARMUP} calls to warm up, the mean of {trials.PLAIN_CALLS}, one "
+        "model after the other; it ran after each run of the harness.",
         picture,
         _ratios(repeats(cases)),
     )
@@ -208,20 +163,20 @@ def _sections(cases: Cases, picture: str) -> Iterator[str]:
         "processors were apart: handing work from thread to thread took clearly longer than in the best rounds, as "
         "when a hypervisor has moved a guest's processors to where they share no cache. Load, pressure and steal do "
         "not show that. Last, how much longer a call takes then.",
-        _moods(list(_section(cases, "repeat").values())),
+        _moods(list(in_section(cases, "repeat").values())),
     )
     yield section(
         "One model timed twice",
         "Each pair is one model loaded twice and timed in the same rounds, under the default settings; "
         f"{trials.PAIRS} pairs share a session. Whatever is called a difference here is a false alarm.",
-        table(PAIRS, _all_pairs(cases, "same")),
+        table(PAIRS, all_pairs(cases, "same")),
     )
     yield section(
         "A slowdown of known size",
         f"The second of each pair waits for {SLOWDOWN:.0%} of its time after every call; with `--rigorous`.",
-        table(PAIRS, _all_pairs(cases, "slowdown")),
+        table(PAIRS, all_pairs(cases, "slowdown")),
     )
-    stages = [(stage, case) for stage in STAGES for case in _section(cases, stage).values()]
+    stages = [(stage, case) for stage in STAGES for case in in_section(cases, stage).values()]
     yield section("Where the time goes", "", table(TIME, stages))
     yield from _simulations(cases.get("coverage", {}), cases.get("alike", {}))
 
@@ -276,16 +231,36 @@ ALIKE = (
 )
 
 
+def _kinds(cases: Cases) -> str:
+    """Of how many ratios that is not so, and what a dash is."""
+    found, mixed = repeats(cases), other_rounds(cases)
+    lost = [name for name, ways in found.items() if math.isnan(off(ways[HARNESS]))]
+    said = []
+    if mixed:
+        said.append(
+            f"Ratios with fewer than {FEWEST_ROUNDS} such rounds, {mixed} of "
+            f"{sum(len(ways[HARNESS]) for ways in found.values())}, are taken over those in which the processors were "
+            "alike for both networks, close or apart, or over all where these are too few as well. "
+        )
+    if lost:
+        said.append(f"A dash: in that run {enumerate_words(lost)} had no round in common with {trials.BASE}. ")
+    return "".join(said)
+
+
 def _ratios(found: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
     rows = [(model, way, values) for model, ways in found.items() for way, values in ways.items()]
     runs = range(len(rows[0][2]) if rows else 0)
     columns = (
         text_column("model", lambda row: row[0] if row[1] == HARNESS else ""),
         text_column("measured by", itemgetter(1)),
-        *(TableColumn(f"run {run + 1}", lambda row, run=run: row[2][run], -3) for run in runs),  # type: ignore[misc]
-        TableColumn("farthest from the median, %", lambda row: 100 * off(row[2]), -1),
+        *(TableColumn(f"run {run + 1}", lambda row, run=run: _text(row[2][run], -3)) for run in runs),  # type: ignore[misc]
+        TableColumn("farthest from the median, %", lambda row: _text(100 * off(row[2]), -1)),
     )
     return table(columns, rows)
+
+
+def _text(figure: float, digits: int = 3) -> str:
+    return "-" if math.isnan(figure) else number(figure, digits)
 
 
 def _moods(runs: Sequence[Mapping[str, Any]]) -> str:
@@ -293,11 +268,12 @@ def _moods(runs: Sequence[Mapping[str, Any]]) -> str:
 
     def mood(run: Mapping[str, Any]) -> Callable[[str], str]:
         return lambda model: (
-            f"{number(1e3 * _usual(run, model))} ({len(_apart(run, model))} of {len(run['all_rounds'][model])})"
+            f"{_text(1e3 * usual(run, model))} ({len(by_round(run, model).far)} of {len(run['all_rounds'][model])})"
         )
 
     def cost(model: str) -> float | None:
-        costs = [seconds / _usual(run, model) for run in runs for seconds in _apart(run, model)]
+        found = [each for run in runs if (each := by_round(run, model)).close]
+        costs = [seconds / statistics.median(each.close.values()) for each in found for seconds in each.far.values()]
         return statistics.median(costs) if costs else None
 
     columns = (
@@ -329,9 +305,9 @@ def _strips(models: Sequence[Mapping[str, Any]]) -> Figure:
             (PLAIN, -0.16, {"markerfacecolor": "white", "markeredgecolor": color, "markeredgewidth": 1.4}),
         )
         for way, offset, look in looks:
-            middle = statistics.median(model[way])
-            away = [100 * (value / middle - 1) for value in model[way]]
-            reach = max(reach, *map(abs, away))
+            known = [value for value in model[way] if not math.isnan(value)]
+            away = [100 * (value / statistics.median(known) - 1) for value in known]
+            reach = max([reach, *map(abs, away)])
             axes.plot(away, [place + offset] * len(away), marker=marker, markersize=8, linestyle="none", **look)
     limit = max(1.15 * reach, 125 * REPEATABLE)
     axes.axvspan(-100 * REPEATABLE, 100 * REPEATABLE, color="#eeeeee", zorder=0)

@@ -21,8 +21,8 @@ from benchmarks.metrics.latency import times_of
 from benchmarks.records.standing import counting
 from benchmarks.records.store import RECORDS, read_records
 from benchmarks.report.joining import model_spec
-from benchmarks.stats.intervals import FEWEST_ROUNDS, Interval, median_interval, ratios_by_round, time_interval
-from benchmarks.stats.ratios import Times
+from benchmarks.stats.intervals import FEWEST_ROUNDS, Interval, median_interval, time_interval
+from benchmarks.stats.ratios import Times, paired
 from benchmarks.stats.verdicts import DIFFERENT, verdict
 
 __all__ = ["COUNTS", "ROW", "SLOWER", "alike", "coverage"]
@@ -115,8 +115,7 @@ def _ratios(folder: Path) -> dict[str, list[Rounds]]:
     found = [
         (above, np.array(list(ratios.values())))
         for above, below in itertools.combinations(timed, 2)
-        if timed[above].session is not None and timed[above].session == timed[below].session
-        and len(ratios := ratios_by_round(timed[above].seconds, timed[below].seconds)) >= FEWEST_ROUNDS
+        if len(ratios := paired(timed[above], timed[below])) >= FEWEST_ROUNDS
     ]  # fmt: skip
     families: dict[str, list[Rounds]] = defaultdict(list)
     for above, by_round in found[:: -(-len(found) // MOST_PAIRS) or 1]:

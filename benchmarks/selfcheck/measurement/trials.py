@@ -12,12 +12,13 @@ from typing import Any
 import zoo
 from benchmarks.measure.engine import execute
 from benchmarks.measure.session import Spent
+from benchmarks.metrics.latency import times_of
 from benchmarks.plan.arguments import parse
 from benchmarks.plan.cases import plan
 from benchmarks.records.environment import observe
 from benchmarks.records.record import Case, Record
 from benchmarks.selfcheck.selftest import SLOWDOWN, changed
-from benchmarks.stats.intervals import round_medians
+from benchmarks.stats.rounds import Rounds
 from zoo.lazy import torch
 from zoo.turns import elapsed
 
@@ -38,11 +39,12 @@ TIMEOUT = 600.0
 
 
 def repeat() -> dict[str, Any]:
-    """One latency run of the four models, and one plain loop over them."""
+    """One latency run of the four models, in which rounds the processors were close, and one plain loop over them."""
     records, stage = _stage(_plan("--models", ",".join(MODELS), "--max-time", str(MAX_TIME)))
+    found = {record.case.model: _rounds(record) for record in records}
     return {
-        "rounds": {record.case.model: _by_number(record) for record in records},
-        "all_rounds": {record.case.model: _by_number(record, whole=True) for record in records},
+        "rounds": {model: rounds.close for model, rounds in found.items()},
+        "all_rounds": {model: rounds.figures for model, rounds in found.items()},
         "plain": _plain_loop(MODELS),
         **stage,
     }
@@ -82,22 +84,29 @@ def _stage(cases: Sequence[Case]) -> tuple[list[Record], dict[str, Any]]:
 
 
 def _pairs(cases: Sequence[Case], change: Mapping[str, float]) -> dict[str, Any]:
-    """Seconds by round of both of each pair, all of one session."""
+    """Seconds by round of both of each pair, and in which the processors were apart, all of one session."""
     (base,) = cases
     numbers = range(2, 2 * PAIRS + 2, 2)
     labels = [label for number in numbers for label in ({"repeat": number}, {"repeat": number + 1, **change})]
     records, stage = _stage([changed(base, label) for label in labels])
-    by_label = {dict(record.case.settings)["repeat"]: _by_number(record) for record in records}
+    by_label = {dict(record.case.settings)["repeat"]: _rounds(record) for record in records}
     pairs = [{"before": by_label[number], "after": by_label[number + 1]} for number in numbers]
-    return {"pairs": pairs, "noisy": stage["noisy"]}
+    return {
+        "pairs": [
+            {**{side: rounds.figures for side, rounds in pair.items()},
+             "apart": {side: sorted(rounds.apart) for side, rounds in pair.items()}}
+            for pair in pairs
+        ],
+        "noisy": stage["noisy"],
+    }  # fmt: skip
 
 
-def _by_number(record: Record, *, whole: bool = False) -> dict[int, float]:
-    """Seconds of a call, the median of each round that counts, or of the whole run."""
-    found = record.find("latency_s")
-    if found is None:
+def _rounds(record: Record) -> Rounds:
+    """Seconds of a call by round."""
+    times = times_of(record)
+    if times is None:
         raise RuntimeError(f"the record of {record.case.model} has no latency")
-    return round_medians(found.samples, found.rounds, () if whole else found.details["apart_rounds"])
+    return times.rounds
 
 
 def _plain_loop(models: Sequence[str]) -> dict[str, float]:

@@ -19,7 +19,8 @@ from benchmarks.metrics import METRICS
 from benchmarks.metrics.columns import BASE
 from benchmarks.metrics.metric import Timing
 from benchmarks.records.record import Case
-from benchmarks.stats.intervals import FEWEST_ROUNDS, ratio_interval, round_medians
+from benchmarks.stats.intervals import FEWEST_ROUNDS
+from benchmarks.stats.rounds import Rounds, ratio_interval, round_medians
 
 QUIET = Reading(load=0.1, pressure=0.0, steal=0.0, foreign=0.0)
 LOADED = Reading(load=3.0, pressure=0.4, steal=0.0, foreign=0.9)
@@ -174,6 +175,21 @@ def test_a_case_goes_on_until_enough_rounds_count_but_not_for_ever() -> None:
     assert (always.details["n_rounds"], len(always.apart)) == (24, 19)
 
 
+def test_a_ratio_to_a_reference_that_is_close_in_other_rounds_may_be_narrow_enough() -> None:
+    """The processors are apart in every second round of the one and, but for two rounds, in the others of the other."""
+    world = World(lambda model, turn: 0.05, load_s=20.0)
+
+    def apart(number: int) -> bool:
+        return number % 2 == 0 if world.log[-1] == "model" else number % 2 == 1 and number > 3
+
+    world.handover = lambda turn: 6e-6 if apart((turn + 1) // 2) else 4e-6  # two turns a round
+    result = session(world, "model", target_ci=0.02, max_time=30.0, rounds=60)["model"]
+    assert isinstance(result, Timing)
+    close = {number for number in result.rounds if number not in {*result.apart, *result.reference_apart}}
+    assert close == {1, 3} and result.details["stop"] == "target-ci"
+    assert result.details["n_rounds"] - len(result.apart) == FEWEST_ROUNDS
+
+
 def test_a_call_longer_than_its_turn_still_has_rounds_enough_to_count() -> None:
     result = session(World(jittered()), "slow", max_time=2.0, rounds=12)["slow"]
     assert isinstance(result, Timing) and result.details["n_rounds"] == FEWEST_ROUNDS
@@ -224,7 +240,7 @@ def test_drift_cancels_in_ratios() -> None:
     result = found["model"]
     assert isinstance(result, Timing)
     own, other = round_medians(result.samples, result.rounds), round_medians(result.reference, result.reference_rounds)
-    ratio = ratio_interval(own, other)
+    ratio = ratio_interval(Rounds(own), Rounds(other))
     assert ratio is not None
     assert ratio.value == pytest.approx(2, rel=1e-6)
     assert result.details["drift"]["last_third_over_first"] > 1.3
@@ -311,7 +327,8 @@ def test_rounds_with_the_processors_apart_are_kept_and_left_out_of_medians() -> 
     assert isinstance(result, Timing)
     rounds = sorted(set(result.rounds))
     assert result.apart == result.reference_apart == tuple(number for number in rounds if number % 3 == 0)
-    assert set(round_medians(result.samples, result.rounds, result.apart).values()) == {0.05}
+    own = Rounds(round_medians(result.samples, result.rounds), result.apart)
+    assert set(own.counting.values()) == {0.05} and min(own.far.values()) == pytest.approx(0.07)
     (measured, ratio, *_) = METRICS["latency"].summarize(Case(metric="latency", model="model"), result)  # type: ignore[misc]
     assert (measured.value, ratio.value) == (0.05, 1.0)
     assert measured.details["apart_rounds"] == list(result.apart)

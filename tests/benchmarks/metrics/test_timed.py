@@ -42,8 +42,9 @@ def test_a_latency_is_the_median_over_the_rounds_that_count_and_its_bounds_lie_a
     assert (latency.samples, latency.rounds) == (SAMPLES, ROUNDS)
     assert latency.details["min_s"] == min(SAMPLES) and latency.details["apart_rounds"] == [11, 12]
     ratio = found(summarized("latency"), "latency_ratio")
-    assert ratio.value == pytest.approx(5.5 / 2) and ratio.rounds == tuple(range(1, 11))
-    assert ratio.samples == pytest.approx([n / 2 for n in range(1, 11)])
+    assert ratio.value == pytest.approx(5.5 / 2) and ratio.rounds == tuple(range(1, 13))
+    assert ratio.samples == pytest.approx([n / 2 for n in range(1, 13)])
+    assert ratio.details == {"apart_rounds": [11, 12], "reference_apart_rounds": []}
 
 
 def test_a_throughput_is_all_images_over_the_time_of_the_rounds_that_count() -> None:
@@ -66,9 +67,40 @@ def test_what_was_written_of_an_interval_does_not_count(metric: str) -> None:
 
 @pytest.mark.parametrize("metric", ["latency", "throughput"])
 def test_few_rounds_have_a_value_and_no_interval(metric: str) -> None:
-    few = dataclasses.replace(TIMING, apart=(1, 2, 3, 4, 5))
-    first = summarized(metric, few).measurements[0]
-    assert first.value > 0 and first.low is None and first.high is None
+    few = dataclasses.replace(TIMING, samples=SAMPLES[:21], rounds=ROUNDS[:21], apart=(1, 2, 3))
+    for each in summarized(metric, few).measurements[:2]:
+        assert each.value > 0 and each.low is None and each.high is None
+
+
+@pytest.mark.parametrize("metric", ["latency", "throughput"])
+def test_a_time_where_few_rounds_have_the_processors_close_is_of_all(metric: str) -> None:
+    """Seven of twelve are close: such a time is no better known for leaving out the five, and has an interval."""
+    mostly = summarized(metric, dataclasses.replace(TIMING, apart=(1, 2, 3, 4, 5))).measurements[0]
+    whole = summarized(metric, dataclasses.replace(TIMING, apart=())).measurements[0]
+    assert (mostly.value, mostly.low, mostly.high) == (whole.value, whole.low, whole.high)
+    assert mostly.low is not None and mostly.details["apart_rounds"] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("metric", ["latency", "throughput"])
+def test_a_ratio_where_few_rounds_have_the_processors_close_for_both_is_of_those_in_which_they_were_alike(
+    metric: str,
+) -> None:
+    """Twelve rounds of a model that always takes twice as long as its reference; both take longer when apart."""
+    own, other = (1, 2, 3, 4, 5, 6), (1, 2, 3, 7)  # five are close for both, three apart for both
+    timing = dataclasses.replace(
+        TIMING, apart=own, reference_apart=other,
+        samples=tuple(2e-3 * (1.5 if n in own else 1) for n in ROUNDS),
+        reference=tuple(1e-3 * (1.5 if n in other else 1) for n in ROUNDS),
+    )  # fmt: skip
+    ratio = summarized(metric, timing).measurements[1]
+    expected = 2.0 if metric == "latency" else 0.5
+    assert ratio.value == ratio.low == ratio.high == pytest.approx(expected)
+    assert len(ratio.rounds) == 12 and min(ratio.samples) < expected < max(ratio.samples)
+    case = Case(metric=metric, model="resnet18")
+    again = METRICS[metric].derive(case, dataclasses.replace(ratio, value=9.0, low=None))  # type: ignore[misc]
+    assert again == ratio
+    old = dataclasses.replace(ratio, details={}, samples=(expected,) * 8, rounds=tuple(range(8)))
+    assert METRICS[metric].derive(case, old).value == pytest.approx(expected)  # type: ignore[misc]
 
 
 def test_times_come_from_the_samples_of_either_metric() -> None:
@@ -95,7 +127,8 @@ def test_odd_details_are_passed_over(odd: object) -> None:
     record = summarized("latency")
     latency = record.measurements[0]
     strange = dataclasses.replace(latency, details={**latency.details, "apart_rounds": odd, "run": odd})
-    strange = dataclasses.replace(record, measurements=(strange,))
+    ratio = dataclasses.replace(record.measurements[1], details={"apart_rounds": odd, "reference_apart_rounds": odd})
+    strange = dataclasses.replace(record, measurements=(strange, ratio))
     times = times_of(derived(strange))
     assert times is not None and len(times.seconds) == 12
     none = dataclasses.replace(latency, samples=(0.0,) * 36)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.records.record import Measurement
+from benchmarks.records.record import Measurement, Record
 from tests.benchmarks.report.made import ENVIRONMENT, chosen, latency, page_of, record
 
 
@@ -30,6 +30,31 @@ class TestDetails:
         page = page_of([loud], tmp_path)
         assert "**Do not lean on the times of** vgg16" in page and "12.0 % slower" in page
         assert "quartiles over 10 % apart): vgg16" in page and "**Intervals wider than 10 %:** vgg16" in page
+
+    @pytest.mark.usefixtures("undrawn")
+    def test_rounds_with_the_processors_apart_are_said_and_where_they_count(self, tmp_path: Path) -> None:
+        """Twelve rounds, of which 9, 7 and 12 are close."""
+
+        def timed(model: str, apart: list[int]) -> Record:
+            (found,) = latency(model, 0.1, turns=12, spread=0.0).measurements
+            samples = tuple(
+                each * (1.4 if number in apart else 1) for each, number in zip(found.samples, found.rounds, strict=True)
+            )
+            details = {**found.details, "apart_rounds": apart}
+            return record("latency", model, dataclasses.replace(found, samples=samples, details=details), num_threads=2)
+
+        rounds = [timed("resnet50", [9, 10, 11]), timed("vgg16", [7, 8, 9, 10, 11]), timed("vgg11", [])]
+        page = page_of(rounds, tmp_path / "few")
+        (remark,) = re.findall(r".*\*\*Processors apart:\*\*.*", page)
+        assert "in 8 of 36 turns" in remark and "vgg16 then takes 1.7" in remark
+        assert "where at least 8 others remain, left out" in remark
+        assert "Too few remain of vgg16: such a time is the median over all rounds." in remark
+        assert "Too few remain for both of resnet50 and vgg16: such a ratio" in remark
+        page = page_of([timed("resnet50", [7, 8, 9, 10, 11]), rounds[1]], tmp_path / "base")
+        assert "Too few remain of vgg16 and resnet50:" in page and "for both of resnet50 and vgg16:" in page
+        page = page_of([rounds[0], rounds[2]], tmp_path / "enough")
+        assert "in 3 of 24 turns" in page and "Too few remain" not in page
+        assert "Processors apart" not in page_of([rounds[2]], tmp_path / "none")
 
     @pytest.mark.usefixtures("undrawn")
     def test_counters_sweeps_and_recipe_appear_where_the_records_have_them(self, tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_the_most_accurate_is_a_mean_over_seeds_and_says_of_what(seed: int) -> N
     else:
         reach = stats.t.ppf(0.975, len(seeds) - 1) * statistics.stdev(seeds) / len(seeds) ** 0.5
         assert f"over {len(seeds)} seeds" in sentence
-        low, high = means[model] - reach, means[model] + reach
+        low, high = max(means[model] - reach, 0.0), min(means[model] + reach, 1.0)
     assert f"({rounded(100 * low, 1)} to {rounded(100 * high, 1)}, " in sentence
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import random
 import re
+from collections.abc import Sequence
 
 import pytest
 
@@ -12,12 +13,17 @@ from benchmarks.records.record import Case, Measurement, Record
 from benchmarks.selfcheck.selftest import SLOWDOWN, conclude
 
 
-def timed(scale: float, *, repeat: int = 1, seed: int = 0, count: int = 24, spread: float = 0.02) -> Record:
+def timed(
+    scale: float, *, repeat: int = 1, seed: int = 0, count: int = 24, spread: float = 0.02, apart: Sequence[int] = ()
+) -> Record:
     draws = random.Random(f"{seed} {repeat}")
     settings = () if repeat == 1 else (("repeat", repeat),) + ((("slowdown", SLOWDOWN),) if repeat == 3 else ())
     found = Measurement(
-        name="latency_s", unit="s", value=scale, rounds=tuple(range(count)), details={"run": "one"},
-        samples=tuple(scale * draws.lognormvariate(0, spread) for _ in range(count)),
+        name="latency_s", unit="s", value=scale, rounds=tuple(range(count)),
+        details={"run": "one", "apart_rounds": [*apart]},
+        samples=tuple(
+            scale * (1.4 if number in apart else 1) * draws.lognormvariate(0, spread) for number in range(count)
+        ),
     )  # fmt: skip
     case = Case(metric="latency", model="mobilenet_v1", settings=settings)
     return Record(case=case, status="ok", measurements=(found,))
@@ -56,3 +62,13 @@ def test_few_rounds_and_failures_are_said() -> None:
     lost = dataclasses.replace(timed(1.0, repeat=2), status="crashed", reason="SIGSEGV")
     lines, right = conclude([timed(1.0), lost])
     assert not right and "SIGSEGV" in lines[0]
+
+
+def test_it_concludes_where_the_processors_were_mostly_apart() -> None:
+    """Twelve of 24 rounds are close for each, six for two of them; calls take 40 % longer in the others."""
+    close = [range(12), range(6, 18), [*range(6), *range(12, 18)]]
+    apart = [sorted({*range(24)} - {*each}) for each in close]
+    records = [timed(1.05 if place == 2 else 1.0, repeat=place + 1, spread=0.005, apart=each)
+               for place, each in enumerate(apart)]  # fmt: skip
+    lines, right = conclude(records)
+    assert right and "Over 12 rounds" in lines[2]

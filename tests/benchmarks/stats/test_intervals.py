@@ -13,11 +13,10 @@ from benchmarks.stats.intervals import (
     median_interval,
     outliers,
     percentile,
-    ratio_interval,
-    round_medians,
     time_interval,
 )
 from benchmarks.stats.ratios import Times, quotient, time_ratio
+from benchmarks.stats.rounds import Rounds
 
 TRIALS = 1500
 
@@ -70,31 +69,16 @@ def test_fewer_rounds_than_carry_an_interval_have_none() -> None:
         median_interval([])
 
 
-def test_a_ratio_is_taken_within_the_rounds_that_both_have() -> None:
-    above = {number: 2.0 * number for number in range(1, 12)}
-    below = {number: 1.0 * number for number in range(3, 20)} | {5: 0.0}
-    found = ratio_interval(above, below)
-    assert found == Interval(2.0, 2.0, 2.0)
-    few = ratio_interval(above, {number: 1.0 for number in range(9, 20)})
-    assert few is not None and (few.value, few.known) == (20.0, False)
-    assert ratio_interval(above, {99: 1.0}) is None
-
-
 def test_ways_over_a_reference_know_no_more_than_their_parts() -> None:
     known, unknown = Interval(2.0, 1.9, 2.1), Interval(1.0, -math.inf, math.inf)
     assert quotient(known, known).low < 1 < quotient(known, known).high
     assert not quotient(known, unknown).known and quotient(known, unknown).value == 2.0
     one, other = (
-        Times(seconds={1: 1.0}, session=name, reference="r", to_reference=ratio)
+        Times(rounds=Rounds({1: 1.0}), session=name, reference="r", to_reference=ratio)
         for name, ratio in (("a", known), ("b", unknown))
     )
     found = time_ratio(one, other)
     assert found is not None and (found.value, found.known) == (2.0, False)
-
-
-def test_a_round_counts_by_the_median_of_its_calls() -> None:
-    samples, rounds = [1.0, 9.0, 2.0, 4.0, 5.0, 3.0, 7.0], [1, 1, 1, 2, 2, 2, 2]
-    assert round_medians(samples, rounds) == {1: 2.0, 2: 4.5}
 
 
 def test_outliers_are_counted_and_percentiles_need_samples() -> None:
@@ -104,8 +88,3 @@ def test_outliers_are_counted_and_percentiles_need_samples() -> None:
     assert percentile(values[:63], 90) is None
     assert percentile(values[:64], 90) is not None
     assert percentile(values, 99) is None
-
-
-def test_too_few_rounds_with_the_processors_close_leave_all_to_count() -> None:
-    assert round_medians([1.0] * 9, range(9), range(4, 9)) == dict.fromkeys(range(9), 1.0)
-    assert round_medians([1.0] * 9, range(9), range(5, 9)) == dict.fromkeys(range(5), 1.0)

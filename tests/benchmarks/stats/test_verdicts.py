@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.stats.intervals import Interval, ratio_interval
+from benchmarks.stats.intervals import Interval
+from benchmarks.stats.rounds import Rounds, ratio_interval
 from benchmarks.stats.verdicts import DIFFERENT, NOISE_FLOOR, VERDICTS, detectable, never_meet, p_value, verdict
 
 
@@ -18,7 +19,7 @@ def ratios(change: float, count: int, spread: float = 0.03, trials: int = 400, s
     for _ in range(trials):
         before = dict(enumerate(np.exp(spread * draws.standard_normal(count)).tolist()))
         after = dict(enumerate(((1 + change) * np.exp(spread * draws.standard_normal(count))).tolist()))
-        ratio = ratio_interval(after, before)
+        ratio = ratio_interval(Rounds(after), Rounds(before))
         assert ratio is not None
         found.append(ratio)
     return found
