@@ -6,10 +6,13 @@ comes. What a file is, its content says and not its ending.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import io
 import os
 import stat
 import warnings
+from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from zoo.errors import DataError, one_line, shown
@@ -19,12 +22,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-__all__ = ["ACCEPTED", "BACKGROUND", "LONGEST_SIDE", "bounded", "picture"]
+__all__ = ["ACCEPTED", "BACKGROUND", "LONGEST_SIDE", "bounded", "picture", "readable_formats"]
 
 BACKGROUND = (255, 255, 255)  # what lies under transparent pixels: paper
 LONGEST_SIDE = 20  # times the shorter one, beyond which only the middle of an image is looked at
 # what Pillow may take a file for: pictures, and no language that is run to draw one (EPS)
-FORMATS = ("AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TGA", "TIFF", "WEBP")
+FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TGA", "TIFF", "WEBP")
 CHANNELS = (1, 2, 3, 4)  # grey, grey and alpha, red-green-blue, red-green-blue and alpha
 ACCEPTED = (
     "a PIL image, a file (path, bytes or opened) or one image as an array or tensor, (height, width, channels) or "
@@ -86,12 +89,22 @@ def _from_file(path: str | bytes, grey: bool) -> Image:
         raise DataError(f"{name} cannot be read as an image: {getattr(error, 'strerror', None) or error}") from error
 
 
+@cache
+def readable_formats() -> list[str]:
+    """Those of `FORMATS` that are readable here; HEIF where pillow-heif is installed."""
+    from PIL import Image
+
+    Image.init()
+    with contextlib.suppress(Exception):  # not installed, or of another Pillow
+        importlib.import_module("pillow_heif").register_heif_opener()
+    return [known for known in FORMATS if known in Image.OPEN]
+
+
 def _decoded(file: BinaryIO, name: str, grey: bool) -> Image:
     from PIL import Image, UnidentifiedImageError
 
-    Image.init()
     try:
-        with Image.open(file, formats=[known for known in FORMATS if known in Image.OPEN]) as image:
+        with Image.open(file, formats=readable_formats()) as image:
             return _read(image, name, grey)
     except DataError:
         raise

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from zoo.errors import DataError, shown
 from zoo.images import bounded, picture
 from zoo.registry import spec as find_spec
-from zoo.spec import ModelSpec
+from zoo.spec import Input, ModelSpec
 
 if TYPE_CHECKING:
     from torchvision.transforms import v2
 
     from zoo.classifier import Classifier
 
-__all__ = ["FrontDoor", "preprocessing"]
+__all__ = ["FrontDoor", "normalization", "pipeline", "preprocessing"]
 
 
 def preprocessing(model_or_spec: Classifier | ModelSpec | str, *, train: bool = False) -> v2.Compose:
@@ -32,27 +32,36 @@ def preprocessing(model_or_spec: Classifier | ModelSpec | str, *, train: bool = 
         model_or_spec: a network of the zoo, a spec, or a model's name.
         train: a random crop of 8 to 100 % of the area, resized, and a random flip in place of resize and crop.
     """
+    spec = find_spec(model_or_spec) if isinstance(model_or_spec, str) else _spec_of(model_or_spec)
+    return pipeline(spec.input, getattr(model_or_spec, "in_channels", spec.input.channels), train=train)
+
+
+def pipeline(input: Input, channels: int, *, train: bool = False) -> v2.Compose:
+    """The transform of `preprocessing` for these images and a network of that many channels."""
+    from torchvision.transforms import v2
+
+    interpolation = v2.InterpolationMode(input.interpolation)
+    steps: list[Any] = [FrontDoor(channels, middle=not train)]
+    if train:
+        steps.append(v2.RandomResizedCrop(input.size, interpolation=interpolation, antialias=True))
+        steps.append(v2.RandomHorizontalFlip())
+    elif input.rounding == "keras":
+        from zoo.resizing import ResizedCenterCrop
+
+        steps.append(ResizedCenterCrop(input.resize, input.size, interpolation))
+    else:
+        steps.append(v2.Resize(input.resize, interpolation=interpolation, antialias=True))
+        steps.append(v2.CenterCrop(input.size))
+    return v2.Compose([*steps, *normalization(input, channels)])
+
+
+def normalization(input: Input, channels: int) -> tuple[v2.Transform, ...]:
+    """The end of every transform: from an image of the right size to the network's float32 input."""
     import torch
     from torchvision.transforms import v2
 
-    spec = find_spec(model_or_spec) if isinstance(model_or_spec, str) else _spec_of(model_or_spec)
-    channels = getattr(model_or_spec, "in_channels", spec.input.channels)
-    interpolation = v2.InterpolationMode(spec.input.interpolation)
-    steps: list[Any] = [FrontDoor(channels, middle=not train)]
-    if train:
-        steps.append(v2.RandomResizedCrop(spec.input.size, interpolation=interpolation, antialias=True))
-        steps.append(v2.RandomHorizontalFlip())
-    elif spec.input.rounding == "keras":
-        from zoo.resizing import ResizedCenterCrop
-
-        steps.append(ResizedCenterCrop(spec.input.resize, spec.input.size, interpolation))
-    else:
-        steps.append(v2.Resize(spec.input.resize, interpolation=interpolation, antialias=True))
-        steps.append(v2.CenterCrop(spec.input.size))
-    steps += [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.ToPureTensor()]
-    mean, std = (_for_channels(values, channels) for values in (spec.input.mean, spec.input.std))
-    steps.append(v2.Normalize(mean, std))
-    return v2.Compose(steps)
+    mean, std = (_for_channels(values, channels) for values in (input.mean, input.std))
+    return v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.ToPureTensor(), v2.Normalize(mean, std)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,11 @@ DATASETS: Registry[Dataset] = Registry(
         for file in modules(
             __name__,
             "fashion_mnist",
+            "cifar",
+            "imagenette",
+            "flowers102",
             "imagenet",
+            "folder",
         )
         for dataset in file.SETS
     ),

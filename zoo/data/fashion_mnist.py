@@ -18,17 +18,18 @@ import argparse
 import gzip
 import hashlib
 import io
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.data.dataset import Batch, Dataset, DatasetError, Opened, Preprocess
+from zoo.data.dataset import PARTS, Data, Dataset, Facts, ungrouped
+from zoo.data.pixels import Pixels
+from zoo.data.places import absent, downloaded, place
+from zoo.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from torch import Tensor
 
     Arrays = Mapping[str, NDArray[np.generic]]
 
@@ -52,65 +53,17 @@ MEAN = 0.2844
 STD = 0.3524
 
 
-@dataclass(frozen=True, slots=True)
-class GreyImages:
-    """Grey bytes in memory that become normalised three-channel images only when a batch is made.
-
-    Args:
-        pixels: (N, 1, height, width), bytes.
-        labels: (N), class numbers.
-        names: what each image is called.
-        img_size: side in pixels of the images in a batch.
-    """
-
-    pixels: Tensor
-    labels: Tensor
-    names: tuple[str, ...]
-    img_size: int
-
-    def batch(self, positions: Tensor, *, mirrored: Tensor | None = None) -> Batch:
-        """See `TrainingSplit.batch`: resized (bilinear), normalised, the grey channel repeated three times."""
-        import torch
-        import torch.nn.functional as F
-
-        grey = self.pixels[positions]
-        if mirrored is not None:
-            grey = torch.where(mirrored[:, None, None, None], grey.flip(3), grey)
-        grey = (grey.float() / 255 - MEAN) / STD
-        size = (self.img_size, self.img_size)
-        grey = F.interpolate(grey, size=size, mode="bilinear", align_corners=False, antialias=True)
-        return Batch(grey.expand(-1, 3, -1, -1), self.labels[positions], positions)
-
-    def batches(self, batch_size: int) -> Iterator[Batch]:
-        """All images in order."""
-        import torch
-
-        count = len(self.labels)
-        for start in range(0, count, batch_size):
-            yield self.batch(torch.arange(start, min(start + batch_size, count)))
-
-    def first(self, count: int) -> GreyImages:
-        """The first `count` images; of the embedded ones, each class gets the same share of every ten."""
-        if not 1 <= count <= len(self.labels):
-            raise DatasetError(f"there are {len(self.labels)} training images; {count} were asked for")
-        return GreyImages(self.pixels[:count], self.labels[:count], self.names[:count], self.img_size)
-
-    def name(self, position: int) -> str:
-        """Split and index in the official files."""
-        return self.names[position]
-
-
 def read_embedded(path: Path = EMBEDDED_FILE) -> Arrays:
-    """The embedded arrays: images, labels and official indices of `train` and `test`; raises `DatasetError`."""
+    """The embedded arrays: images, labels and official indices of `train` and `test`; raises `DataError`."""
     import numpy as np
 
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DatasetError(f"the embedded Fashion-MNIST cannot be read: {error}; install the package again") from None
+        raise DataError(f"the embedded Fashion-MNIST cannot be read: {error}; install the package again") from None
     found = hashlib.sha256(content).hexdigest()
     if found != EMBEDDED_SHA256:
-        raise DatasetError(
+        raise DataError(
             f"{path} is damaged: its SHA-256 is {found}, it must be {EMBEDDED_SHA256}; install the package again"
         )
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
@@ -118,7 +71,7 @@ def read_embedded(path: Path = EMBEDDED_FILE) -> Arrays:
 
 
 def read_official(folder: Path) -> Arrays:
-    """All images and labels from the four official idx files in `folder`, compressed or not; raises `DatasetError`."""
+    """All images and labels from the four official idx files in `folder`, compressed or not; raises `DataError`."""
     import numpy as np
 
     arrays: dict[str, NDArray[np.generic]] = {}
@@ -138,10 +91,10 @@ def _read_idx(folder: Path, name: str, shape: tuple[int, ...]) -> NDArray[np.uin
     try:
         content = gzip.decompress(packed.read_bytes()) if packed.exists() else plain.read_bytes()
     except (OSError, EOFError) as error:
-        raise DatasetError(f"{packed} cannot be read: {error}") from None
+        raise DataError(f"{packed} cannot be read: {error}") from None
     header = bytes((0, 0, 8, len(shape))) + b"".join(size.to_bytes(4, "big") for size in shape)
     if not content.startswith(header) or len(content) != len(header) + int(np.prod(shape)):
-        raise DatasetError(f"{folder / name} is not the official file of shape {shape}; fetch it again")
+        raise DataError(f"{folder / name} is not the official file of shape {shape}; fetch it again")
     return np.frombuffer(content, np.uint8, offset=len(header)).reshape(shape)
 
 
@@ -167,22 +120,24 @@ def build(official: Arrays) -> bytes:
     return file.getvalue()
 
 
-def open_embedded(data_dir: str, *, img_size: int, preprocess: Preprocess | None = None) -> Opened:
+def open_embedded(data_dir: str, *, val_fraction: float = 0.2, seed: int = 0, group: str | None = None) -> Data:
     """See `Dataset.open`; reads the package's own file, whatever `data_dir` is."""
-    return _opened(read_embedded(), img_size, EMBEDDED_SHA256)
+    ungrouped(EMBEDDED.name, group)
+    return _opened(EMBEDDED.name, read_embedded(), EMBEDDED_SHA256)
 
 
-def open_full(data_dir: str, *, img_size: int, preprocess: Preprocess | None = None) -> Opened:
+def open_full(data_dir: str, *, val_fraction: float = 0.2, seed: int = 0, group: str | None = None) -> Data:
     """See `Dataset.open`; reads the official files in `data_dir`, or has torchvision download them there."""
+    ungrouped(FULL.name, group)
     folder = _official_folder(data_dir) or _download(data_dir)
     arrays = read_official(folder)
     found = digest(arrays)
     if found != OFFICIAL_SHA256:
-        raise DatasetError(
+        raise DataError(
             f"{folder} does not hold the official Fashion-MNIST: the SHA-256 of its arrays is {found}, it must be "
             f"{OFFICIAL_SHA256}; fetch the four files again"
         )
-    return _opened(arrays, img_size, found)
+    return _opened(FULL.name, arrays, found)
 
 
 def digest(arrays: Arrays) -> str:
@@ -193,51 +148,39 @@ def digest(arrays: Arrays) -> str:
     return found.hexdigest()
 
 
-def _opened(arrays: Arrays, img_size: int, fingerprint: str) -> Opened:
-    return Opened(
-        test=_split(arrays, "test", img_size),
-        train=_split(arrays, "train", img_size),
+def _opened(name: str, arrays: Arrays, fingerprint: str) -> Data:
+    return Data(
+        name=name,
+        class_names=CLASSES,
+        train=_split(arrays, "train"),
+        test=_split(arrays, "test"),
         fingerprint=fingerprint,
-        preprocessing=f"{img_size}x{img_size} pixels (bilinear), less {MEAN}, over {STD}, grey three times",
+        statistics=(MEAN, STD),
     )
 
 
-def _split(arrays: Arrays, split: str, img_size: int) -> GreyImages:
+def _split(arrays: Arrays, part: str) -> Pixels:
     import torch
 
-    images, labels = torch.tensor(arrays[f"{split}_images"]), torch.tensor(arrays[f"{split}_labels"])
-    names = tuple(f"{split}/{index}" for index in arrays[f"{split}_indices"])
-    return GreyImages(images[:, None], labels.long(), names, img_size)
+    images, labels = torch.tensor(arrays[f"{part}_images"]), torch.tensor(arrays[f"{part}_labels"])
+    numbers = torch.tensor(arrays[f"{part}_indices"].astype("int64"))
+    return Pixels(pixels=images[:, None], labels=labels.long(), part=part, numbers=numbers, statistics=(MEAN, STD))
 
 
 def _official_folder(data_dir: str) -> Path | None:
     """Where the official files are: in `data_dir` itself or where torchvision puts them below it."""
-    root = _root(data_dir)
+    root = place(data_dir)
     for folder in (root, root / "FashionMNIST" / "raw"):
         if any((folder / f"train-images-idx3-ubyte{suffix}").exists() for suffix in (".gz", "")):
             return folder
     return None
 
 
-def _root(data_dir: str) -> Path:
-    if data_dir:
-        return Path(data_dir).expanduser()
-    import torch
-
-    return Path(torch.hub.get_dir()).parent / "datasets"
-
-
 def _download(data_dir: str) -> Path:
     from torchvision.datasets import FashionMNIST
 
-    root = _root(data_dir)
-    try:
-        FashionMNIST(str(root), download=True)
-    except (OSError, RuntimeError) as error:
-        raise DatasetError(
-            f"Fashion-MNIST is not in {root} and could not be downloaded: {error}; put the four official files "
-            "(train-images-idx3-ubyte.gz ...) into a folder and name it with --data-dir"
-        ) from None
+    wanted = "the four official files (train-images-idx3-ubyte.gz ...)"
+    root = downloaded("Fashion-MNIST", data_dir, lambda folder: FashionMNIST(folder, download=True), wanted)
     return root / "FashionMNIST" / "raw"
 
 
@@ -253,10 +196,8 @@ EMBEDDED = Dataset(
     title="Fashion-MNIST, embedded stratified part (6,000 training and 2,000 test images)",
     source=SOURCE,
     licence="MIT",
-    num_classes=len(CLASSES),
-    train_images=PER_CLASS["train"] * len(CLASSES),
-    test_images=PER_CLASS["test"] * len(CLASSES),
     open=open_embedded,
+    facts=lambda data_dir: Facts(len(CLASSES), *(PER_CLASS.get(part, 0) * len(CLASSES) for part in PARTS)),
     fingerprint=lambda data_dir: EMBEDDED_SHA256,
     unavailable=_never,
 )
@@ -267,12 +208,10 @@ FULL = Dataset(
     title="Fashion-MNIST, all images (60,000 training and 10,000 test images)",
     source=SOURCE,
     licence="MIT",
-    num_classes=len(CLASSES),
-    train_images=FULL_SIZES["train"],
-    test_images=FULL_SIZES["test"],
     open=open_full,
+    facts=lambda data_dir: Facts(len(CLASSES), *(FULL_SIZES.get(part, 0) for part in PARTS)),
     fingerprint=lambda data_dir: OFFICIAL_SHA256,
-    unavailable=_never,
+    unavailable=absent,
 )
 
 
@@ -291,7 +230,7 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         content = build(read_official(arguments.source))
-    except DatasetError as error:
+    except DataError as error:
         parser.error(str(error))
     arguments.to.write_bytes(content)
     print(f"{arguments.to}: {len(content):,} bytes, EMBEDDED_SHA256 = {hashlib.sha256(content).hexdigest()!r}")

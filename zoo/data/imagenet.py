@@ -1,96 +1,45 @@
-"""ImageNet: a folder of photographs, one folder a WordNet id, on which published weights are evaluated.
+"""ImageNet: folders of photographs, one a WordNet id, on which published weights are evaluated and networks trained.
 
 Any subset of the 1000 classes will do, each with any number of images: the validation set sorted into folders, a
-sample of it, Imagenette. Class numbers follow the sorted WordNet ids, as they do in every checkpoint the zoo loads.
-A photograph that cannot be decoded is named and counted, and does not end the run.
+sample of it, or `train` and `val` with such folders in each. Class numbers follow the sorted WordNet ids, as they do in
+every checkpoint the zoo loads. A photograph that cannot be decoded is named and counted, and does not end the run.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import re
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-import zoo
-from zoo.data.dataset import Batch, Dataset, DatasetError, Opened, Preprocess
-from zoo.errors import DataError, one_line
-from zoo.images import picture
+from zoo.data.dataset import PARTS, Data, Dataset, Facts, some, ungrouped
+from zoo.data.layout import ALIASES
+from zoo.data.photographs import Files, Photographs
+from zoo.data.places import absent
+from zoo.errors import DataError
 
-if TYPE_CHECKING:
-    from torch import Tensor
+__all__ = ["IMAGENET", "SETS", "SUFFIXES", "class_names", "class_numbers"]
 
-__all__ = ["IMAGENET", "SETS", "Photographs", "class_numbers"]
-
-WNIDS_FILE = Path(zoo.__file__).with_name("weights") / "imagenet_wnids.txt"  # "n01440764<tab>tench", a line a class
+WNIDS_FILE = Path(__file__).parents[1] / "weights" / "imagenet_wnids.txt"  # "n01440764<tab>tench", a line a class
 NUM_CLASSES = 1000
 FIRST_BYTES = 4096  # of each file, which its fingerprint is taken of
 SUFFIXES = frozenset((".jpeg", ".jpg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm"))
 
 
-@dataclass(frozen=True, slots=True)
-class Photographs:
-    """Image files that are decoded and preprocessed when their batch is due.
-
-    Args:
-        files: one file a position.
-        labels: (N), class numbers.
-        preprocess: from an upright PIL image in RGB to the network's input.
-        num_threads: threads that decode, one batch ahead of the network.
-    """
-
-    files: tuple[Path, ...]
-    labels: Tensor
-    preprocess: Preprocess
-    num_threads: int = 1
-
-    def batches(self, batch_size: int) -> Iterator[Batch]:
-        """All files in order, each in exactly one batch: in its images or among its unreadable."""
-        chunks = [
-            range(start, min(start + batch_size, len(self.files))) for start in range(0, len(self.files), batch_size)
-        ]
-        with ThreadPoolExecutor(self.num_threads) as readers:
-            ahead = readers.map(self._read, chunks[0])
-            for following in [*chunks[1:], range(0)]:
-                rows = list(ahead)
-                ahead = readers.map(self._read, following)  # while the network looks at this batch
-                yield self._collate(rows)
-
-    def name(self, position: int) -> str:
-        """Folder and file name."""
-        file = self.files[position]
-        return f"{file.parent.name}/{file.name}"
-
-    def _read(self, position: int) -> tuple[int, Tensor | str]:
-        """The position with its preprocessed image, or with the reason why there is none."""
-        try:
-            return position, self.preprocess(picture(self.files[position]))
-        except DataError as error:
-            return position, str(error)
-        except Exception as error:  # transforms raise whatever an odd image makes them trip over
-            return position, one_line(f"{type(error).__name__}: {error}")
-
-    def _collate(self, rows: list[tuple[int, Tensor | str]]) -> Batch:
-        import torch
-
-        images = {position: image for position, image in rows if not isinstance(image, str)}
-        unreadable = {position: reason for position, reason in rows if isinstance(reason, str)}
-        positions = torch.tensor(list(images), dtype=torch.long)
-        stacked = torch.stack(list(images.values())) if images else torch.empty(0)
-        return Batch(stacked, self.labels[positions], positions, unreadable)
+def class_names() -> dict[str, str]:
+    """Name by WordNet id, in the order of checkpoints; raises `DataError` unless the packaged list is whole."""
+    lines = (line.partition("\t") for line in WNIDS_FILE.read_text(encoding="utf-8").splitlines())
+    names = {wnid: name for wnid, _, name in lines}
+    if len(names) != NUM_CLASSES or list(names) != sorted(names) or not all(map(_is_wnid, names)):
+        raise DataError(f"{WNIDS_FILE} must hold {NUM_CLASSES} sorted WordNet ids; install the package again")
+    return names
 
 
 def class_numbers() -> dict[str, int]:
-    """Class number by WordNet id; raises `DatasetError` unless the packaged list is the one checkpoints follow."""
-    wnids = [line.split("\t")[0] for line in WNIDS_FILE.read_text(encoding="utf-8").splitlines()]
-    if len(wnids) != NUM_CLASSES or wnids != sorted(set(wnids)) or not all(map(_is_wnid, wnids)):
-        raise DatasetError(f"{WNIDS_FILE} must hold {NUM_CLASSES} sorted WordNet ids; install the package again")
-    return {wnid: number for number, wnid in enumerate(wnids)}
+    """Class number by WordNet id."""
+    return {wnid: number for number, wnid in enumerate(class_names())}
 
 
 class Listing(NamedTuple):
@@ -101,8 +50,7 @@ class Listing(NamedTuple):
     others: list[str]
 
 
-def _listing(data_dir: str) -> Listing:
-    root = Path(data_dir).expanduser()
+def _listing(root: Path) -> Listing:
     numbers = class_numbers()
     folders = sorted(folder for folder in root.iterdir() if folder.is_dir() and not folder.name.startswith("."))
     found = [file for folder in folders if folder.name in numbers for file in sorted(folder.iterdir())]
@@ -113,40 +61,80 @@ def _listing(data_dir: str) -> Listing:
     )
 
 
-def open_folder(data_dir: str, *, img_size: int, preprocess: Preprocess | None = None) -> Opened:
-    """See `Dataset.open`; `preprocess` decides the size, `img_size` is not looked at."""
-    import torch
+def _parts(root: Path) -> Mapping[str, Path]:
+    """The folder of each part: `train` and `val` below `root`, or `root` itself, which is then for evaluation only."""
+    numbers = class_numbers()
 
-    if preprocess is None:
-        raise DatasetError("ImageNet photographs need the preprocessing of the weights; give --weights")
+    def holds_classes(folder: Path) -> bool:
+        return folder.is_dir() and any(inner.name in numbers for inner in folder.iterdir())
+
+    if holds_classes(root):
+        return {"test": root}
+    below = {part: [root / name for name in ALIASES[part] if holds_classes(root / name)] for part in ("train", "val")}
+    return {part: folders[0] for part, folders in below.items() if folders} or {"test": root}
+
+
+def open_folder(data_dir: str, *, val_fraction: float = 0.2, seed: int = 0, group: str | None = None) -> Data:
+    """See `Dataset.open`."""
+    ungrouped(IMAGENET.name, group)
     reason = unavailable(data_dir)
     if reason is not None:
-        raise DatasetError(reason)
-    found = _listing(data_dir)
-    files = found.files
-    if not files:
-        raise DatasetError(
+        raise DataError(reason)
+    root = Path(data_dir).expanduser()
+    found = {part: _listing(folder) for part, folder in _parts(root).items()}
+    unknown = [name for listing in found.values() for name in listing.unknown]
+    others = [name for listing in found.values() for name in listing.others]
+    if not any(listing.files for listing in found.values()):
+        raise DataError(
             f"{data_dir} holds no image of a class of ImageNet: its images stand in one folder a WordNet id "
-            "(n01440764 ...)" + (f"; found the folders {_some(found.unknown)}" if found.unknown else "")
+            "(n01440764 ...)" + (f"; found the folders {some(unknown)}" if unknown else "")
         )
-    left_out = {"not among the 1000 classes: folders": found.unknown, "not images: files": found.others}
-    notes = tuple(f"left out, {what} {_some(names)}" for what, names in left_out.items() if names)
+    left_out = {"not among the 1000 classes: folders": unknown, "not images: files": others}
+    parts = {part: _photographs(root, listing.files) for part, listing in found.items() if listing.files}
+    return Data(
+        name=IMAGENET.name,
+        class_names=tuple(class_names().values()),
+        train=parts.get("train"),
+        val=parts.get("val"),
+        test=parts.get("test"),
+        fingerprint=_digest(root, (file for listing in found.values() for file in listing.files)),
+        notes=tuple(f"left out, {what} {some(names)}" for what, names in left_out.items() if names),
+    )
+
+
+def _photographs(root: Path, files: tuple[Path, ...]) -> Photographs:
+    import torch
+
     numbers = class_numbers()
     labels = torch.tensor([numbers[file.parent.name] for file in files])
-    test = Photographs(files, labels, preprocess, num_threads=min(os.cpu_count() or 1, 16))
-    return Opened(test=test, fingerprint=_digest(files), notes=notes, preprocessing=str(preprocess))
+    return Photographs(files=Files.listed(str(root), _names(root, files)), labels=labels)
+
+
+def _names(root: Path, files: Iterable[Path]) -> Iterator[str]:
+    return (file.relative_to(root).as_posix() for file in files)
+
+
+def facts(data_dir: str) -> Facts:
+    """See `Dataset.facts`."""
+    if unavailable(data_dir):
+        return Facts(NUM_CLASSES)
+    parts = _parts(Path(data_dir).expanduser())
+    return Facts(NUM_CLASSES, *(len(_listing(parts[part]).files) if part in parts else 0 for part in PARTS))
 
 
 def fingerprint(data_dir: str) -> str:
     """See `Dataset.fingerprint`."""
-    return "" if unavailable(data_dir) else _digest(_listing(data_dir).files)
+    if unavailable(data_dir):
+        return ""
+    root = Path(data_dir).expanduser()
+    return _digest(root, (file for folder in _parts(root).values() for file in _listing(folder).files))
 
 
-def _digest(files: Iterable[Path]) -> str:
+def _digest(root: Path, files: Iterable[Path]) -> str:
     """Hash of every file's class, name, size and first bytes: the same wherever the folder lies."""
     found = hashlib.sha256()
     for file in files:
-        found.update(f"{file.parent.name}/{file.name}".encode(errors="surrogateescape"))
+        found.update(file.relative_to(root).as_posix().encode(errors="surrogateescape"))
         if file.is_file():  # a pipe or a dangling link is named among the images that could not be read
             with contextlib.suppress(OSError), file.open("rb") as content:
                 found.update(str(file.stat().st_size).encode() + content.read(FIRST_BYTES))
@@ -157,31 +145,21 @@ def unavailable(data_dir: str) -> str | None:
     """See `Dataset.unavailable`."""
     if not data_dir:
         return "ImageNet comes with no package: name a folder of it with --data-dir (one folder a WordNet id)"
-    if not Path(data_dir).expanduser().is_dir():
-        return f"--data-dir {data_dir} is not a folder"
-    return None
+    return absent(data_dir)
 
 
 def _is_wnid(text: str) -> bool:
     return re.fullmatch(r"n\d{8}", text) is not None
 
 
-def _some(names: list[str]) -> str:
-    """The first few names in words."""
-    shown = ", ".join(repr(name) for name in names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
-
-
 IMAGENET = Dataset(
     name="imagenet",
     label="ImageNet",
-    title="ImageNet photographs, one folder a WordNet id, evaluation of trained weights only",
+    title="ImageNet photographs, one folder a WordNet id, for evaluation or with train and val",
     source="https://www.image-net.org",
     licence="research only; see the terms of image-net.org",
-    num_classes=NUM_CLASSES,
-    train_images=0,
-    test_images=0,
     open=open_folder,
+    facts=facts,
     fingerprint=fingerprint,
     libraries=("torchvision", "pillow"),
     unavailable=unavailable,
