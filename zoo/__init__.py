@@ -17,6 +17,8 @@ if sys.argv[:1] == ["-m"]:  # while Python looks for a command: a person may int
     listen_while_importing()
 
 from zoo.creation import create, load
+from zoo.data.dataset import Data
+from zoo.data.opening import open_data
 from zoo.errors import (
     DataError,
     InputSizeError,
@@ -31,6 +33,9 @@ from zoo.registry import list_models, spec
 from zoo.runtimes import open_runtime
 from zoo.runtimes.export import export_onnx
 from zoo.spec import Input, ModelSpec
+from zoo.training.evaluation import Evaluation, evaluate
+from zoo.training.recipes import Recipe, recipe, recipes
+from zoo.training.train import Training, train
 from zoo.weights import load_weights, save_weights
 
 if TYPE_CHECKING:
@@ -38,24 +43,33 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Classifier",
+    "Data",
     "DataError",
+    "Evaluation",
     "Input",
     "InputSizeError",
     "InvalidOption",
     "ModelSpec",
+    "Recipe",
     "RuntimeUnavailable",
+    "Training",
     "UnknownModel",
     "UnknownOption",
     "WeightsError",
     "create",
+    "evaluate",
     "export_onnx",
     "list_models",
     "load",
     "load_weights",
+    "open_data",
     "open_runtime",
     "preprocessing",
+    "recipe",
+    "recipes",
     "save_weights",
     "spec",
+    "train",
 ]
 
 __version__ = "0.1.0"

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from zoo.errors import InputSizeError, InvalidOption, shown
 from zoo.spec import ModelSpec
 
-__all__ = ["Classifier"]
+__all__ = ["Classifier", "check_count", "classifier_of"]
 
 
 class Classifier(nn.Module):
@@ -50,7 +50,7 @@ class Classifier(nn.Module):
     @property
     def num_classes(self) -> int:
         """Length of a logit vector; 0 for a network without classifier."""
-        layer = vars(_classifier_of(self.head)[1])
+        layer = vars(classifier_of(self.head)[1])
         return int(layer.get("out_features", layer.get("out_channels", 0)))
 
     @property
@@ -115,7 +115,7 @@ class Classifier(nn.Module):
         count = check_count("num_classes", num_classes, at_least=0)
         like = next(self.parameters())
         for branch in (self.head, *self.auxiliary.values()):
-            name, old = _classifier_of(branch)
+            name, old = classifier_of(branch)
             if not name:
                 raise InvalidOption(
                     f"{self.spec.label} has no classifier to replace: its head has no layer with weights"
@@ -173,7 +173,7 @@ def check_count(argument: str, value: object, *, at_least: int = 1) -> int:
     return count
 
 
-def _classifier_of(branch: nn.Module) -> tuple[str, nn.Module]:
+def classifier_of(branch: nn.Module) -> tuple[str, nn.Module]:
     """Name and layer of the last of a branch's layers that is, or was, a classifier; the branch if none is left."""
     layers = [
         (name, layer)

@@ -9,11 +9,12 @@ from zoo.errors import InvalidOption, UnknownModel, UnknownOption, WeightsError,
 from zoo.factory import build, fresh
 from zoo.lazy import classifier, torch
 from zoo.registry import spec as find_spec
-from zoo.weights.loading import header_of, recognise, say, write
+from zoo.spec import ModelSpec
+from zoo.weights.loading import Written, header_of, recognise, say, write
 from zoo.weights.matching import class_count, first_convolution
 from zoo.weights.sources import Source, open_file, open_source
 
-__all__ = ["create", "load"]
+__all__ = ["create", "load", "trained"]
 
 CLASSES = 1000  # of a network that nothing says otherwise of
 MOST_CLASSES = 10**7
@@ -65,7 +66,22 @@ def create(
     if target.type == "meta":
         got = f"{str(weights)!r:.100}" if isinstance(weights, (str, os.PathLike)) else shown(weights)
         raise WeightsError(f"device 'meta' holds no weights; got weights={got}")
-    model = build(spec, num_classes=classes or CLASSES, in_channels=channels, dtype=dtype)
+    model, written = trained(spec, weights, num_classes=classes, in_channels=channels, dtype=dtype)
+    say(written.notes)
+    return model.to(target)
+
+
+def trained(
+    spec: ModelSpec,
+    weights: Source,
+    *,
+    num_classes: int | None = None,
+    in_channels: int = 3,
+    dtype: torch.dtype | None = None,
+) -> tuple[classifier.Classifier, Written]:
+    """A network with trained weights, and what was written into it; see `create`."""
+    classes = num_classes
+    model = build(spec, num_classes=classes or CLASSES, in_channels=in_channels, dtype=dtype)
     recognised = recognise(model, open_source(spec, weights))
     if classes is None:
         classes = recognised.header.num_classes if recognised.header else None
@@ -73,9 +89,8 @@ def create(
     if classes == 0:
         model.reset_classifier(0)
     elif classes not in (None, model.num_classes):
-        model = build(spec, num_classes=classes, in_channels=channels, dtype=dtype)
-    say(write(model, recognised))
-    return model.to(target)
+        model = build(spec, num_classes=classes, in_channels=in_channels, dtype=dtype)
+    return model, write(model, recognised)
 
 
 def load(path: str | os.PathLike[str], *, device: torch.device | str | None = None) -> classifier.Classifier:
@@ -110,7 +125,7 @@ def load(path: str | os.PathLike[str], *, device: torch.device | str | None = No
         model = build(spec, num_classes=class_count(model, recognised.shapes) or CLASSES, in_channels=channels)
     elif header.num_classes == 0:
         model.reset_classifier(0)
-    say(write(model, recognised))
+    say(write(model, recognised).notes)
     return model.to(target)
 
 

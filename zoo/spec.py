@@ -12,7 +12,7 @@ from zoo.errors import InvalidOption, UnknownOption, shown
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Input", "ModelSpec", "Option", "OptionValue", "Paper", "Printed", "Reference", "Weights"]
+__all__ = ["Input", "ModelSpec", "Option", "OptionValue", "Paper", "PaperRecipe", "Printed", "Reference", "Weights"]
 
 OptionValue = bool | int | float | str | None
 Options = tuple[tuple[str, OptionValue], ...]
@@ -103,6 +103,23 @@ class Printed:
     mult_adds: str = ""
     slip: str = ""
     covers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperRecipe:
+    """How a paper trained its network on ImageNet, as the fields of `zoo.training.recipes.Recipe`.
+
+    Args:
+        source: where it is printed.
+        printed: fields whose values the source prints.
+        ours: fields it does not print, as this project has them.
+        not_here: what the source prints and no field of a recipe can say.
+    """
+
+    source: str
+    printed: Mapping[str, OptionValue] = dataclasses.field(hash=False)
+    ours: Mapping[str, OptionValue] = dataclasses.field(default_factory=dict, hash=False)
+    not_here: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +251,7 @@ class ModelSpec:
         weights: published ImageNet checkpoints.
         deviations: where paper and implementation part, or where the paper contradicts itself.
         auxiliary_weight: weight of each auxiliary classifier's loss in training.
+        training: how its paper trained it.
     """
 
     name: str
@@ -250,6 +268,7 @@ class ModelSpec:
     weights: tuple[Weights, ...] = ()
     deviations: tuple[str, ...] = ()
     auxiliary_weight: float = 0.3
+    training: PaperRecipe | None = None
 
     def __deepcopy__(self, memo: object) -> ModelSpec:
         """Itself: a copied network has the spec of the first, equal to it in every part."""

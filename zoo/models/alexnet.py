@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from zoo.initialization import gaussian, glorot_uniform, pytorch_default
 from zoo.lazy import blocks, classifier, nn
-from zoo.spec import Input, ModelSpec, Option, Paper, Printed, Reference
+from zoo.spec import Input, ModelSpec, Option, Paper, PaperRecipe, Printed, Reference
 
 __all__ = ["SPECS"]
 
@@ -115,6 +115,19 @@ _GEOMETRY = (
     "the paper's 224 with an unpadded 11x11/4 gives 54.25 columns; padding 2 gives the printed 55 (Caffe crops 227)"
 )
 
+TRAINING = PaperRecipe(
+    source="NIPS 2012, Sec. 3.5, 4 and 5",
+    printed={
+        "opt": "sgd", "lr": 0.01, "momentum": 0.9, "weight_decay": 5e-4, "batch_size": 128, "epochs": 90,
+        "sched": "plateau", "decay_rate": 0.1, "dropout": 0.5, "mirror": True,
+    },
+    ours={"img_size": None, "crop_scale": 0.7, "decay_epochs": 5, "warmup": 0.0, "auxiliary": False, "keep": "best"},
+    not_here=(
+        "crops of 224 pixels from images of 256 (here: of 70 to 100 % of the area)",
+        "colours shifted along the principal components of all pixels",
+    ),
+)  # fmt: skip
+
 SPECS = (
     ModelSpec(
         name="alexnet",
@@ -123,6 +136,7 @@ SPECS = (
         build=alexnet,
         initialize=pytorch_default,
         input=INPUT,
+        training=TRAINING,
         paper=Paper(
             title="One weird trick for parallelizing convolutional neural networks",
             authors="Krizhevsky",
@@ -153,6 +167,7 @@ SPECS = (
         build=alexnet_2012,
         initialize=initialize_2012,
         input=INPUT,
+        training=TRAINING,
         paper=PAPER,
         declared=(
             Option(name="groups", default=2, choices=(1, 2), meaning="channel groups of conv2, conv4, conv5 (GPUs)"),
@@ -181,6 +196,7 @@ SPECS = (
         build=alexnet_bn,
         initialize=glorot_uniform,
         input=INPUT,
+        training=TRAINING,
         paper=PAPER,
         deviations=(
             "one group, batch normalization behind each pool instead of local response normalization, dropout 0.2",

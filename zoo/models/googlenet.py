@@ -16,7 +16,7 @@ from functools import partial
 
 from zoo.initialization import truncated_normal, xavier_caffe
 from zoo.lazy import blocks, classifier, nn
-from zoo.spec import Input, ModelSpec, Option, Paper, Printed, Reference
+from zoo.spec import Input, ModelSpec, Option, Paper, PaperRecipe, Printed, Reference
 
 __all__ = ["SPECS"]
 
@@ -207,6 +207,23 @@ HEAD = Option(
     meaning="classifier on top of the same features",
 )
 
+TRAINING = PaperRecipe(
+    source="arXiv:1409.4842, Sec. 5 and 6",
+    printed={
+        "opt": "sgd", "momentum": 0.9, "sched": "step", "decay_rate": 0.96, "decay_epochs": 8, "crop_scale": 0.08,
+        "auxiliary": True, "model_ema": True,
+    },
+    ours={
+        "img_size": None, "lr": 0.01, "batch_size": 64, "epochs": 250, "weight_decay": 2e-4, "warmup": 0.0,
+        "mirror": True, "color_jitter": 0.4, "keep": "best",
+    },
+    not_here=(
+        "asynchronous updates",
+        "Polyak's average of all weights at the end (here: a running mean)",
+        "photometric distortions after Howard (here: brightness, contrast and saturation)",
+    ),
+)  # fmt: skip
+
 SPECS = (
     ModelSpec(
         name="googlenet",
@@ -215,6 +232,7 @@ SPECS = (
         build=googlenet,
         initialize=partial(truncated_normal, std=0.01),
         input=Input(min_size=15),
+        training=TRAINING,
         paper=PAPER,
         declared=(AUXILIARY, HEAD),
         references=(
@@ -250,6 +268,7 @@ SPECS = (
         build=googlenet_2014,
         initialize=initialize_2014,
         input=Input(min_size=31),
+        training=TRAINING,
         paper=PAPER,
         declared=(
             AUXILIARY,

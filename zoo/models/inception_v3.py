@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from zoo.initialization import truncated_normal
 from zoo.lazy import blocks, classifier, nn
-from zoo.spec import Input, ModelSpec, Option, Paper, Reference
+from zoo.spec import Input, ModelSpec, Option, Paper, PaperRecipe, Reference
 
 __all__ = ["SPECS"]
 
@@ -165,6 +165,22 @@ def initialize(module: nn.Module) -> None:
             truncated_normal(layer, std=0.001)
 
 
+TRAINING = PaperRecipe(
+    source="arXiv:1512.00567, Sec. 7 and 8",
+    printed={
+        "opt": "rmsprop", "lr": 0.045, "sched": "step", "decay_rate": 0.94, "decay_epochs": 2, "batch_size": 32,
+        "epochs": 100, "clip_grad": 2.0, "label_smoothing": 0.1, "momentum": 0.9, "auxiliary": True, "model_ema": True,
+    },
+    ours={
+        "img_size": None, "weight_decay": 4e-5, "warmup": 0.0, "crop_scale": 0.08, "mirror": True, "keep": "best",
+    },
+    not_here=(
+        "50 replicas, each with batches of 32",
+        "RMSProp with an epsilon of 1.0 (here: PyTorch's 1e-8)",
+        "momentum only in early experiments",
+    ),
+)  # fmt: skip
+
 SPECS = (
     ModelSpec(
         name="inception_v3",
@@ -173,6 +189,7 @@ SPECS = (
         build=inception_v3,
         initialize=initialize,
         input=Input(size=299, resize=342, mean=(0.5,) * 3, std=(0.5,) * 3, min_size=75),
+        training=TRAINING,
         paper=Paper(
             title="Rethinking the Inception Architecture for Computer Vision",
             authors="Szegedy, Vanhoucke, Ioffe, Shlens, Wojna",

@@ -11,7 +11,7 @@ The paper describes nets for CIFAR; this is the authors' net for ImageNet, `nin_
 from __future__ import annotations
 
 from zoo.lazy import blocks, classifier, nn
-from zoo.spec import Input, ModelSpec, Paper, Reference
+from zoo.spec import Input, ModelSpec, Paper, PaperRecipe, Reference
 
 __all__ = ["SPECS"]
 
@@ -52,6 +52,19 @@ def initialize(module: nn.Module) -> None:
                 nn.init.zeros_(layer.bias)
 
 
+TRAINING = PaperRecipe(
+    source="arXiv:1312.4400, Sec. 4 and 4.1",
+    printed={"opt": "sgd", "batch_size": 128, "dropout": 0.5, "sched": "plateau", "decay_rate": 0.1},
+    ours={
+        "img_size": None, "lr": 0.01, "momentum": 0.9, "weight_decay": 5e-4, "epochs": 90, "decay_epochs": 5,
+        "warmup": 0.0, "crop_scale": 0.7, "mirror": True, "auxiliary": False, "keep": "best",
+    },
+    not_here=(
+        "weight decay and rates tuned by hand, without figures",
+        "the rate is lowered when the training accuracy stops improving (here: that on held-out images), twice",
+    ),
+)  # fmt: skip
+
 SPECS = (
     ModelSpec(
         name="nin",
@@ -60,6 +73,7 @@ SPECS = (
         build=nin,
         initialize=initialize,
         input=Input(min_size=39),
+        training=TRAINING,
         paper=Paper(
             title="Network In Network",
             authors="Lin, Chen, Yan",

@@ -11,7 +11,7 @@ from functools import partial
 
 from zoo.initialization import he_fan_out
 from zoo.lazy import blocks, classifier, nn
-from zoo.spec import Input, ModelSpec, Option, Options, Paper, Printed, Reference
+from zoo.spec import Input, ModelSpec, Option, Options, Paper, PaperRecipe, Printed, Reference
 
 __all__ = ["SPECS"]
 
@@ -100,6 +100,21 @@ STRIDE_IN = Option(
 )
 
 
+TRAINING = PaperRecipe(
+    source="arXiv:1512.03385, Sec. 3.4",
+    printed={
+        "opt": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4, "batch_size": 256, "epochs": 120,
+        "sched": "plateau", "decay_rate": 0.1, "mirror": True,
+    },
+    ours={"img_size": None, "crop_scale": 0.22, "decay_epochs": 5, "warmup": 0.0, "auxiliary": False, "keep": "best"},
+    not_here=(
+        "60 x 10^4 iterations (120 epochs of ImageNet)",
+        "crops of 224 pixels from images of 256 to 480 (here: of 22 to 100 % of the area)",
+        "colours shifted as in AlexNet",
+    ),
+)  # fmt: skip
+
+
 def _spec(depth: int, references: tuple[Reference, ...]) -> ModelSpec:
     deep = depth >= 50
     variants = ((), OPTION_A, PLAIN, FIRST) if deep else ((), OPTION_A, PLAIN)
@@ -115,6 +130,7 @@ def _spec(depth: int, references: tuple[Reference, ...]) -> ModelSpec:
         build=partial(resnet, depth=depth),
         initialize=he_fan_out,
         input=Input(min_size=1),
+        training=TRAINING,
         paper=PAPER,
         declared=(SHORTCUT, STRIDE_IN) if deep else (SHORTCUT,),
         references=references,

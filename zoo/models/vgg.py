@@ -13,7 +13,7 @@ from functools import partial
 
 from zoo.initialization import he_fan_out
 from zoo.lazy import blocks, classifier, nn
-from zoo.spec import Input, ModelSpec, Option, Paper, Reference
+from zoo.spec import Input, ModelSpec, Option, Paper, PaperRecipe, Reference
 
 __all__ = ["SPECS"]
 
@@ -68,6 +68,21 @@ _DEVIATIONS = (
 )
 
 
+TRAINING = PaperRecipe(
+    source="arXiv:1409.1556, Sec. 3.1",
+    printed={
+        "opt": "sgd", "lr": 0.01, "momentum": 0.9, "weight_decay": 5e-4, "batch_size": 256, "epochs": 74,
+        "sched": "plateau", "decay_rate": 0.1, "dropout": 0.5, "mirror": True,
+    },
+    ours={"img_size": None, "crop_scale": 0.35, "decay_epochs": 5, "warmup": 0.0, "auxiliary": False, "keep": "best"},
+    not_here=(
+        "crops of 224 pixels from images of 256 to 512 (here: of 35 to 100 % of the area)",
+        "colours shifted as in AlexNet",
+        "deeper networks start with layers of a trained network A",
+    ),
+)  # fmt: skip
+
+
 def _spec(name: str, config: str, references: tuple[Reference, ...], *, norm: bool = False) -> ModelSpec:
     extra = ("batch normalization is not in the paper; the convolutions keep their biases as torchvision's do",)
     return ModelSpec(
@@ -77,6 +92,7 @@ def _spec(name: str, config: str, references: tuple[Reference, ...], *, norm: bo
         build=partial(vgg, config=config, norm=norm),
         initialize=partial(he_fan_out, linear_std=0.01),
         input=Input(min_size=32),
+        training=TRAINING,
         paper=PAPER,
         declared=(
             Option(

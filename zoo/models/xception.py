@@ -11,7 +11,7 @@ from functools import partial
 
 from zoo.initialization import glorot_uniform
 from zoo.lazy import blocks, classifier, nn
-from zoo.spec import Input, ModelSpec, Option, Paper, Printed, Reference
+from zoo.spec import Input, ModelSpec, Option, Paper, PaperRecipe, Printed, Reference
 
 __all__ = ["SPECS"]
 
@@ -104,6 +104,19 @@ def residual_block(
     return blocks.Residual(body, shortcut)
 
 
+TRAINING = PaperRecipe(
+    source="arXiv:1610.02357, Sec. 4.3 to 4.5",
+    printed={
+        "opt": "sgd", "momentum": 0.9, "lr": 0.045, "sched": "step", "decay_rate": 0.94, "decay_epochs": 2,
+        "weight_decay": 1e-5, "dropout": 0.5, "auxiliary": False, "model_ema": True,
+    },
+    ours={
+        "img_size": None, "batch_size": 32, "epochs": 100, "warmup": 0.0, "crop_scale": 0.08, "mirror": True,
+        "keep": "best",
+    },
+    not_here=("Polyak's average of all weights at the end (here: a running mean)",),
+)  # fmt: skip
+
 SPECS = (
     ModelSpec(
         name="xception",
@@ -112,6 +125,7 @@ SPECS = (
         build=xception,
         initialize=glorot_uniform,
         input=Input(size=299, resize=333, mean=(0.5,) * 3, std=(0.5,) * 3, min_size=32),
+        training=TRAINING,
         paper=Paper(
             title="Xception: Deep Learning with Depthwise Separable Convolutions",
             authors="Chollet",

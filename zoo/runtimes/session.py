@@ -56,25 +56,26 @@ class Session:
     again, for until then a session may answer with old weights, new ones or some of each.
 
     Args:
-        label: the model, for messages.
         runtime: name of the runtime.
         run: what the runtime's `open` returned.
         images: like those it was opened with.
+        network: what was opened, whose spec, number and names of classes and channels the session has too.
         any_shape: whether images of other shapes may come.
         marks_nan: whether to see to it that a NaN in an image comes out as NaN, which fast kernels of max(x, 0) lose.
     """
 
     def __init__(
         self,
-        label: str,
         runtime: str,
         run: Run,
         images: torch.Tensor,
         *,
+        network: Classifier,
         any_shape: bool,
         marks_nan: bool = True,
     ) -> None:
-        self.label = label
+        self.spec, self.num_classes = network.spec, network.num_classes
+        self.class_names, self.in_channels = network.class_names, network.in_channels
         self.runtime = runtime
         self.shape = tuple(images.shape)
         self.dtype = images.dtype
@@ -101,13 +102,19 @@ class Session:
         proof = proof or Proof(model, images)
         try:
             run = runtime.open(model, proof.example)
-            session = cls(model.spec.label, name, run, images, any_shape=runtime.ANY_SHAPE, marks_nan=run is not model)
+            network = getattr(model, "_orig_mod", model)  # as torch.compile wraps it
+            session = cls(name, run, images, network=network, any_shape=runtime.ANY_SHAPE, marks_nan=run is not model)
             if run is not model:
                 proof.check(session)
         except Exception as error:  # whatever another library stumbles over costs this runtime, nothing else
             why = str(error) if isinstance(error, RuntimeUnavailable) else f"{type(error).__name__}: {error}"
             raise RuntimeUnavailable(f"{model.spec.label} cannot run on {name}: {_without_folders(why)}") from error
         return session
+
+    @property
+    def batch_size(self) -> int | None:
+        """Images it takes at once; None for any number."""
+        return None if self._any_shape else self.shape[0]
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         if not isinstance(images, torch.Tensor) or (images.dtype, images.device) != (self.dtype, self.device):
@@ -129,7 +136,7 @@ class Session:
         return answer
 
     def __repr__(self) -> str:
-        return f"{self.label} on {self.runtime}, opened for {self.shape},"
+        return f"{self.spec.label} on {self.runtime}, opened for {self.shape},"
 
 
 def missing(*packages: str) -> list[str]:

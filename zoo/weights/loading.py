@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
+from typing import NamedTuple
 
 from zoo.errors import InvalidOption, WeightsError, shown
 from zoo.lazy import classifier
@@ -18,7 +19,7 @@ from zoo.weights.provenance import input_of
 from zoo.weights.sources import Opened, Source, open_source
 from zoo.weights.unwrapping import Found, find
 
-__all__ = ["Recognised", "header_of", "imagenet_classes", "load_weights", "recognise", "say", "write"]
+__all__ = ["Recognised", "Written", "header_of", "imagenet_classes", "load_weights", "recognise", "say", "write"]
 
 SHOWN = 2  # mismatches that an error names
 
@@ -42,6 +43,13 @@ class Recognised:
     shapes: Shapes
     header: Header | None
     notes: list[str]
+
+
+class Written(NamedTuple):
+    """What was written into a network: what a person should know, and how many of its tensors came from the file."""
+
+    notes: list[str]
+    taken: int
 
 
 def load_weights(
@@ -73,7 +81,7 @@ def load_weights(
     """
     if not isinstance(model, classifier.Classifier):
         raise TypeError(f"zoo.load_weights fills a network of the zoo; got {shown(model)}")
-    say(write(model, recognise(model, open_source(model.spec, source), ema=ema), input=input))
+    say(write(model, recognise(model, open_source(model.spec, source), ema=ema), input=input).notes)
 
 
 def recognise(model: classifier.Classifier, opened: Opened, *, ema: bool = False) -> Recognised:
@@ -102,8 +110,8 @@ def header_of(opened: Opened) -> Header | None:
         raise WeightsError(f"{opened.contents.name}: {error}") from error
 
 
-def write(model: classifier.Classifier, recognised: Recognised, *, input: Input | None = None) -> list[str]:
-    """Fills a network with recognised weights if they fit; returns what a person should know."""
+def write(model: classifier.Classifier, recognised: Recognised, *, input: Input | None = None) -> Written:
+    """Fills a network with recognised weights if they fit."""
     opened, found, header = recognised.opened, recognised.found, recognised.header
     name, layout, spec = opened.contents.name, LAYOUTS[found.source], model.spec
     _check(input)
@@ -136,7 +144,7 @@ def write(model: classifier.Classifier, recognised: Recognised, *, input: Input 
     notes += _adopt(model, images, trained_size)
     if matched.same_classes:
         model.class_names = _class_names(model, recognised)
-    return notes
+    return Written(notes, len(matched.state))
 
 
 def say(notes: Iterable[str]) -> None:

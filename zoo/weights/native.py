@@ -48,6 +48,7 @@ class Header:
         class_names: what the logits stand for, where it is known.
         in_channels: channels of its images; None in files of format 1.
         versions: of the zoo and of PyTorch that wrote it.
+        training: of a network that `zoo.train` trained: data, split, recipe and what it answered rightly.
     """
 
     model: str
@@ -58,9 +59,10 @@ class Header:
     class_names: tuple[str, ...] | None = None
     in_channels: int | None = None
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
+    training: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def write_header(model: classifier.Classifier, spec: ModelSpec) -> str:
+def write_header(model: classifier.Classifier, spec: ModelSpec, training: Mapping[str, Any] | None = None) -> str:
     """The header of a network's file; raises `WeightsError` where the network is one that no file can hold."""
     try:
         own = version("comparative-cnn-zoo")
@@ -75,6 +77,7 @@ def write_header(model: classifier.Classifier, spec: ModelSpec) -> str:
         class_names=model.class_names,
         in_channels=model.in_channels,
         versions={"comparative-cnn-zoo": own, "torch": str(torch.__version__)},
+        training=dict(training or {}),
     )
     text = json.dumps({"format": FORMAT, **dataclasses.asdict(header)})
     read_header({HEADER: text})  # what is written can be read
@@ -103,6 +106,7 @@ def read_header(metadata: Mapping[str, Any]) -> Header | None:
             class_names=_names(fields.get("class_names")),
             in_channels=_whole(fields, "in_channels", written, least=1, most=1024),
             versions={str(name): str(value) for name, value in dict(fields.get("versions", {})).items()},
+            training={str(name): value for name, value in dict(fields.get("training", {})).items()},
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise WeightsError(f"the header {HEADER!r} of the file is damaged: {error!r:.120}") from error

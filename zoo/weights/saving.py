@@ -8,7 +8,7 @@ file would come back as another network.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,7 +28,9 @@ __all__ = ["export_weights", "save_weights"]
 WRAPPERS = ("_orig_mod", "module")  # where torch.compile, DDP, DataParallel and averaged models keep the network
 
 
-def save_weights(model: classifier.Classifier, path: str | os.PathLike[str]) -> None:
+def save_weights(
+    model: classifier.Classifier, path: str | os.PathLike[str], *, training: Mapping[str, Any] | None = None
+) -> None:
     """Writes a network's weights, and with them everything `zoo.load` needs to build it again.
 
     A file of this name is replaced as a whole, never overwritten: networks that were loaded from it are safe. A
@@ -37,6 +39,7 @@ def save_weights(model: classifier.Classifier, path: str | os.PathLike[str]) -> 
 
     Args:
         path: ends in .safetensors, or in .pth or .pt for PyTorch's own format.
+        training: how it was trained, as JSON takes it, kept in the file; `zoo.train` writes data, split and recipe.
 
     Raises:
         WeightsError: the name has another ending, the network is none of the zoo's any more, or the file cannot be
@@ -46,13 +49,13 @@ def save_weights(model: classifier.Classifier, path: str | os.PathLike[str]) -> 
     network = _network(model)
     state = _plain_state(network)
     spec = _spec(network)
-    header = write_header(network, spec)
+    header = write_header(network, spec, training)
     try:
         with replacing(target) as partial:
             if target.suffix == ".safetensors":
                 from safetensors.torch import save_file
 
-                save_file(state, partial, metadata={"format": "pt", HEADER: header})
+                save_file(state, partial, metadata={HEADER: header})  # of several keys the order would be random
             else:
                 torch.save({HEADER: header, "state_dict": state}, partial)
     except Exception as error:  # the library's own errors, a full disk, a read-only folder

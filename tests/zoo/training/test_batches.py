@@ -1,0 +1,83 @@
+"""Images of an epoch: what they become depends on the seed, the epoch and the image, and on nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+import zoo
+from tests.zoo.training.small import Few
+from zoo.spec import Input
+from zoo.training.batches import Batches, seed_of, training_transform
+from zoo.training.recipes import recipe
+
+INPUT = Input(size=16, resize=18, min_size=8)
+RANDOM = recipe(
+    "sample", batch_size=4, mirror=True, crop_scale=0.3, auto_augment="trivialaugment", color_jitter=0.2, reprob=0.5
+)
+
+
+def epoch(workers: int, order: list[int], number: int = 0, start: int = 0, seed: int = 0) -> dict[int, torch.Tensor]:
+    batches = Batches(Few([0, 1, 2] * 4), INPUT, 3, RANDOM, seed=seed, workers=workers)
+    try:
+        found = list(batches.epoch(number, torch.tensor(order), start=start))
+    finally:
+        batches.close()
+    return {
+        int(position): image for batch in found for position, image in zip(batch.positions, batch.images, strict=True)
+    }
+
+
+def test_order_processes_and_the_place_to_start_change_no_image() -> None:
+    wanted = epoch(0, list(range(12)))
+    assert sorted(wanted) == list(range(12))
+    for found in (epoch(0, list(range(11, -1, -1))), epoch(1, list(range(12))), epoch(2, list(range(12)))):
+        assert all(torch.equal(found[position], wanted[position]) for position in wanted)
+    rest = epoch(1, list(range(12)), start=2)
+    assert sorted(rest) == [8, 9, 10, 11]
+    assert all(torch.equal(rest[position], wanted[position]) for position in rest)
+
+
+def test_another_epoch_or_seed_changes_them() -> None:
+    first = epoch(0, list(range(12)))
+    for other in (epoch(0, list(range(12)), number=1), epoch(0, list(range(12)), seed=1)):
+        assert sum(torch.equal(first[position], other[position]) for position in first) <= 1
+
+
+def test_the_callers_random_numbers_are_left_alone() -> None:
+    before = torch.random.get_rng_state()
+    epoch(0, list(range(12)))
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_seeds_of_neighbours_have_nothing_in_common() -> None:
+    seeds = [seed_of(seed, epoch, image) for seed in range(10) for epoch in range(10) for image in range(100)]
+    assert len(set(seeds)) == len(seeds)
+    ones = sum(bin(seed).count("1") for seed in seeds) / len(seeds)
+    assert 31 < ones < 32  # of 63 bits
+    flips = [bin(seeds[index] ^ seeds[index + 1]).count("1") for index in range(0, len(seeds) - 1, 2)]
+    assert 31 < sum(flips) / len(flips) < 32
+
+
+def test_without_random_crops_the_network_is_trained_on_what_it_is_tested_on() -> None:
+    image = Few([0]).image(0)
+    plain = training_transform(INPUT, 3, recipe("sample", mirror=False))(image)
+    spec = dataclasses.replace(zoo.spec("resnet18"), input=INPUT)
+    assert torch.equal(plain, zoo.preprocessing(spec)(image))
+
+
+def test_grey_images_train_networks_of_one_channel() -> None:
+    assert training_transform(INPUT, 1, RANDOM)(torch.zeros(1, 20, 30, dtype=torch.uint8)).shape == (1, 16, 16)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_broken_images_are_named(workers: int) -> None:
+    batches = Batches(Few([0] * 6, broken=(1, 5)), INPUT, 3, RANDOM, seed=0, workers=workers)
+    try:
+        found = list(batches.epoch(0, torch.arange(6)))
+    finally:
+        batches.close()
+    assert [dict(batch.unreadable) for batch in found] == [{1: "cut off"}, {5: "cut off"}]
+    assert [len(batch.images) for batch in found] == [3, 1]

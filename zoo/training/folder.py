@@ -1,0 +1,300 @@
+"""The folder of a training: what it is, how far it is, what it found.
+
+config.json        model, classes in order, input, recipe, data, versions, command; at the end the result
+summary.csv        a row an epoch
+curves.png         the same as a picture
+events.out.tfevents*   the same for TensorBoard, where that is installed
+last.ckpt          everything needed to go on, to the bit
+best.safetensors   the network that is kept; `zoo.load` needs nothing else
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.data.dataset import Data
+from zoo.errors import DataError, shown
+from zoo.lazy import torch
+from zoo.partial import replacing
+from zoo.training.checkpoints import read_checkpoint, write_checkpoint
+from zoo.training.recipes import Recipe
+from zoo.weights.saving import save_weights
+from zoo.weights.sources import open_file
+
+if TYPE_CHECKING:
+    from zoo.classifier import Classifier
+    from zoo.training.evaluation import Evaluation
+    from zoo.training.loop import Run
+
+__all__ = ["BEST", "CONFIG", "Finished", "Folder", "Plan", "folder_name"]
+
+CONFIG, SUMMARY, BEST, CURVES = "config.json", "summary.csv", "best.safetensors", "curves.png"
+SAVE_EVERY_S = 600.0
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # names that Windows keeps for itself
+COLUMNS = ("epoch", "train_loss", "train_top1", "val_loss", "val_top1", "ema_top1", "lr", "seconds")
+
+
+class Finished(Exception):
+    """The folder holds this very training, complete; `result` is what it found."""
+
+    def __init__(self, path: Path, result: Mapping[str, Any]) -> None:
+        super().__init__(str(path))
+        self.path, self.result = path, result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What tells a training from others, and what else is written down of it.
+
+    Args:
+        identity: whatever differs makes another training of it.
+        about: what may differ between two calls of one training.
+    """
+
+    identity: dict[str, Any]
+    about: dict[str, Any]
+
+    @classmethod
+    def of(
+        cls, model: Classifier, data: Data, recipe: Recipe, *, seed: int, precision: str, weights: str, command: str
+    ) -> Plan:
+        identity = {
+            "model": model.spec.label,
+            "weights": weights,
+            "classes": list(data.class_names),
+            "input": dataclasses.asdict(model.spec.input),
+            "recipe": dataclasses.asdict(recipe),
+            "seed": seed,
+            "precision": precision,
+            "data": {"name": data.name, "fingerprint": data.fingerprint, "split": dict(data.split)},
+        }
+        about = {
+            "command": command,
+            "torch": str(torch.__version__),
+            "threads": torch.get_num_threads(),
+            "notes": list(data.notes),
+        }
+        return cls(identity=json.loads(json.dumps(identity)), about=about)
+
+
+class Folder:
+    """The files of a training while it runs; no other process writes them meanwhile."""
+
+    def __init__(self, path: Path, plan: Plan, state: dict[str, Any] | None, lock: Any) -> None:
+        self.path, self.plan, self.state = path, plan, state
+        self._lock, self._saved = lock, time.monotonic()
+        self._events: Any = None
+
+    @classmethod
+    def open(cls, path: Path, plan: Plan, *, fresh: bool = False) -> Folder:
+        """A new folder, or one that holds this training.
+
+        Raises:
+            Finished: it has come to its end.
+            DataError: the folder holds something else, another process trains in it, or it cannot be written.
+        """
+        if fresh:
+            path = _beside(path)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            lock = _locked(path)
+        except OSError as error:
+            raise DataError(
+                f"{path} cannot be written: {error.strerror or error}; name another with --output-dir"
+            ) from error
+        try:
+            state = _resumable(path, plan)
+            return cls(path, plan, state, lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    def close(self) -> None:
+        """Lets other processes in."""
+        if self._events is not None:
+            self._events.close()
+        self._lock.release()
+
+    # --- while it runs ------------------------------------------------------------------------------------------------
+
+    def first_line(self, run: Run) -> str:
+        """Whether it is new or goes on, and where."""
+        if not (run.position.epoch or run.position.batch):
+            self._write_config()
+            return f"new training in {self.path}"
+        done = run.position.epoch * run.steps_an_epoch + run.position.batch // run.recipe.grad_accum_steps
+        return f"goes on in {self.path} at step {done:,} of {run.recipe.epochs * run.steps_an_epoch:,}"
+
+    def went_on(self, run: Run) -> None:
+        """After a checkpoint was put back: a training that was complete may have been given more epochs."""
+        if run.position.epoch < run.recipe.epochs:
+            run.position.stopped = False
+        self._write_config()
+
+    def improved(self, model: Classifier) -> None:
+        """Writes the network that is now the best."""
+        auxiliary, model.auxiliary = model.auxiliary, torch.nn.ModuleDict()
+        try:
+            save_weights(model, self.path / BEST, training=self._provenance())
+        finally:
+            model.auxiliary = auxiliary
+
+    def step_done(self, run: Run) -> None:
+        """Writes a checkpoint if the last one is old."""
+        if time.monotonic() - self._saved > SAVE_EVERY_S:
+            self.save(run)
+
+    def epoch_done(self, run: Run) -> None:
+        """Writes the curve and a checkpoint."""
+        self._write_summary(run)
+        self.save(run)
+        self._write_events(run)
+
+    def save(self, run: Run) -> None:
+        write_checkpoint(run, self.path)
+        self._saved = time.monotonic()
+
+    def finished(self, run: Run, judged_on: str, evaluation: Evaluation) -> None:
+        """Writes the result and draws the curve."""
+        from zoo.training.curves import draw
+
+        result = {"judged_on": judged_on, **run.best_state, "epochs": len(run.curve), judged_on: evaluation.figures}
+        self._write_config(result)
+        draw(
+            run.curve,
+            run.best_state,
+            self.path / CURVES,
+            f"{self.plan.identity['model']} on {self.plan.identity['data']['name']}",
+        )
+
+    def load_best(self, model: Classifier) -> None:
+        """The weights that were kept, into the network."""
+        from zoo.weights.loading import recognise, write
+
+        auxiliary, model.auxiliary = model.auxiliary, torch.nn.ModuleDict()
+        try:
+            write(model, recognise(model, open_file(self.path / BEST)))
+        finally:
+            model.auxiliary = auxiliary
+
+    # --- files --------------------------------------------------------------------------------------------------------
+
+    def _provenance(self) -> dict[str, Any]:
+        return {key: self.plan.identity[key] for key in ("data", "recipe", "seed", "weights")}
+
+    def _write_config(self, result: Mapping[str, Any] | None = None) -> None:
+        text = json.dumps({**self.plan.identity, **self.plan.about, "result": result}, indent=1, ensure_ascii=False)
+        with replacing(self.path / CONFIG) as partial:
+            partial.write_text(text + "\n", encoding="utf-8")
+
+    def _write_summary(self, run: Run) -> None:
+        with replacing(self.path / SUMMARY) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(COLUMNS)
+            for number, each in enumerate(run.curve, start=1):
+                values = (each.loss, each.train_accuracy, each.val_loss, each.val_accuracy, each.ema_accuracy, each.lr)
+                writer.writerow(
+                    [number, *("" if value is None else repr(value) for value in values), f"{each.seconds:.3f}"]
+                )
+
+    def _write_events(self, run: Run) -> None:
+        """For TensorBoard, where it is installed; epochs that an earlier call wrote after its last checkpoint go."""
+        if self._events is None:
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError:
+                return
+            self._events = SummaryWriter(str(self.path), purge_step=len(run.curve))
+        epoch, number = run.curve[-1], len(run.curve)
+        for name in ("loss", "train_accuracy", "val_loss", "val_accuracy", "ema_accuracy", "lr"):
+            value = getattr(epoch, name)
+            if value is not None:
+                self._events.add_scalar(name, value, number)
+        self._events.flush()
+
+
+def folder_name(model: str, data: str) -> str:
+    """A name for the folder of a training that is one on every system."""
+    parts = [re.sub(r"[^\w.=+-]+", "_", part).strip("._-") for part in (model, data)]
+    name = "-".join(filter(None, parts))[:120].rstrip("._-") or "training"
+    return f"_{name}" if RESERVED.fullmatch(name) else name
+
+
+def _resumable(path: Path, plan: Plan) -> dict[str, Any] | None:
+    """The checkpoint of this very training; None in an empty folder."""
+    config = path / CONFIG
+    if not config.exists():
+        strangers = sorted(entry.name for entry in path.iterdir() if not entry.name.startswith("."))
+        if strangers:
+            raise DataError(f"{path} holds {strangers[0]!r} and no training; name an empty folder with --output-dir")
+        return None
+    try:
+        written = json.loads(config.read_text(encoding="utf-8"))
+        before = {key: written[key] for key in plan.identity}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{config} cannot be read: {error!r:.80}; --fresh starts anew beside it") from error
+    result = written.get("result")
+    differs = _differences(before, plan.identity)
+    longer = differs == ["recipe.epochs"] and plan.identity["recipe"]["epochs"] > before["recipe"]["epochs"]
+    if differs and not (longer and result):
+        told = "; ".join(f"{key} was {_at(before, key)}, now {_at(plan.identity, key)}" for key in differs[:3])
+        raise DataError(
+            f"{path} holds another training: {told}; --fresh starts beside it, --weights {path / BEST} from it"
+        )
+    if result and not differs:
+        raise Finished(path, result)
+    return read_checkpoint(path)
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], above: str = "") -> list[str]:
+    """The keys whose values differ, those of parts with a dot."""
+    found = []
+    for key in sorted({*before, *now}):
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += _differences(old, new, f"{above}{key}.")
+        elif old != new:
+            found.append(f"{above}{key}")
+    return found
+
+
+def _at(values: Mapping[str, Any], key: str) -> str:
+    found: Any = values
+    for part in key.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return shown(found) if not isinstance(found, list) else f"{len(found)} of them"
+
+
+def _beside(path: Path) -> Path:
+    """The first of path, path-2, path-3 ... that is not there."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.name}-{number}")
+    return free
+
+
+def _locked(path: Path) -> Any:
+    """The lock of a folder; raises `DataError` while another process holds it."""
+    import filelock
+
+    name = str(path / ".lock")
+    for kind in (filelock.FileLock, filelock.SoftFileLock):
+        lock = kind(name, timeout=0)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            raise DataError(f"another process trains in {path}; wait for it, or name another folder") from None
+        except NotImplementedError:  # a file system without locks
+            continue
+        return lock
+    raise OSError(f"{os.fspath(path)} takes no lock")
