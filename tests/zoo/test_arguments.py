@@ -18,8 +18,8 @@ from tests.zoo.weight_files import TINY, tiny
 from zoo.errors import LONGEST, one_line, shown
 
 ERRORS = (
-    zoo.UnknownModel, zoo.UnknownOption, zoo.InputSizeError, zoo.WeightsError, zoo.RuntimeUnavailable, TypeError,
-    ValueError,
+    zoo.UnknownModel, zoo.UnknownOption, zoo.InputSizeError, zoo.WeightsError, zoo.RuntimeUnavailable, zoo.DataError,
+    LookupError, TypeError, ValueError,
 )  # fmt: skip
 
 
@@ -96,6 +96,8 @@ OBJECTS: dict[str, Callable[[], Any]] = {
     "an exception": lambda: ValueError("a\nb"),
 }
 
+NO_DATA = zoo.Data(name="nothing", class_names=("a",))
+
 CALLS: dict[str, Callable[[Any], object]] = {
     "create": lambda value: zoo.create(value, device="meta"),
     "create, num_classes": lambda value: zoo.create(TINY, num_classes=value, device="meta"),
@@ -107,6 +109,20 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "create, separable": lambda value: zoo.create("mobilenet_v1", separable=value, device="meta"),
     "create, surplus": lambda value: zoo.create("mobilenet_v1", surplus=value, device="meta"),
     "spec": lambda value: zoo.spec(value),
+    "recipe": lambda value: zoo.recipe(value),
+    "recipe, model": lambda value: zoo.recipe("paper", value),
+    "recipe, epochs": lambda value: zoo.recipe("sample", epochs=value),
+    "recipe, mirror": lambda value: zoo.recipe("sample", mirror=value),
+    "recipe, opt": lambda value: zoo.recipe("sample", opt=value),
+    "open_data": lambda value: zoo.open_data(value),
+    "train": lambda value: zoo.train(value, NO_DATA),
+    "train, data": lambda value: zoo.train(tiny(), value),
+    "train, recipe": lambda value: zoo.train(tiny(), NO_DATA, value),
+    "train, seed": lambda value: zoo.train(tiny(), NO_DATA, seed=value),
+    "train, output_dir": lambda value: zoo.train(tiny(), NO_DATA, output_dir=value),
+    "train, workers": lambda value: zoo.train(tiny(), NO_DATA, workers=value),
+    "evaluate": lambda value: zoo.evaluate(value, NO_DATA),
+    "evaluate, data": lambda value: zoo.evaluate(tiny(), value),
     "list_models": lambda value: zoo.list_models(value),
     "list_models, exclude": lambda value: zoo.list_models(exclude=value),
     "list_models, family": lambda value: zoo.list_models(family=value),

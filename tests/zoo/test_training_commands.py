@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -91,6 +92,12 @@ def test_from_a_folder_to_a_file_that_answers(
     status, _, err = run(f"{command} --seed 4", capsys)
     assert status == 2
     assert "holds another training: seed was 0, now 4" in err
+    status, _, err = run(
+        f"{TRAIN} --data {photos} --weights {best} --epochs 1 --split-seed 5 --output-dir again", capsys
+    )
+    assert status == 0 and f"{total} of {total} tensors taken; the classifier goes on" in err
+    told = re.search(rf"{best} was trained on (\d+) of the (\d+) images that are held out now; ", err)
+    assert told is not None and 0 < int(told[1]) <= int(told[2])
     status, out, err = run(f"{TRAIN} --data {photos} --weights {weights} --epochs 4 --lr 0.01", capsys)
     assert status == 0 and f"goes on in {folder} at step 12 of 16" in err
 

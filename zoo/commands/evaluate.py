@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import zoo
-from zoo.commands.words import percent, typed_data
+from zoo.commands.words import percent, split_of, training_of, typed_data
 from zoo.partial import replacing
 from zoo.printing import printable
 
@@ -24,7 +24,6 @@ __all__ = ["add_arguments", "run"]
 
 COLUMNS = ("path", "class", "answer", "probability")
 WORST = 5  # mistakes that are printed
-SPLIT = ("val_fraction", "seed", "group")  # what a file's own record says of how its folder came apart
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,27 +75,20 @@ def run(given: argparse.Namespace) -> int:
 
 def _network(given: argparse.Namespace) -> tuple[Classifier, dict[str, Any]]:
     """The network, and what its file says of its training."""
-    from zoo.weights.loading import header_of
-    from zoo.weights.sources import open_file
-
     if given.model is not None:
         model = zoo.create(given.model, weights=given.weights, device=given.device)
     elif given.weights.partition(":")[0] == "imagenet":
         raise zoo.WeightsError("name the model of the published weights with --model")
     else:
         model = zoo.load(given.weights, device=given.device)
-    header = None
-    if given.weights.partition(":")[0] != "imagenet":
-        header = header_of(open_file(given.weights))
-    return model, header.training if header is not None else {}
+    return model, training_of(given.weights)
 
 
 def _data(given: argparse.Namespace, model: Classifier, training: dict[str, Any]) -> Data:
     """The data, a folder without parts split as it was when the file was trained, in the file's order of classes."""
     from zoo.data.dataset import matched
 
-    split = training.get("data", {}).get("split", {})
-    data = typed_data(given, **{name: split[name] for name in SPLIT if name in split})
+    data = typed_data(given, **split_of(training.get("data", {})))
     if model.class_names is None or model.class_names == data.class_names:
         return data
     return matched(data, model.class_names)

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 import zoo
-from zoo.commands.words import percent, typed_data
+from zoo.commands.words import percent, split_of, training_of, typed_data
 from zoo.errors import InvalidOption
 from zoo.printing import printable
 from zoo.training.recipes import PAPER, RECIPES, Recipe, recipe
 
 if TYPE_CHECKING:
+    from zoo.data.dataset import Data
     from zoo.training.loop import Progress
 
 __all__ = ["add_arguments", "run"]
@@ -63,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
+    from zoo.training.devices import keep_freed_memory
     from zoo.training.evaluation import TrainingFailed
     from zoo.training.folder import Finished, folder_name
     from zoo.training.start import pretrained, untrained
@@ -73,8 +75,9 @@ def run(given: argparse.Namespace) -> int:
     with warnings.catch_warnings():
         warnings.filterwarnings("always", module=r"zoo\.")
         warnings.showwarning = lambda message, *_, **__: _say(str(message))
+        keep_freed_memory()
         data = typed_data(given)
-        for note in data.notes:
+        for note in (*data.notes, *_seen_before(given, data)):
             _say(note)
         spec = zoo.spec(given.model) if given.model is not None else zoo.load(given.weights, device="meta").spec
         chosen = _recipe(given, spec)
@@ -112,6 +115,23 @@ def run(given: argparse.Namespace) -> int:
     print(f"{evaluation.top1:.2f} % of {evaluation.images:,} images right on {training.judged_on}{chose}")
     print(f"python -m zoo predict --weights {shlex.quote(str(training.best))} IMAGE...")
     return 0
+
+
+def _seen_before(given: argparse.Namespace, data: Data) -> list[str]:
+    """How many of the held-out images a file was trained on that was trained on this folder, split in another way."""
+    trained_on = training_of(given.weights).get("data", {})
+    held = data.test or data.val
+    if not data.split or held is None or trained_on.get("name") != data.name:
+        return []
+    before = typed_data(given, **split_of(trained_on)).train
+    if before is None:
+        return []
+    known = {before.name(position) for position in range(len(before.labels))}
+    count = sum(held.name(position) in known for position in range(len(held.labels)))
+    how = (
+        "its accuracy on them says little; --split-seed and --val-fraction as then keep them apart" if count else "good"
+    )
+    return [f"{given.weights} was trained on {count:,} of the {len(held.labels):,} images that are held out now: {how}"]
 
 
 def _recipe(given: argparse.Namespace, spec: zoo.ModelSpec) -> Recipe:

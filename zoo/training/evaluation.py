@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from zoo.data.dataset import Batch, Data, Split, matched
-from zoo.errors import DataError
-from zoo.lazy import nn, torch
+from zoo.errors import DataError, shown
+from zoo.lazy import classifier, nn, torch
 from zoo.runtimes.session import Session
 from zoo.spec import resized
 from zoo.training.devices import autocast, to_device
@@ -166,6 +166,10 @@ def evaluate(
         DataError: there are no images to evaluate on, or they have classes the model does not know.
         TrainingFailed: a logit is not finite.
     """
+    if not isinstance(model, (Session, classifier.Classifier)):
+        raise TypeError(f"zoo.evaluate takes a network of the zoo or a session; got {shown(model)}")
+    if not (isinstance(data, Data) or hasattr(data, "batches")):
+        raise TypeError(f"data is what zoo.open_data gives; got {shown(data)}")
     if isinstance(data, Data):
         _check_classes(model, data)
         if model.class_names is not None and model.class_names != data.class_names:
@@ -182,14 +186,14 @@ def evaluate(
     count = len(images.labels)
     top = torch.full((count, min(TOP, model.num_classes)), -1)
     probabilities = torch.full((count,), math.nan)
-    shown = torch.zeros(count, dtype=torch.long)
+    times = torch.zeros(count, dtype=torch.long)
     unreadable: dict[int, str] = {}
     loss = 0.0
     with torch.inference_mode(), autocast(device, precision):
         for batch in images.batches(batch_size, images_input, model.in_channels):
             unreadable.update(batch.unreadable)
             seen = torch.cat([batch.positions, torch.tensor(list(batch.unreadable), dtype=torch.long)])
-            shown.index_add_(0, seen, torch.ones_like(seen))
+            times.index_add_(0, seen, torch.ones_like(seen))
             if len(batch.positions):
                 inputs, labels = to_device(batch, device)
                 logits = answered(inputs).float()
@@ -199,10 +203,10 @@ def evaluate(
                 probabilities[batch.positions] = logits.softmax(1).amax(1).cpu()
                 loss += nn.functional.cross_entropy(logits, labels, reduction="sum").item()
             if on_progress is not None:
-                on_progress(int(shown.sum()), count)
-    if not bool((shown == 1).all()):
-        wrong = int((shown != 1).nonzero()[0])
-        raise RuntimeError(f"image {images.name(wrong)} was counted {int(shown[wrong])} times instead of once")
+                on_progress(int(times.sum()), count)
+    if not bool((times == 1).all()):
+        wrong = int((times != 1).nonzero()[0])
+        raise RuntimeError(f"image {images.name(wrong)} was counted {int(times[wrong])} times instead of once")
     readable = count - len(unreadable)
     if readable == 0:
         raise DataError(f"none of the {count} images could be read; the first: {next(iter(unreadable.values()), '')}")

@@ -6,13 +6,12 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, get_type_hints
+from functools import cache
+from typing import get_type_hints
 
-from zoo.errors import InvalidOption, UnknownOption, shown
+from zoo.errors import InvalidOption, UnknownOption, one_line, shown
 from zoo.names import Registry
-
-if TYPE_CHECKING:
-    from zoo.spec import ModelSpec
+from zoo.spec import ModelSpec
 
 __all__ = ["PAPER", "RECIPES", "Recipe", "recipe", "recipes"]
 
@@ -112,10 +111,10 @@ class Recipe:
     keep: str = "last"
 
     def __post_init__(self) -> None:
-        for name, wanted in WANTED.items():
-            value = getattr(self, name)
-            if not wanted(value):
-                raise InvalidOption(f"{name} of a recipe takes {wanted}; got {shown(value)}")
+        for name, kind in _kinds().items():
+            value, wanted = getattr(self, name), WANTED.get(name, _Wanted())
+            if not wanted.fits(value, kind):
+                raise InvalidOption(f"{name} of a recipe takes {wanted.text(kind)}; got {shown(value)}")
         if self.opt != "layerwise" and not self.lr > 0:
             raise InvalidOption(f"a recipe with the optimizer {self.opt} takes an lr above 0; got {self.lr:g}")
         if self.sched in ("step", "plateau") and not self.decay_epochs > 0:
@@ -219,32 +218,36 @@ class _Wanted:
     words: tuple[str, ...] = ()
     least: float = 0.0
     most: float = math.inf
-    or_none: bool = False
 
-    def __call__(self, value: object) -> bool:
-        if self.words:
-            return value in self.words
+    def fits(self, value: object, kind: object) -> bool:
+        if kind in (bool, str):
+            return type(value) is kind and (not self.words or value in self.words)
         if value is None:
-            return self.or_none
-        return isinstance(value, (int, float)) and self.least <= value <= self.most
+            return kind in (int | None, float | None)
+        numbers = (int,) if kind in (int, int | None) else (int, float)
+        return type(value) in numbers and self.least <= value <= self.most  # type: ignore[operator]
 
-    def __str__(self) -> str:
-        if self.words:
-            return ", ".join(word or "nothing" for word in self.words)
-        most = "" if self.most == math.inf else f" to {self.most:g}"
-        return f"numbers from {self.least:g}{most or ' up'}"
+    def text(self, kind: object) -> str:
+        if kind in (bool, str):
+            return ", ".join(word or "nothing" for word in self.words) or "true or false"
+        name = "whole numbers" if kind in (int, int | None) else "numbers"
+        return f"{name} from {self.least:g} {'up' if self.most == math.inf else f'to {self.most:g}'}"
+
+
+@cache
+def _kinds() -> dict[str, object]:
+    """The type of each field of a recipe."""
+    return get_type_hints(Recipe)
 
 
 WANTED: Mapping[str, _Wanted] = {
-    "img_size": _Wanted(least=1, most=4096, or_none=True),
+    "img_size": _Wanted(least=1, most=4096),
     "batch_size": _Wanted(least=1),
     "epochs": _Wanted(least=1),
     **dict.fromkeys(("beta1", "beta2", "momentum", "model_ema_decay"), _Wanted(most=1)),
     **dict.fromkeys(("warmup", "label_smoothing", "crop_scale", "reprob", "decay_rate"), _Wanted(most=1)),
-    **dict.fromkeys(("lr", "features_lr", "weight_decay", "color_jitter", "mixup", "cutmix", "clip_grad"), _Wanted()),
     "grad_accum_steps": _Wanted(least=1),
-    **dict.fromkeys(("head_epochs", "patience"), _Wanted()),
-    "dropout": _Wanted(most=1, or_none=True),
+    "dropout": _Wanted(most=1),
     "opt": _Wanted(words=("layerwise", "adamw", "sgd", "rmsprop")),
     "sched": _Wanted(words=("cosine", "step", "plateau", "constant")),
     "auto_augment": _Wanted(words=("", "randaugment", "trivialaugment")),
@@ -289,28 +292,30 @@ def recipe(name: str, model: ModelSpec | None = None, **changes: object) -> Reci
         UnknownOption: a recipe has no such field.
         InvalidOption: a value is not of the field's type.
     """
-    base, _, text = name.partition(":")
-    chosen = _of_paper(model) if base == PAPER else RECIPES.get(base)
+    base, _, text = name.partition(":") if isinstance(name, str) else (None, "", "")
+    chosen = _of_paper(model) if base == PAPER else RECIPES.get(base) if base is not None else None
     if chosen is None:
-        raise LookupError(RECIPES.unknown(base).replace("allowed: ", f"allowed: {PAPER}, "))
-    types = get_type_hints(Recipe)
+        unknown_name = RECIPES.unknown(name if base is None else base)
+        raise LookupError(one_line(unknown_name.replace("allowed: ", f"allowed: {PAPER}, ")))
+    types = _kinds()
     typed: dict[str, object] = {}
     for pair in filter(None, text.split(",")):
         key, _, value = (part.strip() for part in pair.partition("="))
         typed[key] = value
     unknown = [key for key in (*typed, *changes) if key not in types]
     if unknown:
-        raise UnknownOption(f"a recipe has no field {unknown[0]!r}; its fields: {', '.join(types)}")
+        raise UnknownOption(f"a recipe has no field {shown(unknown[0])}; its fields: {', '.join(types)}")
     typed = {key: _value(key, str(value), types[key]) for key, value in typed.items()}
     return dataclasses.replace(chosen, **typed, **changes)  # type: ignore[arg-type]
 
 
 def _of_paper(model: ModelSpec | None) -> Recipe:
     """What a model's paper printed, and what it did not as this project has it."""
-    if model is None or model.training is None:
-        which = "a model's own" if model is None else f"not in the file of {model.name!r}"
+    training = model.training if isinstance(model, ModelSpec) else None
+    if training is None:
+        which = f"not in the file of {model.name!r}" if isinstance(model, ModelSpec) else "a model's own"
         raise LookupError(f"the recipe {PAPER!r} is {which}; allowed: {', '.join(RECIPES)}")
-    return Recipe(**{**model.training.printed, **model.training.ours})  # type: ignore[arg-type]
+    return Recipe(**{**training.printed, **training.ours})  # type: ignore[arg-type]
 
 
 def _value(key: str, text: str, kind: object) -> object:
@@ -320,7 +325,7 @@ def _value(key: str, text: str, kind: object) -> object:
     if kind is bool:
         if text in ("true", "false"):
             return text == "true"
-        raise InvalidOption(f"{key!r} of a recipe takes true or false; got {text!r}")
+        raise InvalidOption(f"{key!r} of a recipe takes true or false; got {shown(text)}")
     if kind in (int | None, float | None) and text == "none":
         return None
     whole = kind in (int, int | None)
@@ -328,5 +333,5 @@ def _value(key: str, text: str, kind: object) -> object:
         return int(text) if whole else float(text)
     except ValueError:
         raise InvalidOption(
-            f"{key!r} of a recipe takes {'a whole number' if whole else 'a number'}; got {text!r}"
+            f"{key!r} of a recipe takes {'a whole number' if whole else 'a number'}; got {shown(text)}"
         ) from None

@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.data.dataset import Data
-from zoo.lazy import torch
+from zoo.errors import InvalidOption, shown
+from zoo.lazy import classifier, torch
 from zoo.shell import Interrupted
 from zoo.training.averaging import folded_norms, restore_statistics
 from zoo.training.checkpoints import restore
-from zoo.training.evaluation import Evaluation, evaluate, held_out
+from zoo.training.evaluation import Evaluation, TrainingFailed, evaluate, held_out
+from zoo.training.fitting import is_out_of_memory, largest_batch
 from zoo.training.folder import Folder, Plan
 from zoo.training.forecast import Forecast
 from zoo.training.loop import Epoch, Progress, Run, Stopped
-from zoo.training.recipes import Recipe, recipe
+from zoo.training.recipes import Recipe, recipe, recipes
 from zoo.training.start import give_classes, input_for, take_input
 from zoo.training.stopping import stop_requests
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from zoo.classifier import Classifier
 
 __all__ = ["Training", "train"]
+
+LARGEST = 2**31 - 1  # of a seed
 
 
 def _silent(line: str) -> None:
@@ -110,9 +114,10 @@ def train(
 
     Raises:
         DataError: there is nothing to train on or to choose by, or the folder holds another training.
-        TrainingFailed: the loss is no longer finite.
+        TrainingFailed: the loss is no longer finite, or there is no memory for a batch.
     """
-    chosen = recipe(recipe_or_name, model.spec) if isinstance(recipe_or_name, str) else recipe_or_name
+    _check(model, data, recipe_or_name, seed, output_dir, workers)
+    chosen = recipe_or_name if isinstance(recipe_or_name, Recipe) else recipe(recipe_or_name, model.spec)
     data, new = give_classes(model, data, trained=False)
     if new:
         on_note(f"new classifier for {len(data.class_names)} classes")
@@ -124,6 +129,21 @@ def train(
     finally:
         if folder is not None:
             folder.close()
+
+
+def _check(model: object, data: object, named: object, seed: object, output_dir: object, workers: object) -> None:
+    """Raises `TypeError` or `InvalidOption` for arguments of another kind than `train` takes."""
+    if not isinstance(model, classifier.Classifier):
+        raise TypeError(f"zoo.train trains a network of the zoo; got {shown(model)}")
+    if not isinstance(data, Data):
+        raise TypeError(f"data is what zoo.open_data gives; got {shown(data)}")
+    if not isinstance(named, (Recipe, str)):
+        raise TypeError(f"a recipe is a zoo.Recipe or one of {', '.join(recipes())}; got {shown(named)}")
+    if output_dir is not None and not isinstance(output_dir, (str, os.PathLike)):
+        raise TypeError(f"output_dir is a path or None; got {shown(output_dir)}")
+    for name, value in (("seed", seed), ("workers", 0 if workers is None else workers)):
+        if classifier.check_count(name, value, at_least=0) > LARGEST:
+            raise InvalidOption(f"{name} is at most {LARGEST:,}; got {shown(value)}")
 
 
 def _train(
@@ -173,6 +193,12 @@ def _train(
                 run.epoch()
                 if folder is not None:
                     folder.epoch_done(run)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            fits = largest_batch(run)
+            hint = f"--batch-size {fits} fits" if fits else "a smaller --img-size may fit"
+            raise TrainingFailed(f"out of memory with batches of {chosen.batch_size}; {hint}") from error
         except Stopped:
             if folder is not None:
                 folder.save(run)

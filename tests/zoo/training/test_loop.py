@@ -107,6 +107,27 @@ def test_divergence_is_said_with_its_step(clothes: Data) -> None:
         zoo.train(tiny(), clothes, dataclasses.replace(SHORT, normalized_step=1e30), seed=0)
 
 
+@pytest.mark.parametrize("room", [16, 7, 0])
+def test_out_of_memory_names_the_batch_that_fits(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny(classes=3)
+    plain = model.forward_train
+
+    def forward_train(images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        if len(images) > room:
+            raise RuntimeError(
+                "[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: you tried"
+            )
+        return plain(images)
+
+    monkeypatch.setattr(model, "forward_train", forward_train)
+    fits = {16: "--batch-size 16 fits", 7: "--batch-size 4 fits", 0: "a smaller --img-size may fit"}[room]
+    with pytest.raises(TrainingFailed, match=f"^out of memory with batches of 32; {fits}$"):
+        zoo.train(model, three_colours(64), recipe("sample", batch_size=32))
+    monkeypatch.setattr(model, "forward_train", lambda images: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        zoo.train(model, three_colours(64), recipe("sample", batch_size=32))
+
+
 def test_data_without_images_to_train_on_or_to_judge_by_is_refused() -> None:
     with pytest.raises(zoo.DataError, match="no images to train on"):
         zoo.train(tiny(classes=3), three_colours(train=0), SHORT)

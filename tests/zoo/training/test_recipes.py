@@ -62,7 +62,7 @@ def test_names_and_changes() -> None:
         ("sample:batch_size=ten", "'batch_size' of a recipe takes a whole number; got 'ten'"),
         ("sample:mirror=yes", "'mirror' of a recipe takes true or false; got 'yes'"),
         ("sample:rate=1", "a recipe has no field 'rate'; its fields: img_size, "),
-        ("sample:epochs=0", "epochs of a recipe takes numbers from 1 up; got 0"),
+        ("sample:epochs=0", "epochs of a recipe takes whole numbers from 1 up; got 0"),
         ("sample:warmup=2", "warmup of a recipe takes numbers from 0 to 1; got 2.0"),
         ("sample:opt=lion", "opt of a recipe takes layerwise, adamw, sgd, rmsprop; got 'lion'"),
         ("sample:opt=sgd", "a recipe with the optimizer sgd takes an lr above 0; got 0"),
