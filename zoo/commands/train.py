@@ -128,10 +128,8 @@ def _seen_before(given: argparse.Namespace, data: Data) -> list[str]:
         return []
     known = {before.name(position) for position in range(len(before.labels))}
     count = sum(held.name(position) in known for position in range(len(held.labels)))
-    how = (
-        "its accuracy on them says little; --split-seed and --val-fraction as then keep them apart" if count else "good"
-    )
-    return [f"{given.weights} was trained on {count:,} of the {len(held.labels):,} images that are held out now: {how}"]
+    how = "; what it answers to them says little, the --split-seed of then keeps them apart" if count else ""
+    return [f"{given.weights} was trained on {count:,} of the {len(held.labels):,} images that are held out now{how}"]
 
 
 def _recipe(given: argparse.Namespace, spec: zoo.ModelSpec) -> Recipe:

@@ -125,7 +125,8 @@ def train(
     plan = Plan.of(model, data, chosen, seed=seed, precision=precision, weights=weights, command=command)
     folder = Folder.open(Path(output_dir), plan, fresh=fresh) if output_dir is not None else None
     try:
-        return _train(model, data, chosen, folder, seed, precision, workers, on_progress, on_note)
+        trained = bool(weights) or chosen.head_only or chosen.head_epochs > 0  # new networks have such norms too
+        return _train(model, data, chosen, folder, seed, precision, workers, trained, on_progress, on_note)
     finally:
         if folder is not None:
             folder.close()
@@ -154,6 +155,7 @@ def _train(
     seed: int,
     precision: str,
     workers: int | None,
+    trained: bool,
     on_progress: Callable[[Progress], None] | None,
     on_note: Callable[[str], None],
 ) -> Training:
@@ -177,7 +179,7 @@ def _train(
             if folder is not None and folder.state is not None:
                 restore(run, folder.state)
                 folder.went_on(run)
-            elif folded_norms(model) and not chosen.freeze_bn:
+            elif trained and folded_norms(model) and not chosen.freeze_bn:
                 on_note(
                     "the statistics of its batch norms are folded away (mean 0, variance 1): they are estimated anew "
                     "on the training images, which changes no answer; --freeze-bn leaves them as they are"

@@ -82,3 +82,16 @@ def test_folded_statistics_are_found_and_restored_without_a_change_of_answers(bu
 
 def test_a_network_without_norms_is_not_folded() -> None:
     assert not folded_norms(tiny(norm=False))
+
+
+def test_a_network_from_scratch_starts_as_its_paper_says_and_a_trained_one_with_true_statistics() -> None:
+    notes: list[str] = []
+    chosen = recipe("sample", epochs=1, batch_size=8)
+    model = tiny(classes=3)
+    zoo.train(model, three_colours(), chosen, on_note=notes.append)
+    assert notes == []
+    zoo.train(tiny(classes=3), three_colours(), chosen, weights="a file", on_note=notes.append)
+    assert [note for note in notes if "folded away (mean 0, variance 1)" in note and "--freeze-bn" in note]
+    kept: list[str] = []
+    zoo.train(tiny(classes=3), three_colours(), recipe("finetune", epochs=1, freeze_bn=True), on_note=kept.append)
+    assert kept == []
