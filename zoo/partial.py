@@ -35,7 +35,10 @@ def replacing(target: Path) -> Iterator[Path]:
     _sweep(target)
     partial = target.with_name(f".{target.name[:NAME]}.{_machine()}-{os.getpid()}-{secrets.token_hex(4)}.partial")
     try:
+        with partial.open("wb") as empty:
+            mode = os.fstat(empty.fileno()).st_mode
         yield partial
+        partial.chmod(mode)  # as any new file of this user has it, however a library made its own
         with partial.open("rb+") as written:
             os.fsync(written.fileno())
         partial.replace(target)

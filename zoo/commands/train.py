@@ -187,18 +187,22 @@ class _Shown:
     def __init__(self) -> None:
         self._last = time.monotonic()
         self._bar: Any = None
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn
-
-            self._bar = Progress(TextColumn("{task.description}"), BarColumn(None), console=Console(stderr=True))
-            self._bar.start()
-            self._task = self._bar.add_task("", total=None)
         self._before: tuple[float, int] | None = None
         self._speed = 0.0
 
+    def _start(self) -> None:
+        """Draws the bar, below all that was said before the first step."""
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self._bar = Progress(TextColumn("{task.description}"), BarColumn(None), console=Console(stderr=True))
+        self._bar.start()
+        self._task = self._bar.add_task("", total=None)
+
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
+        if self._bar is None and sys.stderr.isatty():
+            self._start()
         if self._before is None or progress.done < self._before[1]:
             self._before = (now, progress.done)
         elif progress.done > self._before[1] and now - self._before[0] > 1:

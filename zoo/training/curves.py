@@ -29,7 +29,7 @@ def draw(curve: Sequence[Epoch], best: Mapping[str, Any], path: Path, title: str
     losses.plot(epochs, [each.loss for each in curve], "o-", ms=3, color=ORANGE, label="training")
     losses.plot(epochs, [each.val_loss for each in curve], "o-", ms=3, color=BLUE, label="held out")
     losses.set_ylabel("loss")
-    losses.set_ylim(bottom=0)
+    losses.set_ylim(0, 1.08 * max(max(each.loss, each.val_loss) for each in curve))
     if all(each.train_accuracy is not None for each in curve):
         shares = [100 * (each.train_accuracy or 0.0) for each in curve]
         accuracies.plot(epochs, shares, "o-", ms=3, color=ORANGE, label="training")
@@ -42,10 +42,11 @@ def draw(curve: Sequence[Epoch], best: Mapping[str, Any], path: Path, title: str
     accuracies.set_ylabel("top-1, %")
     for axes in (losses, accuracies):
         axes.set_xlabel("epoch")
+        axes.set_xlim(0.5, len(curve) + 0.5)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(frameon=False, fontsize=8, loc="best")
     figure.suptitle(title, fontsize=10)
     with replacing(path) as partial:
         figure.savefig(partial, format="png", dpi=130, metadata={"Software": None})

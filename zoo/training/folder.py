@@ -123,6 +123,7 @@ class Folder:
         if self._events is not None:
             self._events.close()
         self._lock.release()
+        Path(self._lock.lock_file).unlink(missing_ok=True)
 
     # --- while it runs ------------------------------------------------------------------------------------------------
 
