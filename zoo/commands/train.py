@@ -111,7 +111,7 @@ def run(given: argparse.Namespace) -> int:
         finally:
             shown.close()
     evaluation = training.evaluation
-    chose = "" if training.judged_on == "test" else " (the images that chose the epoch)"
+    chose = " (the images that chose the epoch)" if training.chose_epoch else ""
     print(f"{evaluation.top1:.2f} % of {evaluation.images:,} images right on {training.judged_on}{chose}")
     print(f"python -m zoo predict --weights {shlex.quote(str(training.best))} IMAGE...")
     return 0

@@ -197,7 +197,8 @@ class _Choice:
     def account(self) -> str:
         """One line: found = used + left out, by reason."""
         used, left = int(self.used.sum()), sum(map(len, self.left_out.values()))
-        line = f"found {used + left:,} files = {used:,} used + {left:,} left out"
+        many = "file" if used + left == 1 else "files"
+        line = f"found {used + left:,} {many} = {used:,} used + {left:,} left out"
         reasons = [f"{len(names):,} {reason}" for reason, names in self.left_out.items()]
         return f"{line}: {'; '.join(reasons)}" if reasons else line
 

@@ -48,6 +48,7 @@ class Training:
         evaluation: the answers of the network that was kept to the test images; where there are none, to the images
             that chose the epoch.
         judged_on: "test" or "val": which they are.
+        chose_epoch: whether these very images also chose the epoch, so that the figure is a little too good.
         images_seen: images trained on, each as often as it was.
         seconds: spent training, without the tests between the epochs.
         output_dir: the folder of the files; None if none were asked for.
@@ -56,6 +57,7 @@ class Training:
     curve: tuple[Epoch, ...]
     evaluation: Evaluation
     judged_on: str
+    chose_epoch: bool
     images_seen: int
     seconds: float
     output_dir: Path | None = None
@@ -122,6 +124,9 @@ def train(
     if new:
         on_note(f"new classifier for {len(data.class_names)} classes")
     take_input(model, input_for(model.spec, data, chosen, scratch=False))
+    wanted = data.img_size or chosen.img_size or model.spec.input.size
+    if wanted < model.spec.input.min_size:
+        on_note(f"{model.spec.label} takes no images below {model.spec.input.min_size} pixels, so they have that size")
     plan = Plan.of(model, data, chosen, seed=seed, precision=precision, weights=weights, command=command)
     folder = Folder.open(Path(output_dir), plan, fresh=fresh) if output_dir is not None else None
     try:
@@ -215,6 +220,7 @@ def _train(
         curve=tuple(run.curve),
         evaluation=evaluation,
         judged_on="val" if data.test is None else "test",
+        chose_epoch=chosen.keep == "best" and held_out(data) is run.watched,
         images_seen=run.count * len(run.curve),
         seconds=sum(epoch.seconds for epoch in run.curve),
         output_dir=None if folder is None else folder.path,
