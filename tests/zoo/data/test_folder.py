@@ -31,7 +31,7 @@ SMALL = Input(size=8, resize=8)
 def account(notes: tuple[str, ...]) -> tuple[int, int, int]:
     """Found, used and left out, as the one line says it; what it lists adds up."""
     (line,) = [note for note in notes if note.startswith("found ")]
-    found, used, left = (int(each) for each in re.findall(r"(\d+) (?:files|used|left)", line))
+    found, used, left = (int(each) for each in re.findall(r"(\d+) (?:files?|used|left)", line))
     reasons = [int(each) for each in re.findall(r"[:;] (\d+) ", line)]
     assert sum(reasons) == left and found == used + left
     return found, used, left
