@@ -18,12 +18,16 @@ import zoo
 from benchmarks.measure.basis import code_of
 from benchmarks.measure.engine import execute
 from benchmarks.metrics import METRICS, check
+from benchmarks.metrics.beginnings import notes_of
 from benchmarks.metrics.columns import COLUMNS
+from benchmarks.metrics.trained import TRAINED
 from benchmarks.plan.arguments import CHOICES, DEFAULT_METRICS, Request, parse
 from benchmarks.plan.cases import plan, plan_study, skip_reason
 from benchmarks.plan.cost import by_cost, counts_of
 from benchmarks.plan.forecast import Forecast, duration
+from benchmarks.plan.published import treatment, with_reason
 from benchmarks.records.environment import observe, read_environment
+from benchmarks.records.files import set_aside
 from benchmarks.records.naming import conditions_of, names_of
 from benchmarks.records.record import Case, Environment, Record
 from benchmarks.records.store import NotOwn, Store, StoreError, open_store
@@ -44,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if request.action == "list":
             return _list()
         if request.action == "dry-run":
-            return _show(_cases(request))
+            request = request.settled(fetch=False)
+            return _show(_cases(request), request)
         if request.action == "self-test":
             from benchmarks.selfcheck.selftest import self_test
 
@@ -52,7 +57,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with open_store(request.output_dir, fresh=request.fresh, writes=_written, check=check) as store:
             _say(store.notices)
             try:
-                return _report(request, store) if request.action == "report-only" else _run(request, store)
+                if request.action == "report-only":
+                    return _report(request, store)
+                if request.fresh:
+                    set_aside(request.output_dir / TRAINED)
+                return _run(request.settled(fetch=True), store)
             except KeyboardInterrupt:
                 _say(["interrupted; what was measured is kept and reported, and the same command goes on from here"])
                 raise
@@ -74,7 +83,7 @@ def _cases(request: Request) -> tuple[Case, ...]:
     The full job counts MobileNetV1 at every width and resolution besides: the report has a figure of them.
     """
     options = request.options
-    cases = dict.fromkeys(plan(options) if options.models else ())
+    cases = dict.fromkeys(plan(options) if options.models or options.files else ())
     if "mobilenet_v1" in options.models and options.metrics == DEFAULT_METRICS:
         sixteen = tuple(zoo.spec(label(width=width, resolution=resolution)).label for width, resolution in GRID)
         cases |= dict.fromkeys(plan(replace(options, models=sixteen, metrics=("params", "mult_adds"), img_size=0)))
@@ -93,6 +102,7 @@ def _run(request: Request, store: Store) -> int:
     records, stale = store.standing(environment.machine_id, code_of)
     _say(f"{count} records are stale and not used: {reason}" for reason, count in stale.items())
     todo = store.resume(cases, records)
+    _say(_treatments(todo, request))
     if len(todo) < len(cases):
         _say([f"{len(cases) - len(todo)} of {len(cases)} cases are done already; --fresh measures them again"])
     trouble: list[str] = []
@@ -111,6 +121,7 @@ def _run(request: Request, store: Store) -> int:
                 open_cases=[case for case in cases if case not in seen],
                 elsewhere=store.elsewhere(ACCURACY, environment.machine_id, code_of),
                 sort_key=request.sort_key,
+                metric=request.metric,
                 asked=request.options.models,
             )
         except Exception as error:  # the disk, another's file, what matplotlib found in somebody's home
@@ -120,8 +131,10 @@ def _run(request: Request, store: Store) -> int:
                 _say([reason])
 
     def measure(batch: Sequence[Case], display: Display, after: Callable[[], None]) -> None:
-        with closing(execute(batch, environment, timeout=request.timeout, tell=display.step)) as found:
+        place = str(request.output_dir)
+        with closing(execute(batch, environment, timeout=request.timeout, tell=display.step, folder=place)) as found:
             for record in found:
+                record = with_reason(record, request.options.without)
                 store.append(record)
                 records.append(record)
                 display.finish(record)
@@ -180,6 +193,7 @@ def _report(request: Request, store: Store) -> int:
         request.output_dir,
         elsewhere=store.elsewhere(ACCURACY, environment.machine_id, code_of),
         sort_key=request.sort_key,
+        metric=request.metric,
         asked=request.options.models,
     )
     return _conclude(request, [record.case for record in records], records)
@@ -197,7 +211,14 @@ def _conclude(request: Request, cases: Iterable[Case], records: Iterable[Record]
     return 1 if failed or missed else 0
 
 
-def _show(cases: Sequence[Case]) -> int:
+def _treatments(cases: Iterable[Case], request: Request) -> list[str]:
+    """What becomes of each network that is tested on images, where that is not the usual short training."""
+    tried = [case for case in cases if case.metric == ACCURACY]
+    notes = [note for case in tried for note in notes_of(case.dataset, case.data_dir)]
+    return list(filter(None, dict.fromkeys([*notes, *(treatment(case, request.options.without) for case in tried)])))
+
+
+def _show(cases: Sequence[Case], request: Request) -> int:
     """Prints the plan: what each case is expected to take or why it is skipped, its conditions, the whole time."""
     reasons = {case: skip_reason(case) for case in cases}
     forecast = Forecast(case for case, reason in reasons.items() if not reason)
@@ -205,6 +226,7 @@ def _show(cases: Sequence[Case]) -> int:
         conditions = ", ".join(conditions_of(case, METRICS[case.metric].depends_on))
         expected = f"skipped: {reason}; " if reason else f"about {duration(max(forecast.expected(case), 1.0))}, "
         print(f"{case.metric:12} {case.model:40} {expected}{conditions}")
+    print(*_treatments(cases, request), sep="\n", end="\n" * bool(_treatments(cases, request)))
     print(f"{len(cases)} cases, about {duration(forecast.left)} in all, where nothing is done yet")
     return 0
 

@@ -68,27 +68,30 @@ def open(model, images):
 '''
 DATA = '''"""Stripes and none."""
 
-from zoo.data.dataset import Dataset, Opened
-from zoo.data.fashion_mnist import GreyImages
+from zoo.data.dataset import Data, Dataset, Facts
+from zoo.data.pixels import Pixels
 
 
-def open_stripes(data_dir, *, img_size, preprocess=None):
+def open_stripes(data_dir, *, val_fraction=0.2, seed=0, group=None):
     import torch
 
-    def split(name, count):
+    def split(part, count):
         labels = torch.arange(count) % 2
         pixels = torch.zeros(count, 1, 28, 28, dtype=torch.uint8)
         pixels[labels == 1, :, ::2] = 255
-        return GreyImages(pixels, labels, tuple(f"{name}/{place}" for place in range(count)), img_size)
+        return Pixels(pixels=pixels, labels=labels, part=part, numbers=torch.arange(count), statistics=(0.25, 0.25))
 
-    return Opened(test=split("test", 20), train=split("train", 40), fingerprint="stripes")
+    return Data(
+        name="stripes", class_names=("none", "stripes"), train=split("train", 40), test=split("test", 20),
+        fingerprint="stripes", statistics=(0.25, 0.25),
+    )
 
 
 SETS = (
     Dataset(
-        name="stripes", label="Stripes", title="Stripes and none", source="here", licence="none", num_classes=2,
-        train_images=40, test_images=20,
-        open=open_stripes, fingerprint=lambda data_dir: "stripes", unavailable=lambda data_dir: None,
+        name="stripes", label="Stripes", title="Stripes and none", source="here", licence="none",
+        open=open_stripes, facts=lambda data_dir: Facts(2, 40, 0, 20), fingerprint=lambda data_dir: "stripes",
+        unavailable=lambda data_dir: None,
     ),
 )
 '''

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import hashlib
 import math
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from multiprocessing.connection import wait
 from typing import Any
 
 from benchmarks.measure.basis import code_of
 from benchmarks.measure.noise import NoiseMeter
-from benchmarks.measure.questions import measure
+from benchmarks.measure.questions import Place, measure
 from benchmarks.measure.session import Session, Spent
 from benchmarks.measure.worker import LONGEST_WAIT, Worker, WorkerError, start_server
 from benchmarks.metrics import METRICS
@@ -36,6 +37,7 @@ def execute(
     timeout: float,
     tell: Tell = lambda case, step, share: None,
     spent: Spent | None = None,
+    folder: str = "",
 ) -> Generator[Record, None, None]:
     """One record for every case as it ends: the untimed ones first, then the timed ones.
 
@@ -43,10 +45,12 @@ def execute(
         timeout: seconds after which a measurement is given up; a training takes as long as it takes.
         tell: what is going on, for the progress bar.
         spent: is told where the time of the timed cases goes.
+        folder: of the run, in which trained networks are kept; empty for none.
     """
     codes = {case: code_of(case) for case in cases}  # as it is now, whatever is edited meanwhile
     since = time.monotonic()
-    for record in _records(cases, timeout, tell, spent or Spent()):
+    marks = {case: _mark(case, code) for case, code in codes.items()}
+    for record in _records(cases, timeout, tell, spent or Spent(), folder, marks):
         seconds = record.seconds or time.monotonic() - since
         started = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=seconds)
         yield dataclasses.replace(
@@ -60,7 +64,15 @@ def execute(
         since = time.monotonic()
 
 
-def _records(cases: Sequence[Case], timeout: float, tell: Tell, spent: Spent) -> Iterator[Record]:
+def _mark(case: Case, code: str) -> str:
+    """Eight digits for a case and what it is measured by, wherever its files lie."""
+    plain = dataclasses.replace(case, data_dir="", weights_path="")
+    return hashlib.sha256(f"{plain!r}{code}".encode()).hexdigest()[:8]
+
+
+def _records(
+    cases: Sequence[Case], timeout: float, tell: Tell, spent: Spent, folder: str, marks: Mapping[Case, str]
+) -> Iterator[Record]:
     """What came of each case; rounds mix the timed ones, of which none has its own seconds."""
     reasons = {case: skip_reason(case) for case in cases}
     yield from (Record(case=case, status="skipped", reason=reason) for case, reason in reasons.items() if reason)
@@ -71,17 +83,20 @@ def _records(cases: Sequence[Case], timeout: float, tell: Tell, spent: Spent) ->
     of_kind = {kind: [case for case in able if kind_of(case) == kind] for kind in KINDS}
     for kind in ("count", "alone", "training"):
         yield from _side_by_side(
-            of_kind[kind], at_a_time(kind, of_kind[kind]), math.inf if kind == "training" else timeout, tell
-        )
+            of_kind[kind], at_a_time(kind, of_kind[kind]), math.inf if kind == "training" else timeout, tell,
+            folder, marks,
+        )  # fmt: skip
     for group in _comparable(of_kind["timed"]):
         yield from _in_rounds(group, timeout, tell, spent)
 
 
-def _side_by_side(cases: Iterable[Case], lanes: int, timeout: float, tell: Tell) -> Iterator[Record]:
+def _side_by_side(
+    cases: Iterable[Case], lanes: int, timeout: float, tell: Tell, folder: str, marks: Mapping[Case, str]
+) -> Iterator[Record]:
     """A record of each case as it ends. Counts go on in one another's processes, every other case in a fresh one."""
     waiting, ended = list(cases), list[Record]()
     idle: list[Worker] = []
-    busy: dict[Worker, tuple[Case, float]] = {}  # what each measures, and since when
+    busy: dict[Worker, tuple[Case, float, int]] = {}  # what each measures, since when, in which lane
     try:
         while waiting or busy or ended:
             while waiting and len(busy) < lanes:  # first of all: whoever takes a record may take its time over it
@@ -91,13 +106,15 @@ def _side_by_side(cases: Iterable[Case], lanes: int, timeout: float, tell: Tell)
                 except WorkerError as error:
                     ended.append(Record(case=case, status=error.status, reason=error.reason))
                     continue
-                busy[worker] = case, time.monotonic()
+                lane = min(set(range(lanes)) - {taken for _, _, taken in busy.values()})
+                busy[worker] = case, time.monotonic(), lane
                 tell(case, "", 0.0)
-                worker.begin(measure, case, on_progress=partial(_tell_images, tell, case))
+                place = Place(folder=folder, mark=marks[case], lane=lane)
+                worker.begin(measure, case, place, on_progress=partial(_tell_images, tell, case))
             while ended:
                 yield ended.pop(0)
             for worker in _with_news(busy):
-                case, started = busy[worker]
+                case, started, _ = busy[worker]
                 try:
                     answer = worker.receive()
                     if answer is None:

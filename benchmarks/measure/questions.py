@@ -19,15 +19,30 @@ import psutil
 from benchmarks.measure.handover import Handover
 from benchmarks.metrics import METRICS
 from benchmarks.records.record import Case, Measurement
-from zoo.training.loop import keep_freed_memory
+from zoo.training.devices import keep_freed_memory
 from zoo.turns import elapsed
 
-__all__ = ["Prepared", "Turn", "measure", "prepare", "sentences", "turn"]
+__all__ = ["Place", "Prepared", "Turn", "measure", "prepare", "sentences", "turn"]
 
 WARMUP_CALLS, WARMUP_SECONDS = 5, 0.5
 BLOCK_SECONDS = 1e-3  # calls shorter than this are timed in blocks, so that the clock's own cost stays out
 LONGEST_NOTE = 300  # characters
 FOR_PROGRAMMERS = (DeprecationWarning, FutureWarning, PendingDeprecationWarning, ResourceWarning)  # no notes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a case is measured.
+
+    Args:
+        folder: of the run, for what a case leaves besides its record; empty for none.
+        mark: of the case in the names of such files.
+        lane: which of those that go on side by side it is; each has a GPU of its own, where there are several.
+    """
+
+    folder: str = ""
+    mark: str = ""
+    lane: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,15 +81,18 @@ class Turn:
     handover_s: float
 
 
-def measure(memory: dict[str, Any], case: Case) -> tuple[tuple[Measurement, ...], tuple[str, ...]]:
+def measure(
+    memory: dict[str, Any], case: Case, place: Place = Place()
+) -> tuple[tuple[Measurement, ...], tuple[str, ...]]:
     """The measurements of one case, and what was said meanwhile."""
     from benchmarks.metrics.subject import Subject
 
     _set_threads(case)
+    _choose_gpu(case, place.lane)
     measure_subject = METRICS[case.metric].measure
     if measure_subject is None:
         raise TypeError(f"metric {case.metric!r} is timed in rounds")
-    subject = Subject(case, memory["on_progress"])
+    subject = Subject(case, memory["on_progress"], folder=place.folder, mark=place.mark)
     with _noted(subject.notes):
         found = measure_subject(subject)
     return found, sentences(subject.notes)
@@ -156,6 +174,13 @@ def _noted(notes: list[str]) -> Iterator[None]:
             stack.callback(logger.removeHandler, handler)
         yield
     notes += [str(warning.message) for warning in said if not issubclass(warning.category, FOR_PROGRAMMERS)]
+
+
+def _choose_gpu(case: Case, lane: int) -> None:
+    if case.device != "cpu":
+        import torch
+
+        torch.cuda.set_device(lane % max(torch.cuda.device_count(), 1))
 
 
 def _set_threads(case: Case) -> None:

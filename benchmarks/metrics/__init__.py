@@ -41,7 +41,7 @@ def check(record: Record) -> None:
     try:
         metric, _ = METRICS[case.metric], zoo.spec(case.model)
         _ = (case.runtime == "auto" or RUNTIMES[case.runtime], DATASETS[case.dataset] if case.dataset else None)
-        _ = recipe(case.recipe) if case.recipe else None
+        _ = recipe(case.recipe, zoo.spec(case.model)) if case.recipe else None
     except (LookupError, TypeError, ValueError) as error:
         raise RecordError(f"nothing this version knows: {error}") from None
     for found in record.measurements:

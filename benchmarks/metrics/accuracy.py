@@ -1,128 +1,168 @@
-"""Accuracy on real images: of networks trained from scratch with one recipe, or of published weights."""
+"""Accuracy on real images: of networks trained here, or of trained weights as they are."""
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import multiprocessing
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import zoo
+from benchmarks.metrics.beginnings import (
+    DEFAULT,
+    FOR_WEIGHTS,
+    identity,
+    is_kept,
+    own_header,
+    recipe_of,
+    split_of,
+    usual_recipe,
+)
 from benchmarks.metrics.metric import Column, Metric
-from benchmarks.records.files import checksum
+from benchmarks.metrics.trained import MISTAKE, balanced_of, curve_of, mistakes_of, network_bytes, output_of, train
 from benchmarks.records.predictions import is_packed, pack
 from benchmarks.records.record import Case, Measurement
 from benchmarks.records.shapes import ABSENT, Shape
 from zoo.data import DATASETS
-from zoo.factory import fresh
-from zoo.spec import ModelSpec, resized
-from zoo.training.loop import Predictions, TrainingResult, evaluate, keep_freed_memory, train
-from zoo.training.recipes import Recipe, recipe
+from zoo.data.dataset import matched
+from zoo.data.imagenet import IMAGENET
+from zoo.spec import resized
+from zoo.training.devices import PRECISIONS, keep_freed_memory
+from zoo.training.evaluation import TOP, held_out, wilson
+from zoo.training.recipes import Recipe
+from zoo.training.start import pretrained, untrained
 from zoo.weights.matching import LAYOUTS
 from zoo.weights.sources import locate
 
 if TYPE_CHECKING:
     from benchmarks.metrics.subject import Subject
-    from zoo.data.dataset import Opened
+    from zoo.data.dataset import Data
 
-__all__ = ["METRIC", "label_order", "wilson"]
+__all__ = ["METRIC", "label_order"]
 
-PRECISIONS = ("fp32", "bf16")
+MOST_NAMES = 200  # of classes that are all written down; of more, those that occur
+Start = Callable[[Case, "Data", Recipe], "tuple[zoo.Classifier, Data, list[str]]"]
 
 
 def complete(case: Case) -> Case:
     """What is left open, by the recipe or by the weights; images and weights become what identifies them.
 
-    Accuracy is counted in PyTorch, whatever runtimes are timed.
+    Weights whose classes are those of the images are tested as they are, unless a recipe is named; others are
+    fine-tuned. Accuracy is counted in PyTorch, whatever runtimes are timed.
     """
     spec = zoo.spec(case.model)
-    dataset = DATASETS[case.dataset or ("imagenet" if case.weights_path else "fashion_mnist")]
+    usual = IMAGENET.name if case.weights_path and not case.recipe else DEFAULT
+    name = DATASETS[case.dataset or usual].name
     case = dataclasses.replace(
-        case, runtime="eager", dataset=dataset.name, data=dataset.fingerprint(case.data_dir)[:16]
+        case,
+        runtime="eager",
+        dataset=name,
+        data=DATASETS[name].fingerprint(case.data_dir)[:16],
+        weights=identity(spec, case.weights_path) if case.weights_path else "",
+        num_threads=0,
+        train_threads=case.train_threads or case.num_threads,
     )
-    if case.weights_path:
+    header = own_header(case)
+    size = header.input.size if header is not None else spec.input.size
+    case = dataclasses.replace(case, recipe=case.recipe or usual_recipe(case))
+    if not case.recipe:
         return dataclasses.replace(
             case,
-            weights=identity(spec, case.weights_path),
-            img_size=case.img_size or spec.input.size,
-            num_threads=0, recipe="", epochs=0, train_images=0, train_img_size=0, train_threads=0, seed=0,
+            img_size=case.img_size or size,
+            epochs=0, train_images=0, train_img_size=0, train_threads=0, seed=0,
         )  # fmt: skip
-    chosen = recipe(case.recipe or "sample")
+    chosen = recipe_of(case)
+    wanted = chosen.img_size if chosen is not None else None
     return dataclasses.replace(
         case,
         img_size=0,
-        num_threads=0,
-        recipe=case.recipe or "sample",
-        epochs=case.epochs or chosen.epochs,
-        train_images=case.train_images or dataset.train_images,
-        train_img_size=case.train_img_size or case.img_size or max(chosen.img_size, spec.input.min_size),
-        train_threads=case.train_threads or case.num_threads,
+        epochs=case.epochs or (chosen.epochs if chosen is not None else 0),
+        train_images=case.train_images or DATASETS[name].facts(case.data_dir).train_images,
+        train_img_size=case.train_img_size or case.img_size or max(wanted or size, spec.input.min_size),
     )
-
-
-def identity(spec: ModelSpec, weights: str) -> str:
-    """What tells weights from others: their tag, or the checksum of the file; as typed where none can be read."""
-    try:
-        path = locate(spec, weights)
-        return weights if path is None else f"sha256:{checksum(path)[:16]}"
-    except (zoo.WeightsError, OSError):
-        return weights
 
 
 def unavailable(case: Case) -> str | None:
     """See `Metric.unavailable`."""
-    dataset = DATASETS[case.dataset]
+    spec = zoo.spec(case.model)
     if case.weights_path:
         try:
-            locate(zoo.spec(case.model), case.weights_path)
+            locate(spec, case.weights_path)
         except zoo.WeightsError as error:
             return str(error)
-    if not case.weights and not dataset.train_images:
-        return f"{dataset.name} holds no images to train on; give the weights to evaluate with --weights"
-    if case.weights.startswith("imagenet") and dataset.name != "imagenet":
-        return f"weights {case.weights!r} know the classes of ImageNet, not of {dataset.name}; use --dataset imagenet"
-    if case.train_images > dataset.train_images:
-        return f"{dataset.name} has {dataset.train_images:,} training images; {case.train_images:,} were asked for"
+    reason = DATASETS[case.dataset].unavailable(case.data_dir)
+    if reason is not None:
+        return reason
+    train_images = DATASETS[case.dataset].facts(case.data_dir).train_images
+    if case.recipe and not train_images:
+        return f"{case.dataset} holds no images to train on; --weights with their classes can be tested on it"
+    if case.recipe and recipe_of(case) is None:
+        return f"the paper of {spec.name} prints no recipe that is known here; name another with --recipe"
+    if case.train_images > train_images:
+        return f"{case.dataset} has {train_images:,} training images; {case.train_images:,} were asked for"
+    if case.recipe.partition(":")[0] in FOR_WEIGHTS and not case.weights:
+        return f"recipe {case.recipe} begins with trained weights; name them with --weights, or --recipe scratch"
     if case.precision not in PRECISIONS:
-        return f"accuracy is measured in precision {' or '.join(PRECISIONS)}, not {case.precision}"
-    return dataset.unavailable(case.data_dir)
+        return f"accuracy is measured in precision {', '.join(PRECISIONS)}, not {case.precision}"
+    return None
 
 
 def measure(subject: Subject) -> tuple[Measurement, ...]:
     """Top-1 and top-5 with every answer, and how the network came by them."""
     _reproducible()
-    return _of_weights(subject) if subject.case.weights else _of_training(subject)
+    if not subject.case.recipe:
+        return _of_weights(subject)
+    return _of_training(subject, _from_weights if subject.case.weights else _from_scratch)
 
 
-def _of_training(subject: Subject) -> tuple[Measurement, ...]:
-    """Trains from scratch, then tests."""
+def _from_scratch(case: Case, data: Data, chosen: Recipe) -> tuple[zoo.Classifier, Data, list[str]]:
+    """A network as its paper starts it."""
+    return untrained(zoo.spec(case.model), data, chosen, seed=case.seed, device=case.device), data, []
+
+
+def _from_weights(case: Case, data: Data, chosen: Recipe) -> tuple[zoo.Classifier, Data, list[str]]:
+    """A network with trained weights; one whose file says all of it as the file says it."""
+    name = case.model if own_header(case) is None else None
+    return pretrained(name, case.weights_path, data, chosen, seed=case.seed, device=case.device)
+
+
+def _of_training(subject: Subject, start: Start) -> tuple[Measurement, ...]:
+    """Trains, then tests."""
     import torch
 
     case = subject.case
     keep_freed_memory()
-    dataset = DATASETS[case.dataset]
-    chosen = recipe(case.recipe, img_size=case.train_img_size, epochs=case.epochs)
-    images = dataset.open(case.data_dir, img_size=case.train_img_size)
-    if images.train is None:
-        raise ValueError(f"{dataset.name} holds no images to train on")
-    images = dataclasses.replace(images, train=images.train.first(case.train_images))
-    spec = zoo.spec(case.model)
-    auxiliary = chosen.auxiliary and "auxiliary" in spec.settings
-    torch.manual_seed(case.seed)
-    model = fresh(
-        spec.vary(auxiliary=True) if auxiliary else spec,
-        num_classes=dataset.num_classes,
-        in_channels=spec.input.channels,
-        device=case.device,
-    )
-    result = train(model, images, chosen, seed=case.seed, precision=case.precision, on_progress=subject.on_progress)
+    split = split_of(own_header(case))
+    data = DATASETS[case.dataset].open(case.data_dir, **split)
+    if data.train is None:
+        raise zoo.DataError(f"{case.dataset} holds no images to train on")
+    data = dataclasses.replace(data, train=data.train.subset(range(case.train_images)))
+    chosen = recipe_of(case, img_size=case.train_img_size, epochs=case.epochs)
+    if chosen is None:
+        raise zoo.InvalidOption(f"the paper of {case.model} prints no recipe")
+    model, data, notes = start(case, data, chosen)
+    output = output_of(subject, data)
+    subject.notes += notes
+    reads: int | None = 0
+    if case.device != "cpu":  # on processors every training has its own; a GPU waits for those that read images
+        multiprocessing.current_process().daemon = False  # which has no processes of its own
+        reads = None
+    result = train(
+        model, data, chosen, output, seed=case.seed, precision=case.precision, workers=reads, weights=case.weights,
+        on_progress=lambda progress: subject.tell(progress.done, progress.total),
+    )  # fmt: skip
     details = {
         "recipe": dataclasses.asdict(chosen),
-        "auxiliary_trained": auxiliary,
-        "curve": _curve(result),
+        "auxiliary_trained": bool(model.auxiliary),
+        "curve": curve_of(result),
     }
+    if output is not None:
+        details |= {"weights_file": f"{output.parent.name}/{output.name}/{result.best.name}" if result.best else ""}
     return (
-        *_accuracy(subject, result.predictions, images, details),
+        *_accuracy(subject, result.evaluation, data, details),
+        *((network_bytes(model),) if is_kept(case) else ()),
         Measurement(name="train_images", value=case.train_images, unit="count", method="distinct images"),
         Measurement(
             name="train_samples_per_sec",
@@ -138,41 +178,49 @@ def _of_training(subject: Subject) -> tuple[Measurement, ...]:
 def _of_weights(subject: Subject) -> tuple[Measurement, ...]:
     """Tests trained weights as they are, with the preprocessing that belongs to them."""
     case = subject.case
-    dataset = DATASETS[case.dataset]
+    header = own_header(case)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        model = zoo.create(case.model, weights=case.weights_path, num_classes=dataset.num_classes, device=case.device)
-    notes = [str(warning.message) for warning in said]
-    if new := [note for note in notes if "last layer is new" in note]:
-        raise ValueError(
-            f"{case.weights_path} cannot tell the {dataset.num_classes} classes of {dataset.name}: {new[0]}"
-        )
-    preprocess = zoo.preprocessing(dataclasses.replace(model.spec, input=resized(model.spec.input, case.img_size)))
-    images = dataset.open(case.data_dir, img_size=case.img_size, preprocess=preprocess)
-    predictions = evaluate(model, images.test, precision=case.precision, on_progress=subject.on_progress)
-    subject.notes += [*notes, *label_order(predictions)]
-    return _accuracy(subject, predictions, images, {"preprocessing": images.preprocessing})
+        if header is not None:
+            model = zoo.load(case.weights_path, device=case.device)
+        else:
+            model = zoo.create(case.model, weights=case.weights_path, device=case.device)
+    if case.img_size != model.spec.input.size:
+        images = resized(model.spec.input, case.img_size)
+        model.bind(dataclasses.replace(model.spec, input=images), model.spec.initialize)
+    data = DATASETS[case.dataset].open(case.data_dir, **split_of(header))
+    if model.class_names is not None:
+        data = matched(data, model.class_names)
+    evaluation = zoo.evaluate(model, data, precision=case.precision, on_progress=subject.on_progress)
+    subject.notes += [*(str(warning.message) for warning in said), *label_order(evaluation)]
+    details = {"preprocessing": " ".join(str(zoo.preprocessing(model)).split())}
+    return (*_accuracy(subject, evaluation, data, details), network_bytes(model))
 
 
 def _accuracy(
-    subject: Subject, predictions: Predictions, images: Opened, details: Mapping[str, Any]
+    subject: Subject, evaluation: zoo.Evaluation, data: Data, details: Mapping[str, Any]
 ) -> tuple[Measurement, ...]:
     """Top-1, top-5 and the number of images; all details go with top-1, what was left out becomes a note."""
-    broken = {images.test.name(position): reason for position, reason in sorted(predictions.unreadable.items())}
+    images = held_out(data)
+    broken = {images.name(position): reason for position, reason in sorted(evaluation.unreadable.items())}
     answers = {
-        "labels": pack(predictions.labels),
-        "answers": pack(predictions.top),
-        "fingerprint": images.fingerprint,
+        "labels": pack(evaluation.labels),
+        "answers": pack(evaluation.top),
+        "fingerprint": data.fingerprint,
         "unreadable": broken,
     }
-    subject.notes += images.notes
+    own = not subject.case.recipe or is_kept(subject.case)
+    subject.notes += () if own else data.notes
     if broken:
         first, reason = next(iter(broken.items()))
         many = "1 image" if len(broken) == 1 else f"{len(broken):,} images"
         subject.notes.append(f"left out, {many} that could not be read: {first!r}: {reason}")
     found = []
-    for within in (1, 5):
-        value, low, high = wilson(predictions.correct(within), predictions.count)
+    if own:
+        answers |= _about_images(evaluation, data)
+        found.append(balanced_of(evaluation))
+    for within in (1, TOP) if evaluation.num_classes > TOP else (1,):
+        value, low, high = wilson(evaluation.right(within), evaluation.images)
         found.append(
             Measurement(
                 name=f"top{within}",
@@ -184,54 +232,61 @@ def _accuracy(
                 details={**details, **answers} if within == 1 else {},
             )
         )
-    count = Measurement(name="test_images", value=predictions.count, unit="count", details={"unreadable": len(broken)})
+    count = Measurement(name="test_images", value=evaluation.images, unit="count", details={"unreadable": len(broken)})
     return (*found, count)
 
 
-def wilson(right: int, count: int) -> tuple[float, float, float]:
-    """The fraction `right / count` and the ends of its 95 % Wilson interval."""
-    from scipy.stats import binomtest
+def _about_images(evaluation: zoo.Evaluation, data: Data) -> dict[str, Any]:
+    """Which images were answered and what they are called: what a page about somebody's own images says of them.
 
-    interval = binomtest(right, count).proportion_ci(confidence_level=0.95, method="wilson")
-    return right / count, float(interval.low), float(interval.high)
+    Where images were held out by a rule, those that were identify them, not the folder that they are part of.
+    """
+    images = held_out(data)
+    names = data.class_names
+    told = {int(number) for found in (evaluation.labels, evaluation.top[:, 0]) for number in found.unique()} - {-1}
+    told = set(range(len(names))) if len(names) <= MOST_NAMES else told
+    about: dict[str, Any] = {
+        "part": "val" if data.test is None else "test",
+        "data_name": data.name,
+        "class_names": {str(number): names[number] for number in sorted(told)},
+        "left_out": list(data.notes),
+        "mistakes": mistakes_of(evaluation, images, names),
+    }
+    if data.split:
+        found = hashlib.sha256(data.fingerprint.encode())
+        for position in range(len(images.labels)):
+            found.update(images.name(position).encode(errors="surrogateescape") + b"\0")
+        about["fingerprint"] = found.hexdigest()
+    return about
 
 
-def label_order(predictions: Predictions) -> tuple[str, ...]:
+def label_order(evaluation: zoo.Evaluation) -> tuple[str, ...]:
     """A warning if the answers fit better with all class numbers moved by one: the mark of a list of 1001 classes."""
-    best = predictions.top[:, 0]
+    best = evaluation.top[:, 0]
     answered = best >= 0  # what could not be read has no answer that could be moved
-    right = {shift: int((answered & (best == predictions.labels + shift)).sum()) for shift in (-1, 0, 1)}
+    right = {shift: int((answered & (best == evaluation.labels + shift)).sum()) for shift in (-1, 0, 1)}
     shift = max(right, key=lambda each: right[each])
     if right[shift] <= 2 * right[0] or right[shift] < 5:
         return ()
     return (
-        f"the order of classes looks wrong: {right[0]} of {predictions.count} images are right, but {right[shift]} "
+        f"the order of classes looks wrong: {right[0]} of {evaluation.images} images are right, but {right[shift]} "
         f"would be if every class number were moved by {-shift:+d}; do the weights count a background class?",
     )
-
-
-def _curve(result: TrainingResult) -> list[dict[str, float]]:
-    return [
-        {
-            "epoch": number,
-            "loss": epoch.loss,
-            "train_top1": epoch.train_accuracy,
-            "test_loss": epoch.test_loss,
-            "top1": epoch.test_accuracy,
-            "seconds": epoch.seconds,
-        }
-        for number, epoch in enumerate(result.curve, start=1)
-    ]
 
 
 def basis(case: Case) -> Sequence[object]:
     """How the network is come by, the images, and for weights their key map and preprocessing."""
     spec, dataset = zoo.spec(case.model), DATASETS[case.dataset]
+    found: list[object] = [_reproducible, dataset.open]
     if case.weights:
-        rows = [(row.url, row.source, row.input, row.options) for row in spec.weights]
-        sources = {row.source for row in spec.weights} if case.weights.startswith("imagenet") else LAYOUTS.keys()
-        return (_reproducible, _of_weights, dataset.open, *rows, *(LAYOUTS[source] for source in sorted(sources)))
-    return (_reproducible, _of_training, dataset.open, spec.initialize, spec.auxiliary_weight, spec.input.channels)
+        published = case.weights.startswith("imagenet")
+        sources = {row.source for row in spec.weights} if published else LAYOUTS.keys()
+        found += [(row.url, row.source, row.input, row.options) for row in spec.weights]
+        found += [LAYOUTS[source] for source in sorted(sources)]
+    if case.weights and not case.recipe:
+        return (*found, _of_weights)
+    start = _from_weights if case.weights else _from_scratch
+    return (*found, _of_training, start, spec.initialize, spec.auxiliary_weight, spec.input.channels)
 
 
 def _reproducible() -> None:
@@ -245,16 +300,26 @@ def _reproducible() -> None:
     torch.backends.cuda.matmul.allow_tf32 = False
 
 
-POINT: Shape = {"epoch": int, "loss": float, "train_top1": float, "test_loss": float, "top1": float, "seconds": float}
+OPTIONAL = {"int | None": (int, None), "float | None": (float, None)}  # fields of a recipe that may say nothing
+POINT: Shape = {
+    "epoch": int, "loss": float, "train_top1": (float, None), "test_loss": float, "top1": float, "seconds": float,
+}  # fmt: skip
+RECIPE = {each.name: OPTIONAL.get(str(each.type), type(each.default)) for each in dataclasses.fields(Recipe)}
 TOP1: Mapping[str, Shape] = {
     "labels": (is_packed, ABSENT),
     "answers": (is_packed, ABSENT),
     "fingerprint": (str, ABSENT),
     "unreadable": ({str: str}, ABSENT),
     "preprocessing": (str, ABSENT),
-    "recipe": ({each.name: type(each.default) for each in dataclasses.fields(Recipe)}, ABSENT),
+    "recipe": ({name: (kind, ABSENT) for name, kind in RECIPE.items()}, ABSENT),
     "auxiliary_trained": (bool, ABSENT),
     "curve": ([POINT], ABSENT),
+    "part": (str, ABSENT),
+    "data_name": (str, ABSENT),
+    "class_names": ({str: str}, ABSENT),
+    "left_out": ([str], ABSENT),
+    "mistakes": ([MISTAKE], ABSENT),
+    "weights_file": (str, ABSENT),
 }
 
 METRIC = Metric(
@@ -280,6 +345,7 @@ METRIC = Metric(
         Column(name="top1_ci95_lo", measurement="top1", part="low", factor=100),
         Column(name="top1_ci95_hi", measurement="top1", part="high", factor=100),
         Column(name="top5", measurement="top5", factor=100, better="high"),
+        Column(name="balanced", measurement="balanced", factor=100, better="high", rare=True),
         Column(name="train_samples_per_sec", measurement="train_samples_per_sec", better="high"),
     ),
     measure=measure,

@@ -14,7 +14,7 @@ from benchmarks.metrics.metric import Metric
 from benchmarks.metrics.mult_adds import by_layer, calls_of
 from benchmarks.records.record import Case, Measurement
 from zoo.lazy import nn, torch
-from zoo.training.loop import keep_freed_memory
+from zoo.training.devices import keep_freed_memory
 from zoo.turns import elapsed, take_turns
 
 if TYPE_CHECKING:

@@ -56,6 +56,7 @@ class Column:
         digits: significant digits on the page; 0 or negative for that many decimals.
         published: field of `zoo.spec.Reference` that is printed beside it; empty where papers print none.
         published_column, published_title: name of the printed figures in `results.csv`, and their heading on the page.
+        rare: in `results.csv` only where some row has it.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Column:
     published: str = ""
     published_column: str = ""
     published_title: str = ""
+    rare: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,15 +33,25 @@ class Subject:
     Args:
         case: the conditions.
         on_progress: may be told how many of how many images are done.
+        folder: of the run, in which trained networks are kept; empty for none.
+        mark: what tells the case, and the code that measures it, from others, as part of a file's name.
 
     Attributes:
         notes: what a reader of the figures must know, added to by whoever finds it out.
     """
 
-    def __init__(self, case: Case, on_progress: Callable[[int, int], None] | None = None) -> None:
+    def __init__(
+        self, case: Case, on_progress: Callable[[int, int], None] | None = None, *, folder: str = "", mark: str = ""
+    ) -> None:
         self.case = case
         self.on_progress = on_progress
+        self.folder, self.mark = folder, mark
         self.notes: list[str] = []
+
+    def tell(self, done: int, whole: int) -> None:
+        """How many of how many images are done, for whoever wants to know."""
+        if self.on_progress is not None:
+            self.on_progress(done, whole)
 
     @cached_property
     def spec(self) -> ModelSpec:

@@ -9,25 +9,28 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NoReturn
 
-import zoo
 from benchmarks.metrics import METRICS
+from benchmarks.metrics.beginnings import DEFAULT, IMAGENETS, SAMPLE
 from benchmarks.metrics.columns import COLUMNS
-from benchmarks.plan.cases import SIX, Options
+from benchmarks.plan.cases import SIX, Options, canonical
+from benchmarks.plan.models import excluding, expand_models, files_of, is_file, is_pattern, items_of
+from benchmarks.plan.published import absent_weights
 from benchmarks.records.environment import effective_cpus
 from benchmarks.records.record import Case, Record
 from benchmarks.studies import STUDIES
 from zoo.data import DATASETS
+from zoo.data.folder import FOLDER
 from zoo.errors import one_line, shown
 from zoo.names import Registry
 from zoo.runtimes import RUNTIMES
+from zoo.training.recipes import PAPER, recipe, recipes
 
-__all__ = ["CHOICES", "DEFAULT_METRICS", "PRESETS", "Parser", "Request", "expand_models", "parse", "parser", "words"]
+__all__ = ["CHOICES", "DEFAULT_METRICS", "PRESETS", "Parser", "Request", "parse", "parser", "words"]
 
 CHOICES = Registry("runtime", (("auto", None), *((name, None) for name in RUNTIMES)))
 DEVICES = Registry("device", (("cpu", ()), ("cuda", ("gpu", "nvidia"))), also=tuple)
@@ -37,8 +40,10 @@ PRECISIONS = Registry(
     also=tuple,
 )
 SORT_KEYS = Registry("column", COLUMNS.items())
+ACCURACY = "accuracy"
 DEFAULT_METRICS = tuple(metric.name for metric in METRICS.values() if metric.default)
-AS_TYPED = ("img_size", "device", "precision", "weights", "dataset", "data_dir", "seed")
+AS_TYPED = ("img_size", "device", "precision", "weights", "dataset", "data_dir", "recipe", "seeds")
+BEST = ("top1", "balanced")  # what the best network for somebody's images may be the best in
 ROUND_SECONDS = 1 / 4  # of measuring time a case takes in one round, where --rounds says nothing,
 FEWEST_TURNS = 12  # but no fewer rounds than these, of which some may not count
 PRESETS: Mapping[str, Mapping[str, float]] = {
@@ -61,6 +66,7 @@ class Request:
         fresh: begin again instead of going on.
         timeout: seconds after which a measurement is given up.
         sort_key: column the tables are sorted by.
+        metric: what the best network is the best in, one of `BEST`.
         command: the command line as it was typed.
     """
 
@@ -72,7 +78,29 @@ class Request:
     fresh: bool
     timeout: float
     sort_key: str
+    metric: str
     command: str
+
+    def settled(self, *, fetch: bool) -> Request:
+        """The same, with what is to become of models whose published weights are not to be had here.
+
+        Data sets whose classes are ImageNet's have no use for any others.
+
+        Args:
+            fetch: download those weights that are not on this machine.
+        """
+        options = self.options
+        asked = options.models if ACCURACY in options.metrics else ()
+        if not asked or options.weights.partition(":")[0] != IMAGENETS:
+            return self
+        case = canonical(
+            Case(metric=ACCURACY, model=asked[0], dataset=options.dataset, data_dir=options.data_dir,
+                 recipe=options.recipe, weights_path=options.weights)
+        )  # fmt: skip
+        if not case.recipe:
+            return self
+        without = absent_weights(asked, options.weights, fetch=fetch)
+        return replace(self, options=replace(options, without=without))
 
     def missed(self, records: Sequence[Record]) -> int:
         """How many cases were skipped although they were asked for by name.
@@ -112,51 +140,18 @@ def words(error: BaseException) -> str:
     return one_line(str(error.args[0] if isinstance(error, LookupError) and error.args else error))
 
 
-def expand_models(text: str) -> list[str]:
-    """Labels in a comma list of names, globs and options: "resnet*,mobilenet_v1:width=0.5,resolution=160,all".
-
-    Raises:
-        UnknownModel, UnknownOption, InvalidOption: as `zoo.spec`.
-        ValueError: the list is empty or a pattern matches nothing.
-    """
-    items = _items(text)
-    if not items:
-        raise ValueError(f"a list of models is wanted; got {shown(text)}; --list shows all {len(zoo.list_models())}")
-    labels: dict[str, None] = {}
-    for item in items:
-        name, colon, options = item.partition(":")
-        matches = zoo.list_models("*" if name == "all" else name) if _is_pattern(name) else [name]
-        if not matches:
-            raise ValueError(f"no model matches {shown(name)}; --list shows all {len(zoo.list_models())}")
-        labels |= dict.fromkeys(zoo.spec(f"{match}{colon}{options}").label for match in matches)
-    return list(labels)
-
-
 def _names(case: Case) -> set[str]:
     return {case.model, case.metric, case.runtime, case.weights_path}
 
 
-def _items(text: str) -> list[str]:
-    """The parts of a list of models, each with its options."""
-    items: list[str] = []
-    for part in (part.strip() for part in text.split(",")):
-        if re.match(r"\w+\s*=", part) and items and ":" in items[-1]:
-            items[-1] += f",{part}"  # an option of the model before the comma
-        elif part:
-            items.append(part)
-    return items
-
-
-def _is_pattern(name: str) -> bool:
-    return name == "all" or re.search(r"[*?[]", name) is not None
-
-
 def _named(given: argparse.Namespace) -> frozenset[str]:
     """What was asked for by its own name: models, runtimes, metrics and weights."""
-    models = [item for item in _items(given.models) if not _is_pattern(item.partition(":")[0])]
+    items = items_of(given.models)
+    models = [item for item in items if not is_file(item) and not is_pattern(item.partition(":")[0])]
+    files = [item for item in items if is_file(item) and not is_pattern(item)]
     others = [part.strip() for text in (given.runtimes, given.metrics) for part in text.split(",")]
     labels = [label for item in models for label in expand_models(item)]
-    return frozenset(labels) | frozenset(filter(None, (*others, given.weights)))
+    return frozenset(labels) | frozenset(filter(None, (*others, *files, given.weights)))
 
 
 def _request(given: argparse.Namespace, typed: Sequence[str]) -> Request:
@@ -165,24 +160,31 @@ def _request(given: argparse.Namespace, typed: Sequence[str]) -> Request:
     models = expand_models(given.models) if given.models else [] if studies else list(SIX if given.quick else ["all"])
     if models == ["all"]:
         models = expand_models("all")
-    excluded = _excluded(given.exclude)
+    excluded = excluding(given.exclude)
     kept = tuple(label for label in models if not excluded(label))
-    if not kept and not studies:
+    files = files_of(given.models)
+    if not kept and not studies and not files:
         raise ValueError(f"--exclude {shown(given.exclude)} leaves no model of {len(models)}")
     if given.data_dir and not given.dataset:
         raise ValueError(
             f"--data-dir {shown(given.data_dir)} belongs to a data set; name that with --dataset: {', '.join(DATASETS)}"
         )
+    if given.action in ("run", "dry-run") and (given.data_dir or given.dataset == FOLDER.name):
+        reason = DATASETS[given.dataset].unavailable(given.data_dir)
+        if reason is not None:
+            raise ValueError(reason)
+    small = not given.recipe and not given.weights and given.dataset in ("", DEFAULT)
     max_time = given.max_time or preset["max_time"]
     options = Options(
         models=kept,
+        files=files,
         metrics=METRICS.select(given.metrics) if given.metrics else DEFAULT_METRICS,
         runtimes=CHOICES.select(given.runtimes),
         batch_sizes=given.batch_size,
         num_threads=given.num_threads or (effective_cpus(),),
         training_threads=given.num_threads or (1,),
-        epochs=given.epochs or int(preset["epochs"]),
-        train_images=int(preset["train_images"]),
+        epochs=given.epochs or int(small and preset["epochs"]),
+        train_images=int(small and preset["train_images"]),
         **{name: getattr(given, name) for name in AS_TYPED},
         effort={
             "max_time": float(max_time),
@@ -195,7 +197,7 @@ def _request(given: argparse.Namespace, typed: Sequence[str]) -> Request:
         studies=studies,
         named=_named(given),
         command=shlex.join(["python", "-m", "benchmarks.run", *typed]),
-        **{name: getattr(given, name) for name in ("output_dir", "action", "fresh", "timeout", "sort_key")},
+        **{name: getattr(given, name) for name in ("output_dir", "action", "fresh", "timeout", "sort_key", "metric")},
     )
 
 
@@ -210,8 +212,9 @@ def parser() -> Parser:
     usual = PRESETS["default"]
     what = reader.add_argument_group("what to measure")
     what.add_argument(
-        "--models", "--model", "-m", default="", metavar="LIST", help="names, globs, name:option=value,...; default all"
-    )
+        "--models", "--model", "-m", default="", metavar="LIST",
+        help="names, globs, name:option=value,..., trained files ('runs/*/best.safetensors'); default all",
+    )  # fmt: skip
     what.add_argument("--exclude", default="", metavar="LIST", help="models left out of --models")
     what.add_argument(
         "--metrics",
@@ -244,7 +247,7 @@ def parser() -> Parser:
         "--weights",
         default="",
         metavar="WEIGHTS",
-        help="imagenet, imagenet:TAG or a file, to test; default none: trained from scratch",
+        help="imagenet, imagenet:TAG or a file: tested where they know the classes, else fine-tuned; default none",
     )
     how.add_argument(
         "--dataset",
@@ -253,11 +256,19 @@ def parser() -> Parser:
         metavar="NAME",
         help=f"of {', '.join(sorted(DATASETS))}; default fashion_mnist, with --weights imagenet",
     )
-    how.add_argument("--data-dir", default="", metavar="DIR", help="folder of the data set's files")
+    how.add_argument("--data-dir", default="", metavar="DIR", help="folder of the data set's files, or of your images")
+    how.add_argument(
+        "--recipe",
+        type=_recipe,
+        default="",
+        metavar="NAME",
+        help=f"train by it, from --weights where there are any: {', '.join(recipes())}, NAME:field=value,...",
+    )
     how.add_argument("--epochs", type=_count, default=0, metavar="N", help="of a training; default its recipe's")
     how.add_argument(
-        "--seed", type=_whole, default=0, metavar="N", help="of initialisation, order and images; default 0"
-    )
+        "--seeds", "--seed", type=_seeds, default=(0,), metavar="N,...",
+        help="of initialisation, order and images, a training each; default 0",
+    )  # fmt: skip
     effort = reader.add_argument_group("how hard to look")
     level = effort.add_mutually_exclusive_group()
     level.add_argument("--quick", action="store_true", help="the six reference models, less time, fewer images")
@@ -310,6 +321,12 @@ def parser() -> Parser:
         metavar="COLUMN",
         help="column of results.csv to sort tables by; --list shows all; default family",
     )
+    run.add_argument(
+        "--metric",
+        choices=BEST,
+        default=BEST[0],
+        help="what the best network for your images is the best in; default top1",
+    )
     run.set_defaults(action="run", fresh=False)
     instead = run.add_mutually_exclusive_group()
     for action, text in {
@@ -320,21 +337,6 @@ def parser() -> Parser:
     }.items():
         instead.add_argument(f"--{action}", dest="action", action="store_const", const=action, help=text)
     return reader
-
-
-def _excluded(text: str) -> Callable[[str], bool]:
-    """Whether a label is among those to leave out; a name stands for every variant of that model."""
-    if not text:
-        return lambda label: False
-    expand_models(text)  # refuses names that mean nothing
-    patterns = [part.strip() for part in text.split(",")]
-    labels = set(expand_models(text))
-
-    def excluded(label: str) -> bool:
-        name = label.partition(":")[0]
-        return label in labels or any(fnmatchcase(name, "*" if part == "all" else part) for part in patterns)
-
-    return excluded
 
 
 def _one_of(names: Registry[Any]) -> Callable[[str], str]:
@@ -367,6 +369,20 @@ _count = _number("a whole number of at least 1", int, lambda number: 1 <= number
 _whole = _number("a whole number of at least 0", int, lambda number: 0 <= number < 1e9)
 _seconds = _number("a number of seconds above 0", float, lambda number: 0 < number < 1e7)
 _share = _number("a number between 0 and 1 (0.02 is 2 %)", float, lambda number: 0 < number < 1)
+
+
+def _recipe(text: str) -> str:
+    """A recipe as it is typed, which may be each model's own; refuses what is none."""
+    name, colon, changes = text.partition(":")
+    try:
+        _ = text and recipe(f"{SAMPLE if name == PAPER else name}{colon}{changes}")
+    except (LookupError, TypeError, ValueError) as error:
+        raise argparse.ArgumentTypeError(words(error)) from error
+    return text
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(int(_whole(part.strip())) for part in text.split(",")))
 
 
 def _counts(text: str) -> tuple[int, ...]:

@@ -6,9 +6,12 @@ import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import zoo
 from benchmarks.metrics import METRICS
+from benchmarks.metrics.beginnings import FOR_WEIGHTS, SCRATCH
+from benchmarks.plan.models import TrainedFile
 from benchmarks.records.record import Case
 from benchmarks.studies.study import Study
 from zoo.runtimes import RUNTIMES
@@ -18,7 +21,7 @@ __all__ = ["SIX", "Options", "canonical", "plan", "plan_study", "skip_reason"]
 SIX = ("alexnet", "vgg16", "googlenet", "resnet50", "mobilenet_v1", "xception")  # one of each family
 # conditions that every case of a run shares, as far as its metric depends on them
 SHARED = (
-    "img_size", "device", "precision", "dataset", "data_dir", "recipe", "epochs", "train_images", "seed",
+    "device", "precision", "dataset", "data_dir", "epochs", "train_images",
 )  # fmt: skip
 
 
@@ -28,16 +31,21 @@ class Options:
 
     Args:
         models: labels, each model once.
+        files: networks that somebody trained, each beside the models.
         metrics, runtimes: registered names.
         batch_sizes: images a call; a sweep where there are several.
         num_threads: threads; a sweep where there are several.
         training_threads: threads of a training, of which as many run at a time as there are processors.
         img_size: side of the images, of training and test images too.
-        weights: "imagenet", "imagenet:TAG" or a file.
+        weights: "imagenet", "imagenet:TAG" or a file; of `files` their own.
+        without: models of which there are no such weights, and why: they are trained from scratch.
+        recipe: how networks are trained; empty for the usual way.
+        seeds: of trainings, one a training.
         effort: how hard to look: max_time, rounds, target_ci.
     """
 
     models: tuple[str, ...]
+    files: tuple[TrainedFile, ...] = ()
     metrics: tuple[str, ...]
     runtimes: tuple[str, ...] = ("eager",)
     batch_sizes: tuple[int, ...] = ()
@@ -47,12 +55,13 @@ class Options:
     device: str = "cpu"
     precision: str = "fp32"
     weights: str = ""
+    without: Mapping[str, str] = field(default_factory=dict)
     dataset: str = ""
     data_dir: str = ""
     recipe: str = ""
     epochs: int = 0
     train_images: int = 0
-    seed: int = 0
+    seeds: tuple[int, ...] = (0,)
     effort: Mapping[str, str | int | float | bool] = field(default_factory=dict)
 
 
@@ -61,24 +70,40 @@ def plan(options: Options) -> tuple[Case, ...]:
     cases: dict[Case, None] = {}
     for name in options.metrics:
         metric = METRICS[name]
-        for model, runtime, batch_size, num_threads in itertools.product(
-            options.models,
+        for begun, runtime, batch_size, num_threads, seed in itertools.product(
+            _beginnings(options),
             options.runtimes,
             options.batch_sizes or (metric.batch_size,),
             options.training_threads if metric.slow else options.num_threads,
+            options.seeds,
         ):
             case = Case(
                 metric=name,
-                model=model,
                 runtime=runtime,
                 batch_size=batch_size,
                 num_threads=num_threads,
+                seed=seed,
                 effort=tuple(sorted(options.effort.items())),
-                weights_path=options.weights,
+                **begun,
                 **{key: getattr(options, key) for key in SHARED},
             )
             cases[canonical(case)] = None
     return tuple(cases | dict.fromkeys(_costs(cases) if "mult_adds" in options.metrics else ()))
+
+
+def _beginnings(options: Options) -> list[dict[str, Any]]:
+    """Model, weights, recipe and size of the images of every network that is asked for."""
+    found: list[dict[str, Any]] = []
+    for model in options.models:
+        weights, recipe = options.weights, options.recipe
+        if model in options.without:
+            weights = ""
+            recipe = SCRATCH if recipe.partition(":")[0] in ("", *FOR_WEIGHTS) else recipe
+        found.append({"model": model, "weights_path": weights, "recipe": recipe, "img_size": options.img_size})
+    for file in options.files:
+        size = options.img_size or file.img_size
+        found.append({"model": file.model, "weights_path": file.path, "recipe": options.recipe, "img_size": size})
+    return found
 
 
 def _costs(cases: Iterable[Case]) -> Iterator[Case]:
@@ -99,15 +124,17 @@ def plan_study(study: Study, options: Options) -> tuple[Case, ...]:
     for part in study.parts:
         for seed, metric in itertools.product(part.seeds, part.metrics):
             if METRICS[metric].shares_process:  # a count: at the size the paper counts at
-                asked = dataclasses.replace(options, models=part.models, metrics=(metric,), img_size=0)
+                asked = dataclasses.replace(options, models=part.models, files=(), metrics=(metric,), img_size=0)
             elif usual or metric in options.metrics:
                 asked = dataclasses.replace(
                     options,
                     models=part.models,
+                    files=(),
                     metrics=(metric,),
-                    seed=options.seed + seed,
+                    seeds=(options.seeds[0] + seed,),
                     img_size=part.img_size or options.img_size,
-                    recipe=part.recipe or options.recipe,
+                    recipe=part.recipe,
+                    weights="",
                 )
             else:
                 continue

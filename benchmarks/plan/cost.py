@@ -6,16 +6,19 @@ The constants are those of two cores of a server (AMD EPYC at 2.6 GHz), fitted t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 
 import psutil
 
 import zoo
 from benchmarks.metrics import METRICS
+from benchmarks.metrics.beginnings import facts_of
 from benchmarks.plan.cases import SIX
-from benchmarks.records.environment import effective_cpus
+from benchmarks.records.environment import effective_cpus, gpus
 from benchmarks.records.record import Case, Record
 from zoo.data import DATASETS
+from zoo.data.dataset import Facts
 
 __all__ = [
     "KINDS",
@@ -55,15 +58,24 @@ def kind_of(case: Case) -> str:
 def at_a_time(kind: str, cases: Iterable[Case]) -> int:
     """How many cases of a kind go on side by side.
 
-    Trainings: as many as there are processors and memory for, one where they share a GPU.
+    Trainings: as many as there are processors and memory for, or one on each GPU.
     """
     if kind == "count":
         return min(effective_cpus(), MOST_COUNTERS)
     if kind != "training":
         return 1
-    asked = [(case.device == "cpu" and case.train_threads) or effective_cpus() for case in cases]
+    cases = list(cases)
+    if any(case.device != "cpu" for case in cases):
+        return max(_usable_gpus(), 1)
+    asked = [case.train_threads or effective_cpus() for case in cases]
     room = int(psutil.virtual_memory().available // TRAINING_BYTES)
     return max(min(effective_cpus() // max(asked, default=1), room), 1)
+
+
+def _usable_gpus() -> int:
+    """GPUs that PyTorch will see."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return len(gpus()) if named is None else len([each for each in named.split(",") if each.strip() not in ("", "-1")])
 
 
 def by_cost(cases: Iterable[Case], counted: Counts) -> list[Case]:
@@ -114,8 +126,9 @@ def end_of(case: Case) -> float:
 
 
 def _test_images(case: Case) -> int:
-    dataset = DATASETS.get(case.dataset)
-    return dataset.test_images if dataset is not None and dataset.test_images else USUAL_TEST_IMAGES
+    """Images that answers are counted on, in a training after each epoch."""
+    facts = facts_of(case.dataset, case.data_dir) if case.dataset in DATASETS else Facts(0)
+    return (facts.val_images if case.epochs else 0) or facts.test_images or facts.val_images or USUAL_TEST_IMAGES
 
 
 def _training_seconds(case: Case, counted: Counts) -> float:

@@ -24,7 +24,7 @@ from benchmarks.records.limits import cpu_quota, load_average, memory_limit
 from benchmarks.records.manifest import write_own
 from benchmarks.records.record import Environment
 
-__all__ = ["FILE", "effective_cpus", "observe", "read_environment", "read_machines", "write_environment"]
+__all__ = ["FILE", "effective_cpus", "gpus", "observe", "read_environment", "read_machines", "write_environment"]
 
 FILE = "environment.json"
 PACKAGES = (
@@ -99,7 +99,7 @@ def _machine() -> dict[str, Any]:
         "instructions": _instructions(),
         "caches": _caches(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9),
-        "gpus": _gpus(),
+        "gpus": gpus(),
         "system": platform.system(),
     }
 
@@ -204,7 +204,8 @@ def _caches() -> dict[str, str]:
     return found
 
 
-def _gpus() -> list[str]:
+def gpus() -> list[str]:
+    """What NVIDIA's GPUs of this machine are called."""
     names = []
     for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
         for line in (_read(path) or "").splitlines():

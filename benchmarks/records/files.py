@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["checksum", "read_file", "replace_file", "sweep"]
+__all__ = ["checksum", "read_file", "replace_file", "set_aside", "sweep"]
 
 
 def replace_file(path: Path, content: str | bytes) -> None:
@@ -50,6 +50,20 @@ def checksum(path: Path) -> str:
     """SHA-256 of a file, read again only when its size or its time has changed; raises as `read_file`."""
     found = _regular(path)
     return _checksum(path, found.st_size, found.st_mtime_ns)
+
+
+def set_aside(path: Path) -> Path | None:
+    """Gives what there is in a place a name beside it that nothing has, which it returns; None where there is nothing.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    if not os.path.lexists(path):
+        return None
+    number = 1
+    while os.path.lexists(kept := path.with_name(f"{path.name}.old{number if number > 1 else ''}")):
+        number += 1
+    return path.rename(kept)
 
 
 def sweep(folder: Path) -> None:

@@ -47,10 +47,11 @@ WORDS: Mapping[str, Callable[[Case, Any], str]] = MappingProxyType(
 def conditions_of(case: Case, fields: Iterable[str] = tuple(WORDS)) -> list[str]:
     """The conditions of a case among `fields` in words, those left out that are not stated (0 or empty).
 
-    A seed is stated even if it is 0, unless the weights were given and nothing is drawn.
+    A seed is stated even if it is 0, unless weights that were given are tested as they are and nothing is drawn.
     """
+    drawn = bool(case.recipe) or not case.weights
     stated = ((name, getattr(case, name)) for name in WORDS if name in fields)
-    words = (WORDS[name](case, value) for name, value in stated if value or (name == "seed" and not case.weights))
+    words = (WORDS[name](case, value) for name, value in stated if value or (name == "seed" and drawn))
     return list(filter(None, words))
 
 

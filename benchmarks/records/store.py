@@ -18,7 +18,7 @@ from types import TracebackType
 
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
-from benchmarks.records.files import read_file, replace_file
+from benchmarks.records.files import read_file, replace_file, set_aside
 from benchmarks.records.manifest import adopt, foreign
 from benchmarks.records.record import Case, Record, RecordError
 from benchmarks.records.standing import stale_reason
@@ -209,12 +209,9 @@ class _JsonLines(Store):
 
     def _keep(self) -> Path | None:
         """Gives what there is in the place of the records a name that nothing has; None where there is nothing."""
-        if not os.path.lexists(self._path) or (self._path.is_file() and not self._path.stat().st_size):
+        if self._path.is_file() and not self._path.stat().st_size:
             return None
-        number = 1
-        while os.path.lexists(kept := self._path.with_name(f"{RECORDS}.old{number if number > 1 else ''}")):
-            number += 1
-        return self._path.rename(kept)
+        return set_aside(self._path)
 
     def _drop_unwritten(self) -> None:
         """Cuts off the part of a line that may have reached the file, and the part that still waits in the buffer."""

@@ -51,9 +51,13 @@ TIME = Cost(metric="latency", name="latency_s", unit="millisecond", factor=1e3, 
             total="in time ({} ms)")  # fmt: skip
 
 
-def answers(overview: Overview) -> list[str]:
-    """One Markdown sentence a need that the records can answer; what spoils the answers comes first."""
-    accuracies = overview.estimates("accuracy", "top1")
+def answers(overview: Overview, *, trained: bool = True) -> list[str]:
+    """One Markdown sentence a need that the records can answer; what spoils the answers comes first.
+
+    Args:
+        trained: speak of accuracies, too, where no other part of the page does.
+    """
+    accuracies = overview.estimates("accuracy", "top1") if trained else []
     return [
         *_doubts(overview),
         *_fastest(overview),

@@ -9,6 +9,7 @@ from typing import Any
 
 import zoo
 from benchmarks.metrics import METRICS
+from benchmarks.metrics.beginnings import SAMPLE
 from benchmarks.records.record import Case
 from benchmarks.report.joining import model_spec
 from zoo.errors import InvalidOption, UnknownOption
@@ -22,7 +23,7 @@ Flags = tuple[tuple[str, str], ...]  # option and value, sorted
 HEEDED = {
     "--batch-size": "batch_size", "--img-size": "img_size", "--num-threads": "num_threads", "--device": "device",
     "--precision": "precision", "--weights": "weights", "--dataset": "dataset", "--data-dir": "data",
-    "--epochs": "epochs", "--seed": "seed", "--runtimes": "runtime",
+    "--recipe": "recipe", "--epochs": "epochs", "--seed": "seed", "--runtimes": "runtime",
 }  # fmt: skip
 EFFORT = {"max_time": "--max-time", "rounds": "--rounds", "target_ci": "--target-ci"}
 
@@ -32,7 +33,7 @@ def commands(cases: Iterable[Case], machine: Mapping[str, Any]) -> list[str]:
     asked: dict[tuple[Flags, str], dict[str, None]] = defaultdict(dict)  # the models by options and metric
     for case in cases:
         entry = model_spec(case.model)
-        if entry is not None and case.metric in METRICS and case.recipe in ("", "sample"):
+        if entry is not None and case.metric in METRICS and _can_be_named(case):
             asked[flags_of(case, machine), case.metric][case.model] = None
     lines: dict[tuple[Flags, tuple[str, ...]], list[str]] = {}  # the metrics by options and models
     for (flags, metric), models in sorted(asked.items(), key=lambda item: -len(item[0][0])):
@@ -42,10 +43,15 @@ def commands(cases: Iterable[Case], machine: Mapping[str, Any]) -> list[str]:
     return [_line(models, metrics, flags) for (flags, models), metrics in lines.items()]
 
 
+def _can_be_named(case: Case) -> bool:
+    """Whether an option names the recipe of a case, those of studies apart, which are asked for by the study's name."""
+    return case.recipe == SAMPLE or case.recipe.partition(":")[0] != SAMPLE
+
+
 def flags_of(case: Case, machine: Mapping[str, Any]) -> Flags:
     """The options a case was asked with, but for those that say what would be done without them."""
     entry = model_spec(case.model)
-    trained = case.metric == "accuracy" and not case.weights
+    trained = case.metric == "accuracy" and bool(case.recipe or not case.weights)
     size = case.train_img_size if trained else case.img_size
     own, smallest = (entry.input.size, entry.input.min_size) if entry else (size, 0)
     threads, usual = case.num_threads, machine.get("effective_cpus") or machine.get("cpus")
@@ -53,10 +59,10 @@ def flags_of(case: Case, machine: Mapping[str, Any]) -> Flags:
     if trained:
         threads, usual = case.train_threads, 1
         try:
-            chosen = recipe(case.recipe or "sample")
+            chosen = recipe(case.recipe or SAMPLE, entry)
         except (LookupError, UnknownOption, InvalidOption):
             return ()
-        own, epochs = max(chosen.img_size, smallest), chosen.epochs
+        own, epochs = max(chosen.img_size or own, smallest), chosen.epochs
     metric = METRICS[case.metric]
     batch = case.batch_size if "batch_size" in metric.depends_on else metric.batch_size
     found = {
@@ -69,6 +75,7 @@ def flags_of(case: Case, machine: Mapping[str, Any]) -> Flags:
         "--weights": case.weights_path,
         "--dataset": case.dataset if case.data_dir or case.dataset not in ("fashion_mnist", "") else "",
         "--data-dir": case.data_dir,
+        "--recipe": case.recipe if case.recipe != SAMPLE else "",
         "--epochs": case.epochs if case.epochs not in (0, epochs) else "",
         "--seed": case.seed or "",
         **{EFFORT[name]: f"{value:g}" for name, value in case.effort if name in EFFORT and not isinstance(value, str)},

@@ -22,6 +22,7 @@ from zoo.spec import ModelSpec
 __all__ = ["BOUNDS", "comparison", "ordered", "prints_the_same", "to_csv", "to_frame"]
 
 NAMES = {(column.measurement, column.part): column.name for column in SHOWN if column.measurement}
+RARE = [column.name for column in SHOWN if column.rare]
 BOUNDS: Mapping[str, tuple[str, str]] = {
     name: (NAMES[measurement, "low"], NAMES[measurement, "high"])
     for (measurement, part), name in NAMES.items()
@@ -57,6 +58,7 @@ def to_frame(rows: Sequence[Row]) -> pd.DataFrame:
 
 def to_csv(frame: pd.DataFrame) -> str:
     """The frame as text that a spreadsheet opens without running any of it, a row a line."""
+    frame = frame.drop(columns=[name for name in RARE if name in frame and frame[name].isna().all()])
     texts = frame.select_dtypes(include="string").columns
     return str(
         frame.assign(**{name: frame[name].map(_inert, na_action="ignore") for name in texts}).to_csv(index=False)

@@ -144,7 +144,10 @@ def _caption(overview: Overview, trained_on: str) -> str:
     accuracies = list(overview.records("accuracy").values())
     if any(record.find("top1") for record in accuracies):
         images = sorted({int(value) for record in accuracies if (value := record.value("test_images"))})
-        counted = f" of {enumerate_words([f'{count:,}' for count in images])} test images" if images else ""
+        found = {str(top1.details.get("part")) for record in accuracies if (top1 := record.find("top1"))}
+        parts = {"val" if part == "val" else "test" for part in found}
+        told = f"{enumerate_words([f'{count:,}' for count in images])} {' or '.join(sorted(parts))} images"
+        counted = f" of {told}" if images else ""
         sentences.append(f"Accuracy: the share{counted} named rightly; {_networks(overview, accuracies, trained_on)}.")
     if marks := _protocols(overview):
         ways = "; ".join(f"{mark} {markdown(way)}" for way, mark in marks.items())
@@ -172,8 +175,9 @@ def _networks(overview: Overview, accuracies: Sequence[Record], trained_on: str)
     """What networks the accuracies are of, and what their brackets hold."""
     if any(record.case.epochs for record in accuracies):
         place = f"on {markdown(trained_on)}" if trained_on else "on this machine"
+        how = "fine-tuned" if any(record.case.weights for record in accuracies) else "trained from scratch"
         return (
-            f"networks trained from scratch {place}, {training_in_words(overview)}. It is the mean over the seeds, "
+            f"networks {how} {place}, {training_in_words(overview)}. It is the mean over the seeds, "
             "with Student's interval; that of one seed is Wilson's, of the test images only"
         )
     sources = {record.case.weights_path or record.case.weights for record in accuracies if record.case.weights}

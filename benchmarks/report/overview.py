@@ -35,6 +35,7 @@ class Overview:
         table: `models` in the same columns, in the report's order; its index is the model.
         cells: the table, by model and column.
         open_cases: planned and not finished.
+        metric: what the best network for somebody's own images is the best in: "top1" or "balanced".
     """
 
     environment: Environment | None
@@ -45,6 +46,7 @@ class Overview:
     table: pd.DataFrame
     cells: Mapping[str, Mapping[str, Any]]
     open_cases: Sequence[Case] = ()
+    metric: str = "top1"
 
     def estimates(self, metric: str, name: str) -> list[Estimate]:
         """A measurement of every model that has it, in the table's order."""
@@ -100,7 +102,7 @@ class Overview:
         """Trainings that a model's accuracy is the mean of; 0 where it is of weights that were given."""
         record = self.records("accuracy").get(model)
         top1 = record.find("top1") if record else None
-        if record is None or top1 is None or record.case.weights:
+        if record is None or top1 is None or (record.case.weights and not record.case.recipe):
             return 0
         return len(top1.details.get("seeds", (record.case.seed,)))
 
@@ -137,6 +139,7 @@ def survey(
     open_cases: Sequence[Case] = (),
     sort_key: str = "family",
     asked: Container[str] = (),
+    metric: str = "top1",
 ) -> Overview:
     """The overview of one machine's records; raises ValueError for several machines or an unknown sort key.
 
@@ -161,6 +164,7 @@ def survey(
         table=table,
         cells=table.to_dict("index"),
         open_cases=open_cases,
+        metric=metric,
     )
 
 
@@ -186,9 +190,10 @@ def _line(rows: Sequence[Row], pace: Case | None, shared: Case | None) -> Row:
         if timed or "batch_size" not in METRICS[metric].depends_on or record.status != "ok"
     }
     accuracy = records.pop("accuracy", None)
-    if accuracy is not None and _comparable(accuracy, shared):
+    seeds = {id(found): found for row in rows if (found := row.records.get("accuracy"))}.values()
+    networks = {found.case.weights for found in seeds if _comparable(found, shared)}  # of one model, each with a figure
+    if accuracy is not None and _comparable(accuracy, shared) and len(networks) == 1:
         one = dataclasses.replace(accuracy.case.question, seed=0)
-        seeds = {id(found): found for row in rows if (found := row.records.get("accuracy"))}.values()
         alike = [found for found in seeds if dataclasses.replace(found.case.question, seed=0) == one]
         records["accuracy"] = _pooled(alike)
     return Row(best.case, best.stated - {"seed"}, records)
@@ -204,10 +209,13 @@ def _pooled(records: Sequence[Record]) -> Record:
     for measurement in records[0].measurements:
         values = [value for record in records if (value := record.value(measurement.name)) is not None]
         mean = mean_of(values)
+        low, high = mean.low, mean.high
+        if measurement.unit == "fraction" and low is not None and high is not None:
+            low, high = max(low, 0.0), min(high, 1.0)
         kept = {name: value for name, value in measurement.details.items() if name not in ("answers", "labels")}
         measurements.append(
             dataclasses.replace(
-                measurement, value=mean.value, low=mean.low, high=mean.high, samples=tuple(values),
+                measurement, value=mean.value, low=low, high=high, samples=tuple(values),
                 details={**kept, "seeds": seeds},
             )
         )  # fmt: skip

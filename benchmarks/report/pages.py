@@ -20,6 +20,7 @@ from benchmarks.report.drawing import draw
 from benchmarks.report.frame import comparison, ordered, to_csv
 from benchmarks.report.joining import by_machine
 from benchmarks.report.overview import Overview, survey
+from benchmarks.report.own.page import images_section
 from benchmarks.report.page import image, listed, section, write_page
 from benchmarks.report.pictures import PICTURES
 from benchmarks.report.words import count_of, enumerate_words, gathered, machine_in_words, markdown
@@ -36,6 +37,7 @@ def write_report(
     *,
     open_cases: Sequence[Case] = (),
     sort_key: str = "family",
+    metric: str = "top1",
     asked: Container[str] = (),
     command: str = "",
     trained_on: str = "",
@@ -49,6 +51,7 @@ def write_report(
         output_dir: made if absent. Other pages (`*.md`, `studies/*.md`) in it are linked.
         open_cases: planned and not finished; the page names them.
         sort_key: "family" or a column of `results.csv`.
+        metric: what the best network for somebody's own images is the best in: "top1" or "balanced".
         asked: variants that belong in the comparison however little is known of them.
         command: as typed; empty for the environment's.
         trained_on: the machine that the accuracies come from, in words; empty for this one.
@@ -66,17 +69,20 @@ def write_report(
     machines = by_machine(record for record in records if not trained_on or record.case.metric != "accuracy")
     own = environment.machine_id if environment else next(iter(machines), "")
     mine = machines.pop(own, []) + borrowed
-    overview = survey(mine, environment, open_cases=open_cases, sort_key=sort_key, asked=asked)
+    overview = survey(mine, environment, open_cases=open_cases, sort_key=sort_key, asked=asked,
+                      metric=metric)  # fmt: skip
     pictures = [picture for make in PICTURES.values() if (picture := make(overview))]
     drawn = draw(pictures, folder / "figures", PICTURES)
+    images = images_section(overview, folder, {picture.name: picture for picture in drawn})
     sections = [
         _head(overview, machines, trained_on),
-        listed(answers(overview)) or "Nothing has been measured yet.",
+        *images,
+        listed(answers(overview, trained=not images)) or ("" if images else "Nothing has been measured yet."),
         _unfinished(overview),
         measured.comparison_table(overview, trained_on),
         _did_not_work(overview),
         _had_to_say(overview),
-        *(section(picture.heading, "", image(picture)) for picture in drawn),
+        *(section(picture.heading, "", image(picture)) for picture in drawn if picture.heading),
         _more_pages(folder, overview.environment),
         *measured.sweeps(overview),
         measured.layers(overview),

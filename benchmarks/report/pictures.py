@@ -13,6 +13,7 @@ from benchmarks.report.drawing import Drawing
 from benchmarks.report.findings import Estimate, front_of
 from benchmarks.report.joining import model_spec
 from benchmarks.report.overview import Overview
+from benchmarks.report.own import pictures as own
 from benchmarks.report.printed import first_printed
 from benchmarks.report.words import condition_in_words, dataset_title, enumerate_words, number, training_in_words
 from benchmarks.stats.intervals import Interval
@@ -230,7 +231,10 @@ def _grid_measurements(overview: Overview) -> dict[str, dict[str, float]]:
 
 
 def learning_curves(overview: Overview) -> Drawing | None:
-    """Accuracy on the test images after each epoch, one small panel a model."""
+    """Accuracy on the test images after each epoch, one small panel a model; of somebody's own images, a network."""
+    drawing = own.learning_curves(overview)
+    if drawing is not None:
+        return drawing
     curves: list[dict[str, Any]] = []
     for model, measurement in overview.measurements("accuracy", "top1").items():
         points, entry = _learning_curve(measurement), model_spec(model)
@@ -261,7 +265,16 @@ def _learning_curve(top1: Measurement) -> list[tuple[int, float]]:
 
 PICTURES: Mapping[str, Callable[[Overview], Drawing | None]] = {
     make.__name__: make
-    for make in (accuracy_mult_adds, accuracy_latency, latency, rank, mobilenet_grid, learning_curves)
+    for make in (
+        accuracy_mult_adds,
+        accuracy_latency,
+        latency,
+        rank,
+        mobilenet_grid,
+        learning_curves,
+        own.confusion,
+        own.confusion_scratch,
+    )
 }
 """By the names of their files."""
 

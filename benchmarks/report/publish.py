@@ -45,6 +45,7 @@ def publish(
     open_cases: Sequence[Case] = (),
     elsewhere: Iterable[Record] = (),
     sort_key: str = "family",
+    metric: str = "top1",
     asked: Container[str] = (),
 ) -> None:
     """Writes `environment.json`, the pages of the studies and the report, which links them.
@@ -59,6 +60,7 @@ def publish(
         cases: what was asked; where the same question was asked with other settings too, these count.
         open_cases: those of them that have no answer yet.
         elsewhere: accuracies from other machines.
+        metric: what the best network for somebody's own images is the best in.
         asked: models asked for by name; variants that only a study measured have their row there.
 
     Raises:
@@ -89,6 +91,7 @@ def publish(
             folder,
             open_cases=open_cases,
             sort_key=sort_key,
+            metric=metric,
             asked=asked,
             trained_on="" if trained_on == environment.machine_id else machine_in_words(machines.get(trained_on, {})),
         )

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 SECONDS = 0.02
 
 
-def measure(memory: dict[str, Any], case: Case) -> tuple[tuple[Measurement, ...], tuple[str, ...]]:
+def measure(
+    memory: dict[str, Any], case: Case, place: questions.Place
+) -> tuple[tuple[Measurement, ...], tuple[str, ...]]:
     """The fake: parameters fail in a way of its own for some models, and one is measured with much to say."""
     if case.model == TALKATIVE:
         talkative = dataclasses.replace(METRICS[case.metric], measure=_talk)
@@ -42,7 +44,10 @@ def measure(memory: dict[str, Any], case: Case) -> tuple[tuple[Measurement, ...]
     time.sleep(SECONDS if case.metric != "accuracy" else 20 * SECONDS)
     span = [started, time.monotonic()]
     found = Measurement(
-        name="param_count", value=len(case.model), unit="count", details={"span": span, "pid": os.getpid()}
+        name="param_count",
+        value=len(case.model),
+        unit="count",
+        details={"span": span, "pid": os.getpid(), "place": dataclasses.asdict(place)},
     )
     return (found,), ()
 

@@ -204,7 +204,7 @@ def _train(
             if not is_out_of_memory(error):
                 raise
             fits = largest_batch(run)
-            hint = f"--batch-size {fits} fits" if fits else "a smaller --img-size may fit"
+            hint = f"a batch_size of {fits} fits" if fits else "a smaller img_size may fit"
             raise TrainingFailed(f"out of memory with batches of {chosen.batch_size}; {hint}") from error
         except Stopped:
             if folder is not None:

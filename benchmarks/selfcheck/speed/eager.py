@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.selfcheck.speed.references import pair
 from benchmarks.selfcheck.speed.turns import TURN, play
 from zoo.lazy import nn, torch
-from zoo.training.loop import keep_freed_memory
+from zoo.training.devices import keep_freed_memory
 from zoo.turns import settled
 
 __all__ = ["BATCH_SIZES", "measure"]

@@ -144,7 +144,7 @@ def _zoo_step(name: str, way: Way) -> Callable[[], object]:
     So no two gradients need memory at the same time, and a weight is still in the cache when it is updated.
     """
     import zoo
-    from zoo.training.loop import keep_freed_memory
+    from zoo.training.devices import keep_freed_memory
 
     layout = torch.channels_last if way.memory_format == "channels_last" else torch.contiguous_format
     torch.manual_seed(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +13,13 @@ import torch
 from PIL import Image
 
 import zoo
-from benchmarks.metrics import accuracy
-from benchmarks.metrics.accuracy import complete, label_order, measure, unavailable, wilson
+from benchmarks.metrics import accuracy, beginnings
+from benchmarks.metrics.accuracy import complete, label_order, measure, unavailable
 from benchmarks.metrics.subject import Subject
 from benchmarks.records.predictions import NotPaired, mcnemar, pack, unpack
 from benchmarks.records.record import Case, Measurement, Record
 from zoo.data import DATASETS
-from zoo.training.loop import Predictions
+from zoo.training.evaluation import Evaluation, wilson
 from zoo.training.recipes import recipe
 
 DATA = Path(os.environ.get("ZOO_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
@@ -76,13 +76,14 @@ def test_weights_are_evaluated_at_their_size_and_not_trained() -> None:
 @pytest.mark.parametrize(
     ("conditions", "reason"),
     [
-        ({"dataset": "imagenet"}, "give the weights"),
+        ({"dataset": "imagenet"}, "--data-dir"),
+        ({"dataset": "folder"}, "--data-dir"),
         ({"weights_path": "imagenet"}, "--data-dir"),
-        ({"weights_path": "imagenet:keras", "dataset": "fashion_mnist"}, "use --dataset imagenet"),
+        ({"recipe": "finetune"}, "begins with trained weights"),
         ({"weights_path": "nofile.pth", "dataset": "fashion_mnist"}, "no file 'nofile.pth'"),
         ({"weights_path": "imagenet:elsewhere", "dataset": "imagenet"}, "no checkpoint 'imagenet:elsewhere'"),
         ({"train_images": 6001}, "has 6,000 training images; 6,001 were asked for"),
-        ({"precision": "fp16"}, "fp32 or bf16, not fp16"),
+        ({"precision": "int8"}, "fp32, bf16, fp16, not int8"),
     ],
 )
 def test_what_cannot_be_measured_says_why(conditions: dict[str, object], reason: str) -> None:
@@ -197,9 +198,9 @@ def test_weights_are_evaluated_on_a_folder_with_a_broken_image(tmp_path: Path) -
     assert "curve" not in found["top1"].details
 
 
-def test_weights_of_other_classes_are_refused(tmp_path: Path) -> None:
+def test_weights_of_another_number_of_classes_are_not_tested(tmp_path: Path) -> None:
     torch.save(zoo.create(SMALL).state_dict(), weights := tmp_path / "weights.pth")
-    with pytest.raises(ValueError, match="cannot tell the 10 classes of fashion_mnist"):
+    with pytest.raises(zoo.DataError, match="tells 1000 classes apart and does not say which"):
         measure(Subject(complete(case(weights_path=str(weights), dataset="fashion_mnist"))))
 
 
@@ -209,7 +210,7 @@ def test_weights_of_the_same_classes_are_evaluated_on_any_data_set(tmp_path: Pat
     subject = Subject(asked)
     found = {each.name: each for each in measure(subject)}
     assert found["test_images"].value == 2000
-    assert found["top1"].details["preprocessing"].startswith("32x32 pixels")  # the data set's own, not the weights'
+    assert "Resize(size=[37]" in found["top1"].details["preprocessing"]  # the weights' own, at the size asked for
     assert "does not say whose padding" in subject.notes[0]
 
 
@@ -259,11 +260,18 @@ def test_mcnemar_wants_the_same_images() -> None:
         mcnemar(record([1], [1]), Record(case=case(), status="failed"))
 
 
+def answered(labels: torch.Tensor, top: torch.Tensor, unreadable: Mapping[int, str] = {}) -> Evaluation:
+    """What a network of a thousand classes answered."""
+    return Evaluation(
+        labels=labels, top=top, probabilities=torch.ones(len(labels)), unreadable=unreadable, loss=0.0, num_classes=1000
+    )
+
+
 @pytest.mark.parametrize(("moved", "warned"), [(0, False), (1, True), (-1, True), (7, False)])
 def test_moved_class_numbers_are_noticed(moved: int, warned: bool) -> None:
     labels = torch.arange(100, 900, 8)
     top = (labels + moved)[:, None].repeat(1, 5)
-    notes = label_order(Predictions(labels=labels, top=top, unreadable={}, loss=0.0))
+    notes = label_order(answered(labels, top))
     assert bool(notes) == warned
     assert not warned or f"moved by {-moved:+d}" in notes[0]
 
@@ -274,19 +282,19 @@ def test_images_that_could_not_be_read_move_no_class_number() -> None:
     top = torch.full((10, 5), -1)
     top[:3, 0] = 0
     unreadable = dict.fromkeys(range(3, 10), "it is empty")
-    assert label_order(Predictions(labels=labels, top=top, unreadable=unreadable, loss=0.0)) == ()
+    assert label_order(answered(labels, top, unreadable)) == ()
 
 
 def test_weights_that_cannot_be_read_are_known_by_their_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def refuse(path: Path) -> str:
         raise PermissionError(path)
 
-    monkeypatch.setattr(accuracy, "locate", lambda spec, weights: tmp_path)
-    monkeypatch.setattr(accuracy, "checksum", refuse)
-    assert accuracy.identity(zoo.spec("resnet18"), "mine.pth") == "mine.pth"
+    monkeypatch.setattr(beginnings, "locate", lambda spec, weights: tmp_path)
+    monkeypatch.setattr(beginnings, "checksum", refuse)
+    assert beginnings.identity(zoo.spec("resnet18"), "mine.pth") == "mine.pth"
 
 
-def test_every_data_set_has_a_recipe_or_weights() -> None:
-    for name, dataset in DATASETS.items():
-        asked = complete(case(dataset=name, weights_path="" if dataset.train_images else "imagenet"))
-        assert (asked.epochs > 0) == (dataset.train_images > 0)
+def test_every_data_set_has_a_recipe_of_its_own() -> None:
+    recipes = {name: complete(case(dataset=name)).recipe for name in DATASETS}
+    assert recipes.pop("folder") == "scratch"
+    assert set(recipes.values()) == {"sample"}

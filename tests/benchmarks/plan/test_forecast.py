@@ -143,7 +143,7 @@ def test_trainings_alone_tell_the_machine_by_themselves() -> None:
 @pytest.fixture
 def trained() -> tuple[Case, ...]:
     options = parse(["--models", "resnet18", "--metrics", "accuracy", "--num-threads", "1"]).options
-    return tuple(plan(dataclasses.replace(options, seed=seed))[0] for seed in range(4))
+    return tuple(plan(dataclasses.replace(options, seeds=(seed,)))[0] for seed in range(4))
 
 
 def test_side_by_side_is_not_one_after_another(trained: tuple[Case, ...]) -> None:

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 import zoo
 from benchmarks.metrics import METRICS
-from benchmarks.plan.arguments import PRESETS, expand_models, parse, parser
+from benchmarks.plan.arguments import PRESETS, parse, parser
 from benchmarks.plan.cases import SIX, Options, plan, skip_reason
 from benchmarks.plan.cost import by_cost, counts_of
+from benchmarks.plan.models import expand_models
 from benchmarks.records.record import Case, Measurement, Record
 
 TIMING = {"max_time": 1.0, "rounds": 8, "target_ci": 0.02}
@@ -176,7 +177,7 @@ def test_quick_is_the_six() -> None:
 
 def test_equal_questions_are_one_case() -> None:
     options = Options(models=("resnet18",), metrics=("params", "latency"), batch_sizes=(1, 8), num_threads=(1, 2),
-                      seed=3, effort=TIMING)  # fmt: skip
+                      seeds=(3,), effort=TIMING)  # fmt: skip
     cases = plan(options)
     assert [case.metric for case in cases] == ["params", *["latency"] * 4]
     assert cases[0] == plan(Options(models=("resnet18",), metrics=("params",)))[0]

@@ -45,6 +45,7 @@ def some_lines(seed: int) -> list[str]:
         for option, values in {
             "--runtimes": ["eager,packed"], "--batch-size": ["4", "1,4"], "--num-threads": ["1", "1,2"],
             "--img-size": ["96"], "--seed": ["3"], "--epochs": ["7"], "--rounds": ["9"], "--precision": ["bf16"],
+            "--recipe": ["scratch", "scratch:batch_size=8"], "--seeds": ["0,2"],
         }.items():  # fmt: skip
             words += [option, chance.choice(values)] if chance.random() < 0.3 else []
         lines.append(shlex.join(words))

@@ -120,7 +120,7 @@ def test_out_of_memory_names_the_batch_that_fits(room: int, monkeypatch: pytest.
         return plain(images)
 
     monkeypatch.setattr(model, "forward_train", forward_train)
-    fits = {16: "--batch-size 16 fits", 7: "--batch-size 4 fits", 0: "a smaller --img-size may fit"}[room]
+    fits = {16: "a batch_size of 16 fits", 7: "a batch_size of 4 fits", 0: "a smaller img_size may fit"}[room]
     with pytest.raises(TrainingFailed, match=f"^out of memory with batches of 32; {fits}$"):
         zoo.train(model, three_colours(64), recipe("sample", batch_size=32))
     monkeypatch.setattr(model, "forward_train", lambda images: 1 / 0)
