@@ -36,6 +36,7 @@ from benchmarks.records.store import RECORDS, read_records
 from benchmarks.report.page import provenance, section, write_page
 from benchmarks.report.table import TableColumn, table
 from benchmarks.report.words import count_of
+from zoo.training.recipes import Recipe
 
 __all__ = ["Trial", "answers", "main", "to_try"]
 
@@ -143,7 +144,8 @@ def answers(record: Record) -> list[Any]:
     top1 = record.find("top1")
     details = dict(top1.details) if top1 else {}
     curve = [{name: value for name, value in point.items() if name != "seconds"} for point in details.get("curve", ())]
-    return [details.get(name) for name in ("answers", "labels", "fingerprint", "recipe")] + [curve]
+    recipe = Recipe(**details.get("recipe", {}))  # one of earlier times does not have all fields of today's
+    return [*(details.get(name) for name in ("answers", "labels", "fingerprint")), recipe, curve]
 
 
 def _trials(tried: Sequence[Record], machine: str, earlier: Path, commit: str) -> Iterator[Trial]:
