@@ -27,7 +27,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", ".", "./sources"], cwd=folder, check=True
     )
     (wheel,) = folder.glob("*.whl")
-    subprocess.run([*pip, "install", "--no-deps", "--target", "site", str(wheel)], cwd=folder, check=True)
+    subprocess.run(
+        [*pip, "install", "--no-deps", "--no-compile", "--target", "site", str(wheel)], cwd=folder, check=True
+    )
     return folder / "site"
 
 

@@ -138,7 +138,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         listing.write_text("\n".join(lines) + "\n")
     arguments = (
         "--models toy --metrics filters,latency,accuracy --runtimes eager,plain --dataset stripes "
-        "--studies pixels --max-time 0.2 --rounds 2 --epochs 1 --output-dir out"
+        "--studies pixels --max-time 0.2 --rounds 2 --epochs 1 --num-threads 1 --output-dir out"
     )
     command = [sys.executable, "-m", "benchmarks.run", *arguments.split()]
     done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=300)

@@ -19,7 +19,7 @@ TINY = "mobilenet_v1:width=0.25,resolution=128"
 SMALL = ("alexnet", "vgg11:head=global_pool", "googlenet", "resnet18", TINY, "xception")
 # by runtime, those of SMALL that take it seconds to open: a graph of many layers, kernels of many shapes to compile
 LONG = dict.fromkeys(("onnxruntime", "openvino"), ("alexnet", "googlenet", "xception")) | {
-    "packed": ("alexnet", "vgg11:head=global_pool", "googlenet", "xception"),
+    "packed": ("alexnet", "vgg11:head=global_pool", "googlenet", "resnet18", "xception"),
     "compiled": SMALL,
 }
 ALL = sorted(
@@ -33,6 +33,15 @@ QUICK = [name for name in HERE if name != "compiled"]  # opened within a second
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("ZOO_CACHE_DIR", str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def two_threads():
+    """Layers that share their work out, as they do for people."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
 
 
 @functools.lru_cache(maxsize=1)
@@ -69,25 +78,27 @@ def test_every_runtime_gives_the_logits_of_every_model(name, runtime):
 
 
 @functools.cache  # compiling takes seconds
-def opened_on(runtime):
-    model, images, expected = trained(TINY)
-    return open_runtime(model, images, runtime), images, expected, model
+def opened_small(runtime):
+    model = small()
+    return model, open_runtime(model, small_images(0), runtime)
 
 
 @pytest.mark.parametrize("runtime", [name for name, runtime in RUNTIMES.items() if runtime.unavailable() is None])
 class TestSession:
     @pytest.fixture
     def opened(self, runtime):
-        return opened_on(runtime)
+        model, session = opened_small(runtime)
+        return session, small_images(0), model(small_images(0)).detach(), model
 
     def test_images_of_another_shape(self, opened, runtime):
         session, images, _, _ = opened
         if RUNTIMES[runtime].ANY_SHAPE:
             assert session(images[:1]).shape == (1, 10)
+            model, images, _ = trained(TINY)
             with pytest.raises(zoo.InputSizeError, match="at least 32"):
-                session(images[..., :16, :16])
+                open_runtime(model, images, runtime)(images[..., :16, :16])
         else:
-            with pytest.raises(zoo.InputSizeError, match=r"opened for \(2, 3, 64, 64\).*got \(1, 3, 64, 64\).*again"):
+            with pytest.raises(zoo.InputSizeError, match=r"opened for \(2, 3, 32, 32\).*got \(1, 3, 32, 32\).*again"):
                 session(images[:1])
 
     def test_images_of_another_type(self, opened, runtime):
@@ -186,12 +197,6 @@ class TestThreads:
             thread.join()
         assert sorted(sessions) == sorted(names)
         assert all(self.wrong_answers(session, model, 5) == [] for session in sessions.values())
-
-
-@functools.cache
-def opened_small(runtime):
-    model = small()
-    return model, open_runtime(model, small_images(0), runtime)
 
 
 class TestPixelsThatAreNoNumbers:
@@ -342,8 +347,8 @@ def test_runtimes_name_their_libraries():
 
 
 def test_session_names_what_it_was_opened_for():
-    session = Session("net", "fake", lambda images: images, torch.zeros(1, 3, 8, 8), any_shape=False)
-    assert repr(session).startswith("net on fake, opened for (1, 3, 8, 8)")
+    session = Session("fake", lambda images: images, torch.zeros(1, 3, 8, 8), network=small(), any_shape=False)
+    assert repr(session).startswith("resnet18 on fake, opened for (1, 3, 8, 8)")
 
 
 def test_names_are_read_without_torch():

@@ -1,11 +1,14 @@
 """Layers in other forms: batch norms folded, weights packed, Winograd's convolutions."""
 
+import functools
+
 import pytest
 import torch
 
 from tests.zoo.test_runtimes import trained
 from zoo import blocks
-from zoo.runtimes.agreement import relative_difference
+from zoo.runtimes import open_runtime
+from zoo.runtimes.agreement import TOLERANCE, relative_difference
 from zoo.runtimes.folding import inference_copy
 from zoo.runtimes.layouts import winograd
 from zoo.runtimes.layouts.packed import PackedConv2d, PackedLinear
@@ -33,7 +36,7 @@ def test_a_norm_that_follows_no_convolution_stays():
 class TestWinograd:
     @pytest.fixture(autouse=True)
     def plain(self, monkeypatch):
-        """The transforms as they are; compiled they are part of the test of every model."""
+        """The transforms as they are; as graphs they are tested below, and compiled in the slow test of every model."""
         monkeypatch.setattr(winograd, "_transforms", lambda: (winograd._split, winograd._join))
 
     @pytest.mark.parametrize("shape", [(1, 32, 8, 8), (2, 40, 7, 13), (1, 32, 14, 30), (3, 64, 9, 4), (2, 32, 90, 70)])
@@ -48,6 +51,10 @@ class TestWinograd:
                 assert relative_difference(WinogradConv2d(conv, images.shape)(same), expected) < 1e-5
                 assert relative_difference(WinogradConv2d(conv, images.shape, relu=True)(same), expected.relu()) < 1e-5
 
+    def test_a_network_of_such_layers(self):
+        model, images, expected = trained("resnet18")
+        assert relative_difference(open_runtime(model, images, "packed")(images), expected) <= TOLERANCE
+
     @pytest.mark.parametrize(
         "changes",
         [
@@ -61,6 +68,17 @@ class TestWinograd:
         assert not WinogradConv2d.suits(torch.nn.Conv2d(**{**usual, **changes}))
         assert not WinogradConv2d.suits(torch.nn.Linear(32, 32))
         assert not WinogradConv2d.suits(torch.nn.Conv2d(**usual).double())
+
+
+def test_the_transforms_are_graphs(monkeypatch):
+    """Traced as for every network, and run as traced: what a compiler makes of a graph costs a minute."""
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
+    monkeypatch.setattr(winograd, "_transforms", functools.cache(winograd._transforms.__wrapped__))
+    conv = torch.nn.Conv2d(32, 48, 3, padding=1)
+    images = torch.randn(2, 32, 14, 30).contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        same = WinogradConv2d(conv, images.shape, relu=True)(images)
+        assert relative_difference(same, conv(images).relu()) < 1e-5
 
 
 class TestPacked:

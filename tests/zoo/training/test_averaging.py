@@ -54,7 +54,8 @@ def folded(model: zoo.Classifier) -> zoo.Classifier:
 
 
 @pytest.mark.parametrize(
-    "build", [lambda: tiny(classes=3), lambda: zoo.create("mobilenet_v1:width=0.25", num_classes=3)]
+    "build",
+    [lambda: tiny(classes=3), lambda: zoo.create("mobilenet_v1:shallow=true,width=0.1,resolution=64", num_classes=3)],
 )
 def test_folded_statistics_are_found_and_restored_without_a_change_of_answers(build: object) -> None:
     torch.manual_seed(0)

@@ -16,12 +16,13 @@ import torch
 import zoo
 from tests.zoo.training.small import three_colours
 from zoo.data.dataset import Data
+from zoo.training import curves
 from zoo.training.checkpoints import read_checkpoint
 from zoo.training.folder import Finished, folder_name
 from zoo.training.loop import Progress
 from zoo.training.recipes import Recipe, recipe
 
-NAME = "mobilenet_v1:width=0.25"
+NAME = "mobilenet_v1:shallow=true,width=0.1"
 SHORT = recipe("finetune", epochs=3, batch_size=8, head_epochs=1, patience=3)
 
 
@@ -52,6 +53,19 @@ def train(
 def rows(path: Path) -> list[dict[str, str]]:
     with (path / "summary.csv").open(encoding="utf-8", newline="") as file:
         return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
+
+
+def contents(path: Path) -> dict[str, tuple[int, bytes]]:
+    """What stands in a folder and since when, without the lock."""
+    return {
+        entry.name: (entry.stat().st_mtime_ns, entry.read_bytes()) for entry in path.iterdir() if entry.name != ".lock"
+    }
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A curve costs more than the training that it shows."""
+    monkeypatch.setattr(curves, "draw", lambda *_: None)
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +99,9 @@ def test_the_file_says_what_it_is_and_answers_as_was_recorded(whole: Path) -> No
 
 # every moment: between steps, within the test, at the change of phase, at the end of an epoch
 @pytest.mark.parametrize("stop", range(1, 15))
-def test_a_training_that_was_stopped_goes_on_to_the_same_bits(whole: Path, tmp_path: Path, stop: int) -> None:
+def test_a_training_that_was_stopped_goes_on_to_the_same_bits(
+    whole: Path, tmp_path: Path, stop: int, undrawn: None
+) -> None:
     path = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt) as stopped:
         train(path, stop=stop)
@@ -104,11 +120,11 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_bits(whole: Path, tmp_p
 def test_a_finished_training_says_so_and_more_epochs_go_on(whole: Path, tmp_path: Path) -> None:
     path = tmp_path / "run"
     shutil.copytree(whole, path)
-    before = {entry.name: entry.stat().st_mtime_ns for entry in path.iterdir()}
+    before = contents(path)
     with pytest.raises(Finished) as finished:
         train(path)
     assert finished.value.result["test"]["images"] == 6
-    assert {entry.name: entry.stat().st_mtime_ns for entry in path.iterdir()} == before
+    assert contents(path) == before
     longer = train(path, recipe("finetune", epochs=4, batch_size=8, head_epochs=1, patience=3))
     assert len(longer.curve) == 4
     assert rows(path)[:3] == rows(whole)
@@ -127,12 +143,12 @@ def test_a_finished_training_says_so_and_more_epochs_go_on(whole: Path, tmp_path
 def test_another_training_is_refused_with_what_differs(
     whole: Path, change: dict[str, Any], options: dict[str, Any], told: str
 ) -> None:
-    before = {entry.name: entry.read_bytes() for entry in whole.iterdir()}
+    before = contents(whole)
     chosen = recipe("finetune", **{"epochs": 3, "batch_size": 8, "head_epochs": 1, "patience": 3, **change})
     with pytest.raises(zoo.DataError) as error:
         train(whole, chosen, **options)
     assert told in str(error.value) and "--fresh" in str(error.value)
-    assert {entry.name: entry.read_bytes() for entry in whole.iterdir()} == before
+    assert contents(whole) == before
 
 
 def test_other_images_are_refused(whole: Path) -> None:
@@ -196,9 +212,18 @@ def test_with_and_without_a_folder_the_answers_are_the_same(whole: Path) -> None
     assert training.evaluation.loss == result["test"]["loss"]
 
 
-@pytest.mark.parametrize("ema", [False, True])
-@pytest.mark.parametrize("name", ["scratch", "finetune", "head_only"])
-def test_auxiliary_heads_are_gone_from_the_file(tmp_path: Path, name: str, ema: bool) -> None:
+@pytest.mark.parametrize(
+    ("name", "ema"),
+    [
+        ("scratch", True),
+        ("finetune", False),
+        pytest.param("scratch", False, marks=pytest.mark.slow),
+        pytest.param("finetune", True, marks=pytest.mark.slow),
+        pytest.param("head_only", False, marks=pytest.mark.slow),
+        pytest.param("head_only", True, marks=pytest.mark.slow),
+    ],
+)
+def test_auxiliary_heads_are_gone_from_the_file(tmp_path: Path, name: str, ema: bool, undrawn: None) -> None:
     torch.manual_seed(0)
     model = zoo.create("googlenet:auxiliary=true", num_classes=3)
     chosen = recipe(name, epochs=1, batch_size=4, model_ema=ema, head_epochs=0)
@@ -229,7 +254,7 @@ def test_folders_have_names_that_every_system_takes(model: str, data: str, name:
     assert found == found.strip(". ") and not set(found) & set('<>:"/\\|?*')
 
 
-def test_the_remembered_best_is_that_of_all_epochs(tmp_path: Path) -> None:
+def test_the_remembered_best_is_that_of_all_epochs(tmp_path: Path, undrawn: None) -> None:
     """Stopped behind the best epoch, and worse from there on: the file stays what it was."""
     chosen = recipe("finetune", epochs=4, batch_size=8, head_epochs=0, lr=0.9, warmup=0.0, sched="constant")
     with pytest.raises(KeyboardInterrupt):
