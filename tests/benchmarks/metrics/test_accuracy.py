@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,16 +26,6 @@ DATA = Path(os.environ.get("ZOO_TEST_DATA", Path(__file__).parents[4] / "shared"
 RECIPE = recipe("sample")
 WEIGHTS, SAMPLE = DATA / "mobilenet_2_5_128_tf.h5", DATA / "imagenet_sample"
 SMALL = "mobilenet_v1:width=0.25"
-
-
-@pytest.fixture(autouse=True)
-def own_settings() -> Iterator[None]:
-    """A case has a process of its own; what it sets there is put back here."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(False)
 
 
 def case(model: str = SMALL, **conditions: object) -> Case:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +18,6 @@ from benchmarks.records.record import Case, Measurement, Record
 from tests.benchmarks.photos import SMALL, folder, trained
 
 CLASSES = ("cat", "dog", "red fox")
-
-
-@pytest.fixture(autouse=True)
-def own_settings() -> Iterator[None]:
-    """A case has a process of its own; what it sets there is put back here."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(False)
 
 
 def asked(data: Path, **conditions: object) -> Case:
