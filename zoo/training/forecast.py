@@ -35,7 +35,7 @@ class Forecast:
     def __init__(self, run: Run, *, head_s: float, all_s: float, test_s: float, step_s: float) -> None:
         self._head_s, self._all_s, self._test_s, self._step_s = head_s, all_s, test_s, step_s
         self._total_s = self._expected_s(run, run.recipe.epochs, 0)
-        self._before_s = self._expected_s(run, run.position.epoch, self._images(run))
+        self._before_s = self._expected_s(run, run.position.epoch, run.images_done)
         self._started = time.monotonic()
 
     @classmethod
@@ -72,9 +72,9 @@ class Forecast:
         now = times[run.in_head]
         return cls(
             run,
-            head_s=with_reading(times.get(True, 0.0)),
-            all_s=with_reading(times.get(False, 0.0)),
-            test_s=with_reading(test_s) * (2 if run.recipe.model_ema else 1),
+            head_s=with_reading(times.get(True, 0.0)) / run.team.size,
+            all_s=with_reading(times.get(False, 0.0)) / run.team.size,
+            test_s=with_reading(test_s) * (2 if run.recipe.model_ema else 1) / run.team.size,
             step_s=now * run.recipe.batch_size * run.recipe.grad_accum_steps,
         )
 
@@ -85,7 +85,7 @@ class Forecast:
 
     def left_s(self, run: Run, tested: int) -> float:
         """Seconds left, from what was expected and what it took so far; never negative."""
-        done = self._expected_s(run, run.position.epoch, self._images(run)) + tested * self._test_s
+        done = self._expected_s(run, run.position.epoch, run.images_done) + tested * self._test_s
         expected, took = done - self._before_s, time.monotonic() - self._started
         pace = took / expected if expected > 0 and took > 2 else 1.0
         return max(0.0, (self._total_s - done) * pace)
@@ -96,9 +96,6 @@ class Forecast:
         one = self._head_s if epochs < head else self._all_s
         whole = min(epochs, head) * self._head_s + max(0, epochs - head) * self._all_s
         return whole * run.count + epochs * len(run.watched.labels) * self._test_s + images * one
-
-    def _images(self, run: Run) -> int:
-        return min(run.position.batch * run.recipe.batch_size, run.count)
 
 
 def duration(seconds: float) -> str:
