@@ -1,6 +1,7 @@
 """The benchmark of training: its sections, their bars and training.md. Imports no torch.
 
-A section is a module with `TASKS`, by "section [more words]", and the functions `bars` and `sections` of their cases.
+A section is a module with `TASKS` or `FED`, by "section [more words]", and the functions `bars` and `sections` of
+their cases.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from collections.abc import Iterator
 
 from benchmarks.report.bars import Bar, Cases, CheckPage
 from benchmarks.selfcheck.tasks import Benchmark
-from benchmarks.selfcheck.training import loop, processes
+from benchmarks.selfcheck.training import finetuning, loop, processes
 
 __all__ = ["BENCHMARK", "bars"]
 
-SECTIONS = (processes, loop)
+SECTIONS = (finetuning, processes, loop)
 
 
 def bars(cases: Cases) -> list[Bar]:
@@ -29,7 +30,9 @@ def _sections(cases: Cases, picture: str) -> Iterator[str]:
 BENCHMARK = Benchmark(
     name="training",
     description="How fast networks are trained, and what of that is not arithmetic.",
-    tasks={key: task for each in SECTIONS for key, task in each.TASKS.items()},
+    tasks={key: task for each in (processes, loop) for key, task in each.TASKS.items()},
+    inputs=finetuning.INPUTS,
+    fed=finetuning.FED,
     page=CheckPage(
         title="Training",
         remark="The bars compare what took turns in the same rounds, by the median of the ratios within a round.",
