@@ -77,6 +77,15 @@ class Store:
         self.count, self.limit = count, limit
         self._about = dict(about)
 
+    def _forget(self) -> None:
+        """Nothing is open yet."""
+        self._index: mmap.mmap | None = None
+        self._files: dict[int, FileIO] = {}
+        self._checked: bytearray = bytearray()
+        self._writer: FileIO | None = None
+        self._number = self._process = 0
+        self._full = False
+
     def __getstate__(self) -> dict[str, Any]:
         names = ("folder", "count", "limit", "_about")
         return {name: getattr(self, name) for name in names}
@@ -159,15 +168,6 @@ class Store:
                 f"decoded images are no longer kept in {one_line(str(self.folder), 100)}: {one_line(str(error), 80)}",
                 stacklevel=2,
             )
-
-    def _forget(self) -> None:
-        """Nothing is open yet."""
-        self._index: mmap.mmap | None = None
-        self._files: dict[int, FileIO] = {}
-        self._checked: bytearray = bytearray()
-        self._writer: FileIO | None = None
-        self._number = self._process = 0
-        self._full: bool = False
 
     def _map(self) -> mmap.mmap:
         if self._index is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,6 +63,10 @@ def small(data: zoo.Data, cache_gb: float = 1, side: int = SIDE) -> Reduced:
     return found
 
 
+def resized(image: Any) -> np.ndarray:
+    return np.asarray(v2.functional.resize(image, [SIDE], antialias=True))
+
+
 def pixels(split: Reduced) -> dict[str, np.ndarray]:
     return {split.name(position): np.asarray(split.image(position)) for position in range(len(split.labels))}
 
@@ -91,8 +96,7 @@ def test_large_ones_are_reduced_and_none_is_enlarged(photos: Path) -> None:
     for name in ("train/a/fits.png", "train/a/small.png"):
         assert np.array_equal(found[name], np.asarray(picture(photos / name)))
     for name in ("train/a/large.png", "train/b/deep.png", "train/b/glass.png"):
-        whole = v2.functional.resize(picture(photos / name), [SIDE], antialias=True)
-        assert np.array_equal(found[name], np.asarray(whole)), name
+        assert np.array_equal(found[name], resized(picture(photos / name))), name
 
 
 def test_a_jpeg_is_decoded_at_the_size_that_is_needed(photos: Path) -> None:
@@ -101,7 +105,7 @@ def test_a_jpeg_is_decoded_at_the_size_that_is_needed(photos: Path) -> None:
     assert sizes == {304: (400, 304), 153: (400, 304), 152: (200, 152), 76: (100, 76), 38: (50, 38), 1: (50, 38)}
     assert picture(file).size == (400, 304)
     assert picture(photos / "train/b/turned.jpg", least=76).size == (100, 76)
-    reference = np.asarray(v2.functional.resize(picture(file), [SIDE], antialias=True), np.int64)
+    reference = resized(picture(file)).astype(np.int64)
     found = np.asarray(small(zoo.open_data(photos), 0)._decoded(str(file)), np.int64)
     assert np.abs(found - reference).max() <= 6 and np.abs(found - reference).mean() < 1.5
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import shutil
 import signal
 import warnings
 from collections.abc import Iterator
@@ -112,8 +113,8 @@ def test_nothing_is_kept_past_the_limit_or_on_a_full_disk(monkeypatch: pytest.Mo
     assert [limited.get(position, NOW) is not None for position in range(5)] == [True, True, False, False, False]
     assert limited.used <= limited.limit and limited.room == 50
     limited.close()
-    free = module.shutil.disk_usage("/")._replace(free=module.SPARE + 200)
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: free)
+    free = shutil.disk_usage("/")._replace(free=module.SPARE + 200)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
     full = opened(count=11)
     full.put(0, NOW, pixels(0))
     full.put(1, NOW, pixels(1, 10, 10))
