@@ -78,6 +78,14 @@ class Reduced:
         self.store.put(position, now, np.asarray(image))
         return image
 
+    def waiting(self) -> Tensor:
+        """Positions of the images that are not kept yet and will be, as far as there is room."""
+        import torch
+
+        if self.store is None or not self.store.room:
+            return torch.empty(0, dtype=torch.long)
+        return torch.from_numpy(self.store.empty())
+
     def batch(self, positions: Tensor, input: Input, channels: int = 3) -> Batch:
         """The reduced images at `positions`, with what evaluation would make of them."""
         transform = pipeline(input, channels)
@@ -144,7 +152,8 @@ def reduced(data: Data, side: int, interpolation: str, *, cache_gb: float = CACH
 
 def _note(store: Store, files: Files, side: int, cache_gb: float) -> str:
     """Where the images are kept, how much room they take, and which are decoded each time."""
-    count, there, used = store.count, store.filled(), store.used
+    count, used = store.count, store.used
+    there = count - len(store.empty())
     where = f"in {one_line(str(store.folder), 100)}"
     if there == count:
         return f"all {count:,} images are decoded already, {where} ({used / GB:.2g} GB)"

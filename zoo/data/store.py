@@ -130,12 +130,12 @@ class Store:
         """Bytes that may be written still: within the limit, and on this disk."""
         return max(0, min(self.limit - self.used, shutil.disk_usage(self.folder).free - SPARE))
 
-    def filled(self) -> int:
-        """Images whose pixels are here, of whatever state of their files."""
+    def empty(self) -> NDArray[np.int64]:
+        """Positions of the images whose pixels are not here, of any state of their files."""
         import numpy as np
 
         slots = np.frombuffer(bytes(self._map()), np.uint8).reshape(self.count, SLOT_BYTES)
-        return int(slots.any(axis=1).sum())
+        return np.flatnonzero(~slots.any(axis=1))
 
     def get(self, position: int, made_of: Stamp) -> NDArray[np.uint8] | None:
         """(height, width, 3), the pixels that were made of this state of an image's file; None if they are not here."""

@@ -55,7 +55,7 @@ def test_what_is_put_is_there_in_any_order_and_shape(store: Store) -> None:
         store.put(position, NOW, pixels(position, height, width))
     for position, (height, width) in {0: (1, 1), 9: (300, 2), 3: (5, 7)}.items():
         assert holds(store, position, position, height=height, width=width)
-    assert store.filled() == 3 and store.used == 3 * (35 + 1 + 600)
+    assert list(store.empty()) == [1, 2, 4, 5, 6, 7, 8] and store.used == 3 * (35 + 1 + 600)
 
 
 def test_another_process_and_another_day_find_it(store: Store) -> None:
@@ -152,7 +152,7 @@ def test_processes_write_side_by_side_and_a_kill_leaves_whole_images() -> None:
     writers = [context.Process(target=_fill, args=(shared, first, first + 1900)) for first in (1, 1901)]
     for writer in writers:
         writer.start()
-    while not (shared.filled() > 60 and len(list(shared.folder.glob(f"{PIXELS}*"))) == 3):
+    while not (len(shared.empty()) < 3940 and len(list(shared.folder.glob(f"{PIXELS}*"))) == 3):
         pass
     os.kill(writers[0].pid or 0, signal.SIGKILL)
     writers[1].terminate()
