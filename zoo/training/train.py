@@ -184,7 +184,7 @@ def _check(
     for name, value in (("seed", seed), ("workers", 0 if workers is None else workers)):
         if classifier.check_count(name, value, at_least=0) > LARGEST:
             raise InvalidOption(f"{name} is at most {LARGEST:,}; got {shown(value)}")
-    if not isinstance(cache_gb, Real) or isinstance(cache_gb, bool) or not 0 <= cache_gb < math.inf:
+    if not isinstance(cache_gb, Real) or isinstance(cache_gb, bool) or not 0 <= float(cache_gb) < math.inf:
         raise InvalidOption(f"cache_gb takes a number of gigabytes from 0 on; got {shown(cache_gb)}")
 
 
