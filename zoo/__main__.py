@@ -5,6 +5,7 @@
     python -m zoo predict --weights my_network.safetensors photos/
     python -m zoo train --model resnet18 --data photos/ --weights imagenet
     python -m zoo evaluate --weights runs/resnet18-photos/best.safetensors --data photos/
+    python -m zoo cache --clear images
 
 Exit status: 0 all well; 1 some image could not be read; 2 the command line was wrong or the weights do not fit.
 """
@@ -18,7 +19,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import zoo
-from zoo.commands import evaluate, info, listing, predict, train
+from zoo.commands import cache, evaluate, info, listing, predict, train
 from zoo.shell import run_command
 from zoo.training.processes import PeerLost, report
 
@@ -30,6 +31,7 @@ COMMANDS = {
     "predict": (predict, "Prints what a trained model sees in images."),
     "train": (train, "Trains a model on images of your own, or on a data set."),
     "evaluate": (evaluate, "Counts what a trained model answers rightly."),
+    "cache": (cache, "Shows what is kept on this machine, and clears it."),
 }
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 import zoo
 from zoo.commands.words import percent, split_of, training_of, typed_data
+from zoo.data.reduced import CACHE_GB
 from zoo.errors import InvalidOption
 from zoo.printing import printable
 from zoo.training.processes import report
@@ -46,6 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, ...")
     parser.add_argument("--num-threads", type=int, metavar="N", help="that compute; default all")
     parser.add_argument("--workers", type=int, metavar="N", help="processes that read images; default half the cores")
+    parser.add_argument(
+        "--cache-gb", type=float, default=CACHE_GB, metavar="GB",
+        help="decoded photographs to keep for later epochs, see zoo cache (%(default)g; 0: none)",
+    )  # fmt: skip
     parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"), help="bf16 and fp16: mixed")
     parser.add_argument("--compile", action="store_true", help="let torch.compile make the steps")
     parser.add_argument("--sync-bn", action="store_true", help="norms see the images of all processes (CUDA)")
@@ -107,7 +112,7 @@ def run(given: argparse.Namespace) -> int:
         try:
             training = train(
                 model, data, chosen, seed=given.seed, output_dir=path, fresh=given.fresh, precision=given.precision,
-                workers=given.workers, weights=weights, command=_command(), compile=given.compile,
+                workers=given.workers, cache_gb=given.cache_gb, weights=weights, command=_command(), compile=given.compile,
                 sync_bn=given.sync_bn, save_minutes=given.save_minutes, save_steps=given.save_steps,
                 on_progress=shown if crew.leads else None, on_note=say,
             )  # fmt: skip

@@ -6,12 +6,14 @@ of an epoch sees what it would have seen.
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from zoo.data.dataset import Batch, Split
 from zoo.data.reading import Read, batch_of, read
+from zoo.data.reduced import Reduced
 from zoo.lazy import torch
 from zoo.preprocessing import FrontDoor, for_channels, normalization
 from zoo.spec import Input
@@ -21,9 +23,10 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torchvision.transforms import v2
 
-__all__ = ["Batches", "seed_of", "training_transform"]
+__all__ = ["Batches", "needed_side", "seed_of", "training_transform"]
 
 Key = tuple[int, int]  # epoch, position
+CROPPED = 1.5  # sides of the network's images in the shorter side of what random crops are taken from
 
 
 def training_transform(input: Input, channels: int, recipe: Recipe) -> v2.Compose:
@@ -52,6 +55,15 @@ def training_transform(input: Input, channels: int, recipe: Recipe) -> v2.Compos
         mean = [round(255 * value) for value in for_channels(input.mean, channels)]
         steps.append(v2.RandomErasing(p=recipe.reprob, value=mean))  # type: ignore[arg-type]  # a list is documented
     return v2.Compose(steps)
+
+
+def needed_side(input: Input, recipe: Recipe) -> int:
+    """Pixels of an image's shorter side that `training_transform` makes use of.
+
+    Without random crops those to which it resizes: what is that large already passes it unchanged. A random crop of
+    the mean size is then reduced a little, the smallest of most recipes hardly enlarged.
+    """
+    return input.resize if recipe.crop_scale == 1 else max(input.resize, math.ceil(CROPPED * input.size))
 
 
 class Batches:
@@ -110,6 +122,10 @@ class Batches:
         if self._loader is None:
             return self._split.batch(positions, self._input, self._channels)
         return self._normalized(self._loader.dataset.__getitems__([(0, position) for position in positions.tolist()]))
+
+    def new(self) -> Tensor:
+        """Positions of images that are decoded once more and then kept; none of those that no cache holds."""
+        return self._split.waiting() if isinstance(self._split, Reduced) else torch.empty(0, dtype=torch.long)
 
     def _normalized(self, pixels: Batch) -> Batch:
         return pixels._replace(images=self._normalize(pixels.images)) if len(pixels.positions) else pixels

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.data.dataset import Data
+from zoo.data.reduced import CACHE_GB, reduced
 from zoo.errors import DataError, InvalidOption, shown
 from zoo.lazy import classifier, torch
 from zoo.shell import Interrupted
 from zoo.training.averaging import folded_norms, restore_statistics
-from zoo.training.batches import seed_of
+from zoo.training.batches import needed_side, seed_of
 from zoo.training.checkpoints import random_states, restore, state_of
 from zoo.training.course import Epoch, Progress, Stopped
 from zoo.training.evaluation import Evaluation, TrainingFailed, evaluate, held_out
@@ -94,6 +97,7 @@ def train(
     fresh: bool = False,
     precision: str = "fp32",
     workers: int | None = None,
+    cache_gb: float = CACHE_GB,
     compile: bool = False,
     sync_bn: bool = False,
     save_minutes: float = 10.0,
@@ -121,6 +125,8 @@ def train(
         fresh: start anew in a folder beside the one there is.
         precision: "fp32", or "bf16" or "fp16" for mixed precision.
         workers: processes that read images, for each that trains; None for as many as suit the machine.
+        cache_gb: gigabytes of decoded photographs that are kept on this machine, from which later epochs and trainings
+            read; what does not fit is decoded each time. 0 for none; the weights are the same with any number.
         compile: let `torch.compile` make the steps.
         sync_bn: norms take the statistics of all processes' images, on CUDA.
         save_minutes, save_steps: a checkpoint at least so often, besides that behind every epoch.
@@ -133,7 +139,7 @@ def train(
         DataError: there is nothing to train on or to choose by, or the folder holds another training.
         TrainingFailed: the loss is no longer finite, or there is no memory for a batch.
     """
-    _check(model, data, recipe_or_name, seed, output_dir, workers)
+    _check(model, data, recipe_or_name, seed, output_dir, workers, cache_gb)
     chosen = recipe_or_name if isinstance(recipe_or_name, Recipe) else recipe(recipe_or_name, model.spec)
     data, new = give_classes(model, data, trained=False)
     if new:
@@ -150,6 +156,11 @@ def train(
     if sync_bn and not synced:
         on_note("norms are synchronised between several processes on CUDA; here each takes its own images' statistics")
     try:
+        side = needed_side(model.spec.input, chosen)
+        small, notes = reduced(data, side, model.spec.input.interpolation, cache_gb=cache_gb)
+        data = dataclasses.replace(data, train=small)
+        for note in notes:
+            on_note(note)
         trained = bool(weights) or chosen.head_only or chosen.head_epochs > 0  # new networks have such norms too
         with synchronized(model) if synced else nullcontext():
             return _train(model, data, chosen, folder, seed, way, workers, trained, on_progress, on_note)
@@ -158,7 +169,9 @@ def train(
             folder.close()
 
 
-def _check(model: object, data: object, named: object, seed: object, output_dir: object, workers: object) -> None:
+def _check(
+    model: object, data: object, named: object, seed: object, output_dir: object, workers: object, cache_gb: object
+) -> None:
     """Raises `TypeError` or `InvalidOption` for arguments of another kind than `train` takes."""
     if not isinstance(model, classifier.Classifier):
         raise TypeError(f"zoo.train trains a network of the zoo; got {shown(model)}")
@@ -171,6 +184,8 @@ def _check(model: object, data: object, named: object, seed: object, output_dir:
     for name, value in (("seed", seed), ("workers", 0 if workers is None else workers)):
         if classifier.check_count(name, value, at_least=0) > LARGEST:
             raise InvalidOption(f"{name} is at most {LARGEST:,}; got {shown(value)}")
+    if not isinstance(cache_gb, Real) or isinstance(cache_gb, bool) or not 0 <= float(cache_gb) < math.inf:
+        raise InvalidOption(f"cache_gb takes a number of gigabytes from 0 on; got {shown(cache_gb)}")
 
 
 def _check_alike(plan: Plan, crew: Team) -> None:
