@@ -52,10 +52,10 @@ def open_runtime(
 ) -> Session:
     """Opens a network for running only: `open_runtime(model, images)(images)` are logits (N, num_classes).
 
-    Safe to call from any thread, and so is what it returns. Whatever is opened has been compared with this very network,
-    on random images or, in integers, on real ones; what was found is the session's `agreement`. Where more runs in the
-    network than its layers' own code (hooks, pruning, a replaced method), no runtime but `eager` takes it; layers of
-    the caller's own classes run as they are.
+    Safe to call from any thread, and so is what it returns. Whatever is opened has been compared with this very
+    network, on random images or, in integers, on real ones; what was found is the session's `agreement`. Where
+    more runs in the network than its layers' own code (hooks, pruning, a replaced method), no runtime but `eager` takes
+    it; layers of the caller's own classes run as they are.
 
     Args:
         model: a network in eval mode; its weights are read now.

@@ -66,7 +66,7 @@ def open_as(
 def maker(model: Classifier, images: torch.Tensor) -> Maker:
     """How ONNX Runtime makes integers of the network."""
     if missing("nncf"):
-        raise RuntimeUnavailable("not installed: nncf; pip install 'comparative-cnn-zoo[onnxruntime]'")
+        raise RuntimeUnavailable("not installed: nncf; pip install 'comparative-cnn-zoo[int8]'")
     graph = graph_of(model, _fitting(images))
 
     def quantized(calibration: Calibration, way: Way, kept: tuple[str, ...]) -> Any:

@@ -55,7 +55,7 @@ def open_as(
 def maker(model: Classifier, images: torch.Tensor) -> Maker:
     """How OpenVINO makes integers of the network."""
     if missing("nncf"):
-        raise RuntimeUnavailable("not installed: nncf; pip install 'comparative-cnn-zoo[openvino]'")
+        raise RuntimeUnavailable("not installed: nncf; pip install 'comparative-cnn-zoo[int8]'")
     graph = graph_of(model, images, any_number=True)
 
     def started(quantized: Any, layers: tuple[str, ...]) -> tuple[Run, tuple[str, ...]]:

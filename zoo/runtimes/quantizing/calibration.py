@@ -166,8 +166,8 @@ def _check_range(model: Classifier, images: Tensor) -> None:
     slack = SLACK * (high - low)
     if not (low - slack <= found[0] and found[1] <= high + slack):
         raise DataError(
-            f"zoo.preprocessing of {model.spec.label} makes pixels from {low:.2f} to {high:.2f}; the calibration "
-            f'images have {found[0]:.2f} to {found[1]:.2f}; pass what it makes of photographs, or "noise" if it is noise'
+            f"zoo.preprocessing of {model.spec.label} makes pixels from {low:.2f} to {high:.2f}; the "
+            f'calibration images have {found[0]:.2f} to {found[1]:.2f}; pass what that makes, or "noise" for noise'
         )
     if high - low > 1.5 and found[0] >= 0 and found[1] <= 1:
         raise DataError(

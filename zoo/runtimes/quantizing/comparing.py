@@ -28,8 +28,7 @@ def compared(network: Run, run: Run, calibration: Calibration, bound: Bound, pre
     labelled = True
     for batch, labels in calibration.to_compare():
         with torch.inference_mode():
-            expected = network(batch).float()
-        logits = run(batch).float()
+            expected, logits = network(batch).float().detach(), run(batch).float().detach()
         if not bool(logits.isfinite().all()):
             raise RuntimeUnavailable(f"its logits in {precision} are not finite on {calibration.name}")
         difference = max(difference, float((logits - expected).abs().max()))

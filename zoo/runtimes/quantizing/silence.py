@@ -55,10 +55,15 @@ def quiet() -> Iterator[None]:
 
 
 class _Nothing:
-    """Stands for telemetry and does nothing, whatever is called."""
+    """Stands for telemetry and does nothing, whatever is called or asked of it."""
+
+    consent = False
 
     def __init__(self, *_: object, **__: object) -> None:
-        self.consent = False
+        pass
 
-    def __getattr__(self, name: str) -> Any:
-        return lambda *_, **__: None
+    def __call__(self, *_: object, **__: object) -> _Nothing:
+        return self
+
+    def __getattr__(self, name: str) -> _Nothing:
+        return self
