@@ -213,7 +213,7 @@ def parser() -> Parser:
     what = reader.add_argument_group("what to measure")
     what.add_argument(
         "--models", "--model", "-m", default="", metavar="LIST",
-        help="names, globs, name:option=value,..., trained files ('runs/*/best.safetensors'); default all",
+        help="names, globs, name:option=value|value,..., trained files ('runs/*/best.safetensors'); default all",
     )  # fmt: skip
     what.add_argument("--exclude", default="", metavar="LIST", help="models left out of --models")
     what.add_argument(
