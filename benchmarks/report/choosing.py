@@ -102,7 +102,8 @@ class Candidate:
         batch_size: images a batch of that; 0 where it is not known.
         top1_source: "measured", "published" or "estimate"; empty where it is not known.
         size_source: "file" or "parameters"; empty likewise.
-        basis: a sentence on where the accuracy is from.
+        basis: where the accuracy is from, in words.
+        weights: what the accuracy belongs to: "imagenet", "imagenet:TAG" or a file; empty where none is known.
     """
 
     model: str
@@ -120,6 +121,7 @@ class Candidate:
     top1_source: str = ""
     size_source: str = ""
     basis: str = ""
+    weights: str = ""
 
     @property
     def file(self) -> tuple[str, str, str, int]:
