@@ -148,8 +148,9 @@ def commands_of(choice: Choice, told: Told) -> list[str]:
     name = "".join(sign if sign.isalnum() or sign in "._" else "-" for sign in candidate.model)
     if candidate.runtime in FORMATS:
         kind, ending = FORMATS[candidate.runtime]
-        make = ["python", "-m", "zoo", "export", "--model", candidate.model, *(["--weights", weights] if weights else []),
-                "--format", kind, "--precision", candidate.precision]  # fmt: skip
+        make = ["python", "-m", "zoo", "export", "--model", candidate.model]
+        make += ["--weights", weights] if weights else []
+        make += ["--format", kind, "--precision", candidate.precision]
         if candidate.precision == "int8":
             make += ["--calibration", told.data_dir or "FOLDER_OF_TRAINING_IMAGES"]
         make += ["--output", f"{name}-{candidate.precision}.{ending}"]
