@@ -192,12 +192,14 @@ def _do(cases: Sequence[Case], environment: Environment, store: Store, what: str
     expected = duration(Forecast(cases, store.records()).left)
     print(f"benchmarks.recommend: {what} {len(cases)} cases first, about {expected}", file=sys.stderr)
     found: list[Record] = []
-    with Display(cases, store.records()) as display:
-        with closing(execute(cases, environment, timeout=TIMEOUT, tell=display.step)) as records:
-            for record in records:
-                store.append(record)
-                found.append(record)
-                display.finish(record)
+    with (
+        Display(cases, store.records()) as display,
+        closing(execute(cases, environment, timeout=TIMEOUT, tell=display.step)) as records,
+    ):
+        for record in records:
+            store.append(record)
+            found.append(record)
+            display.finish(record)
     return found
 
 

@@ -129,7 +129,10 @@ def test_public_names_are_listed_and_sorted(module: str) -> None:
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("module", ["benchmarks.run", "benchmarks.report", "benchmarks.compare", "benchmarks.recommend", "zoo", "zoo.__main__"])
+@pytest.mark.parametrize(
+    "module",
+    ["benchmarks.run", "benchmarks.report", "benchmarks.compare", "benchmarks.recommend", "zoo", "zoo.__main__"],
+)
 def test_heavy_imports_wait(module: str) -> None:
     script = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False, cwd=ROOT).returncode == 0

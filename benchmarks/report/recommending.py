@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shlex
 from collections.abc import Iterator, Sequence
@@ -119,7 +120,9 @@ def lines_of(choice: Choice, budget: Budget, told: Told) -> Iterator[str]:
     made = commands_of(choice, told)
     if made:
         subject = "the first" if choice.answers else "the nearest"
-        yield f"make {subject} and check it:"
+        candidate = choice.answers[0] if choice.answers else choice.nearest[0] if choice.nearest else None
+        without = "" if candidate is None or candidate.weights else ", with untrained weights, since none are published"
+        yield f"make {subject}{without}, and check it:"
         yield from (f"  {command}" for command in made)
 
 
@@ -136,7 +139,7 @@ def _certain(choice: Choice) -> Iterator[str]:
             f"{_name(fastest)}{_ms(fastest)}"
         )
     elif len(choice.answers) > 1:
-        yield "the first is more accurate than every other for certain"
+        yield "by these figures the first is more accurate than every other"
 
 
 def commands_of(choice: Choice, told: Told) -> list[str]:
@@ -155,8 +158,9 @@ def commands_of(choice: Choice, told: Told) -> list[str]:
             make += ["--calibration", told.data_dir or "FOLDER_OF_TRAINING_IMAGES"]
         make += ["--output", f"{name}-{candidate.precision}.{ending}"]
     else:
-        given = f", weights={weights!r}" if weights else ""
-        code = f"import zoo; zoo.save_weights(zoo.create({candidate.model!r}{given}), '{name}.safetensors')"
+        given = f", weights={json.dumps(weights)}" if weights else ""
+        made = f"zoo.create({json.dumps(candidate.model)}{given})"
+        code = f'import zoo; zoo.save_weights({made}, "{name}.safetensors")'
         make = ["python", "-c", code]
     check = ["python", "-m", "benchmarks.run", "--models", candidate.model, "--runtimes", candidate.runtime,
              "--precision", candidate.precision, "--num-threads", str(candidate.num_threads)]  # fmt: skip

@@ -137,6 +137,8 @@ class _Facts:
             if (written := record.value("file_bytes")) is not None:
                 return _exact(written * 1e-6), "file"
         count, each = self._params.get(way.model), BYTES.get(way.precision)
+        if count is None and (entry := model_spec(way.model)) and (printed := first_printed(entry, "params")):
+            count = printed[0]
         return (None, "") if count is None or each is None else (_exact(count * each * 1e-6), "parameters")
 
     def gmacs(self, way: Case) -> Interval | None:
@@ -230,11 +232,14 @@ class _Accuracies:
         printed = first_printed(entry, "top1", PUBLISHED) if entry and self._dataset == PUBLISHED else None
         if printed is None:
             return None
+        value, reference = printed
+        told = ", ".join(filter(None, [reference.source, reference.protocol]))
+        there = entry is not None and any(each.options == entry.options for each in entry.weights)
         return _Known(
-            top1=_exact(100 * printed[0]),
+            top1=_exact(100 * value),
             source="published",
-            basis=f"published for ImageNet ({printed[1].source})",
-            weights=PUBLISHED,
+            basis=f"published for ImageNet ({told})",
+            weights=PUBLISHED if there else "",
         )
 
     def _estimated(self, way: Case, full: _Known) -> _Known | None:
