@@ -19,6 +19,7 @@ from zoo.runtimes import RUNTIMES
 __all__ = ["SIX", "Options", "canonical", "plan", "plan_study", "skip_reason"]
 
 SIX = ("alexnet", "vgg16", "googlenet", "resnet50", "mobilenet_v1", "xception")  # one of each family
+INTEGERS = "int8"
 # conditions that every case of a run shares, as far as its metric depends on them
 SHARED = ("device", "dataset", "data_dir", "epochs", "train_images")
 
@@ -165,4 +166,8 @@ def skip_reason(case: Case) -> str | None:
         return f"{case.model} takes images of at least {smallest} pixels; --img-size is {case.img_size}"
     if case.runtime in RUNTIMES and (reason := RUNTIMES[case.runtime].unavailable()):
         return reason
+    if case.precision == INTEGERS and "runtime" in metric.depends_on and case.runtime in RUNTIMES:
+        able = [name for name, runtime in RUNTIMES.items() if INTEGERS in getattr(runtime, "PRECISIONS", ())]
+        if case.runtime not in able:
+            return f"{case.runtime} has no {INTEGERS}; runtimes that have it: {', '.join(able) or 'none here'}"
     return metric.unavailable(case) if metric.unavailable else None
