@@ -120,8 +120,8 @@ def lines_of(choice: Choice, budget: Budget, told: Told) -> Iterator[str]:
     made = commands_of(choice, told)
     if made:
         subject = "the first" if choice.answers else "the nearest"
-        candidate = choice.answers[0] if choice.answers else choice.nearest[0] if choice.nearest else None
-        without = "" if candidate is None or candidate.weights else ", with untrained weights, since none are published"
+        made_of = choice.answers[0] if choice.answers else choice.nearest[0] if choice.nearest else None
+        without = "" if made_of is None or made_of.weights else ", with untrained weights, since none are published"
         yield f"make {subject}{without}, and check it:"
         yield from (f"  {command}" for command in made)
 
