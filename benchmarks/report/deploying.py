@@ -25,11 +25,11 @@ __all__ = ["PAGE", "deploy_sections"]
 PAGE = "deploy.md"
 TITLE = "# What another precision costs, and what it gains"
 HOW = (
-    "Points: top-1 in the precision minus top-1 in fp32, the same weights on the same images, with the 95 % interval of "
-    "Agresti and Min; beside it the images that only the one and only the other has right, which McNemar's test is of. "
-    "MB are 10^6 bytes of a file, or of the parameters where none was written. Times as fast: one image a call, paired "
-    "in rounds where one session timed both. No speed-up is taken from times on several threads that are slower than "
-    "those of the same file on one."
+    "Points: top-1 in the precision minus top-1 in fp32, of the same weights on the same images, with the 95 % "
+    "interval of Agresti and Min; beside it the images that only the one and only the other has right, with McNemar's "
+    "p. MB are 10^6 bytes of a file, or of the parameters where none was written. Times as fast: one image a call, "
+    "paired in rounds where one session timed both. No speed-up is taken from times on several threads that are slower "
+    "than those of the same file on one."
 )
 
 
@@ -96,11 +96,11 @@ def _lines(records: Sequence[Record]) -> Iterator[_Line]:
                 best=_against_best(usable, key),
                 session=_session(timed.get(key), cost),
             )
-    for cost in costs:
-        case = cost.case
+    for lone in costs:
+        case = lone.case
         if (case.model, case.runtime, case.precision) not in told:  # whose times nobody took
             way = Candidate(model=case.model, runtime=case.runtime, precision=case.precision, num_threads=0)
-            yield _Line(way=way, cost=cost, session=_session(None, cost))
+            yield _Line(way=way, cost=lone, session=_session(None, lone))
 
 
 def _speed_up(full: Record | None, other: Record | None) -> Interval | None:
