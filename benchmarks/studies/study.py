@@ -19,7 +19,8 @@ from benchmarks.studies.finding import Count, Finding
 from zoo.training.recipes import recipe
 
 __all__ = [
-    "OURS", "Arm", "Claim", "Grid", "Judge", "Part", "Picture", "Published", "Study", "StudyError", "Verdict", "words_of",
+    "OURS", "Arm", "Claim", "Grid", "Judge", "Part", "Picture", "Published", "Study", "StudyError", "Verdict",
+    "words_of",
 ]  # fmt: skip
 
 OURS = "this project's question, not the paper's"  # the source of a claim
