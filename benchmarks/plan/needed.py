@@ -42,7 +42,8 @@ def counts_needed(needs: Needs) -> tuple[Case, ...]:
     """Parameters and multiply-adds of the models that are accurate enough by what is printed of them."""
     models = tuple(model for model in needs.options.models if _accurate(model, needs))
     metrics = tuple(name for name in COUNTS if name == "params" or needs.max_gmacs is not None)
-    return plan(dataclasses.replace(needs.options, models=models, metrics=metrics)) if models else ()
+    asked = dataclasses.replace(needs.options, models=models, metrics=metrics, precisions=("fp32",))
+    return plan(asked) if models else ()
 
 
 def times_needed(needs: Needs, counted: Mapping[tuple[str, str], float]) -> tuple[Case, ...]:
