@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.measure.basis import code_of
 from benchmarks.measure.noise import NoiseMeter
 from benchmarks.measure.questions import Place, measure
-from benchmarks.measure.session import Session, Spent
+from benchmarks.measure.session import Session, Spent, precision_of_group
 from benchmarks.measure.worker import LONGEST_WAIT, Worker, WorkerError, start_server
 from benchmarks.metrics import METRICS
 from benchmarks.plan.cases import skip_reason
@@ -148,7 +148,7 @@ def _comparable(cases: Iterable[Case]) -> list[list[Case]]:
     """Timed cases in groups whose rounds compare: the same metric, device, precision, batch, threads and settings."""
     groups: dict[tuple[object, ...], list[Case]] = {}
     for case in cases:
-        key = (case.metric, case.device, case.precision, case.batch_size, case.num_threads, case.effort)
+        key = (case.metric, case.device, precision_of_group(case), case.batch_size, case.num_threads, case.effort)
         groups.setdefault(key, []).append(case)
     return list(groups.values())
 

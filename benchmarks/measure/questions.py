@@ -10,8 +10,8 @@ import gc
 import logging
 import time
 import warnings
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import psutil
@@ -55,6 +55,7 @@ class Prepared:
         block: calls a timed sample holds.
         resident_bytes: what the process occupies.
         notes: what was said meanwhile.
+        facts: what the session says of itself.
     """
 
     load_s: float
@@ -62,6 +63,7 @@ class Prepared:
     block: int
     resident_bytes: int
     notes: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +106,7 @@ def prepare(memory: dict[str, Any], case: Case) -> Prepared:
     The process keeps what it frees: by default glibc hands it back to the kernel and asks again in every call or in
     none, as the heap happens to lie, and the page faults make one process up to half again as slow as another.
     """
-    from benchmarks.metrics.subject import Subject
+    from benchmarks.metrics.subject import Subject, facts_of
 
     keep_freed_memory()
     _set_threads(case)
@@ -131,6 +133,7 @@ def prepare(memory: dict[str, Any], case: Case) -> Prepared:
         block=block,
         resident_bytes=psutil.Process().memory_info().rss,
         notes=sentences(subject.notes),
+        facts=facts_of(subject.session),
     )
 
 

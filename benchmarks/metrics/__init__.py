@@ -26,6 +26,7 @@ METRICS: Registry[Metric] = Registry(
             "rows",
             "latency",
             "throughput",
+            "preparation",
             "memory",
             "layers",
             "accuracy",

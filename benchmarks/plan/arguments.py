@@ -36,13 +36,18 @@ CHOICES = Registry("runtime", (("auto", None), *((name, None) for name in RUNTIM
 DEVICES = Registry("device", (("cpu", ()), ("cuda", ("gpu", "nvidia"))), also=tuple)
 PRECISIONS = Registry(
     "precision",
-    (("fp32", ("float32", "float", "single")), ("bf16", ("bfloat16",)), ("fp16", ("float16", "half"))),
+    (
+        ("fp32", ("float32", "float", "single")),
+        ("bf16", ("bfloat16",)),
+        ("fp16", ("float16", "half")),
+        ("int8", ("8bit", "quantized", "uint8")),
+    ),
     also=tuple,
 )
 SORT_KEYS = Registry("column", COLUMNS.items())
 ACCURACY = "accuracy"
 DEFAULT_METRICS = tuple(metric.name for metric in METRICS.values() if metric.default)
-AS_TYPED = ("img_size", "device", "precision", "weights", "dataset", "data_dir", "recipe", "seeds")
+AS_TYPED = ("img_size", "device", "weights", "dataset", "data_dir", "recipe", "seeds")
 BEST = ("top1", "balanced")  # what the best network for somebody's images may be the best in
 ROUND_SECONDS = 1 / 4  # of measuring time a case takes in one round, where --rounds says nothing,
 FEWEST_TURNS = 12  # but no fewer rounds than these, of which some may not count
@@ -180,6 +185,7 @@ def _request(given: argparse.Namespace, typed: Sequence[str]) -> Request:
         files=files,
         metrics=METRICS.select(given.metrics) if given.metrics else DEFAULT_METRICS,
         runtimes=CHOICES.select(given.runtimes),
+        precisions=PRECISIONS.select(given.precision),
         batch_sizes=given.batch_size,
         num_threads=given.num_threads or (effective_cpus(),),
         training_threads=given.num_threads or (1,),
@@ -213,7 +219,7 @@ def parser() -> Parser:
     what = reader.add_argument_group("what to measure")
     what.add_argument(
         "--models", "--model", "-m", default="", metavar="LIST",
-        help="names, globs, name:option=value,..., trained files ('runs/*/best.safetensors'); default all",
+        help="names, globs, name:option=value|value,..., trained files ('runs/*/best.safetensors'); default all",
     )  # fmt: skip
     what.add_argument("--exclude", default="", metavar="LIST", help="models left out of --models")
     what.add_argument(
@@ -241,7 +247,7 @@ def parser() -> Parser:
     )
     how.add_argument("--device", type=_one_of(DEVICES), default="cpu", metavar="NAME", help="cpu (default) or cuda")
     how.add_argument(
-        "--precision", type=_one_of(PRECISIONS), default="fp32", metavar="NAME", help="fp32 (default), bf16 or fp16"
+        "--precision", default="fp32", metavar="LIST", help=f"of {', '.join(PRECISIONS)}, or a sweep; default fp32"
     )
     how.add_argument(
         "--weights",

@@ -13,7 +13,9 @@ from benchmarks.records.record import Case, Environment, Record
 from benchmarks.records.standing import counting
 from benchmarks.records.store import StoreError
 from benchmarks.report import write_report
+from benchmarks.report.deploying import PAGE, deploy_sections
 from benchmarks.report.drawing import FORMATS
+from benchmarks.report.page import provenance, section, write_page
 from benchmarks.report.pictures import PICTURES
 from benchmarks.report.studies.page import write_study
 from benchmarks.report.words import machine_in_words
@@ -22,7 +24,7 @@ from benchmarks.studies import STUDIES
 __all__ = ["publish", "written"]
 
 ACCURACY = "accuracy"
-PAGES = ("README.md", "details.md", "index.html", "results.csv", "results-*.csv", FILE)
+PAGES = ("README.md", PAGE, "details.md", "index.html", "results.csv", "results-*.csv", FILE)
 STUDY_METRIC = "rows"  # read by the studies' own pages; the comparison has no column for it
 
 
@@ -79,6 +81,11 @@ def publish(
             except Exception as error:  # whatever a study's own code throws: its page stays as it is, the others come
                 print(f"study {study.name}: no page: {type(error).__name__}: {error}", file=sys.stderr)
         standing = counting(found, cases)
+        if deployed := deploy_sections(
+            record for record in standing if record.machine == environment.machine_id or record.case.metric == ACCURACY
+        ):
+            origin = provenance(environment.machine, environment.software, environment.command)
+            write_page(folder / PAGE, [*deployed, section("Where it was measured", "", origin)])
         trained_on = _most_trained(standing, environment.machine_id)
         write_report(
             [
