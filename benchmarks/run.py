@@ -18,7 +18,12 @@ from importlib import import_module
 import zoo
 from benchmarks.measure.basis import code_of
 from benchmarks.measure.executors.executor import (
-    Executor, ExecutorError, Job, is_own, jobs_of, standing_of,
+    Executor,
+    ExecutorError,
+    Job,
+    is_own,
+    jobs_of,
+    standing_of,
 )  # fmt: skip
 from benchmarks.metrics import METRICS, check
 from benchmarks.metrics.beginnings import notes_of

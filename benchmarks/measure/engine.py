@@ -127,7 +127,8 @@ def _side_by_side(
                     answer = worker.receive()
                     if answer is None:
                         continue
-                    record = _done(case, *answer, worker.ask(conditions, case))
+                    measurements, notes = answer
+                    record = _done(case, measurements, notes, worker.ask(conditions, case))
                 except WorkerError as error:
                     record = Record(case=case, status=error.status, reason=error.reason)
                 del busy[worker]

@@ -84,7 +84,7 @@ class Executor(ABC):
         """How many cases of a kind go on side by side; 0 for as many as this machine has room for."""
         return 0
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  # here there is nothing to end
         """Ends what was started."""
 
     def __enter__(self) -> Executor:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -13,10 +15,11 @@ from benchmarks.measure.executors.node import Facts
 from benchmarks.plan.cost import TRAINING_BYTES, kind_of, seconds_of
 from benchmarks.records.record import Case
 
-__all__ = ["MOST_TRIES", "Node", "Task", "again", "choose", "data_of", "impossible", "tasks_of"]
+__all__ = ["MOST_TRIES", "Node", "Task", "Waiting", "again", "choose", "data_of", "impossible", "tasks_of"]
 
 MOST_TRIES = 3  # of a case whose node or process dies under it, after which that is its record
 BATCH_SECONDS, MOST_COUNTS = 10.0, 25  # of counting cases in a task: so that what a task costs is nothing beside them
+LOOKED_THROUGH = 1_000  # tasks that wait, for one that a free node can take
 SHARE = 4  # tasks of counting cases for every processor at least, so that the last do not keep all others waiting
 
 
@@ -41,6 +44,12 @@ class Node:
     head: bool
     facts: Facts
     tasks: list[Task] = field(default_factory=list)
+    rests_until: float = 0.0  # by the monotonic clock: whatever died on it, it may be dying itself
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether it takes nothing now: all of it is in use, or it rests."""
+        return any(not task.cpus for task in self.tasks) or time.monotonic() < self.rests_until
 
     @property
     def machine(self) -> str:
@@ -58,25 +67,24 @@ class Node:
             task.machine in ("", self.machine)
             and task.cpus <= self.cpus
             and task.gpus <= self.gpus
-            and not any(data_of(case) in self._lacking for case in task.cases)
+            and not self.why_not(task)
         )
 
     def has_room(self, task: Task) -> bool:
         """Whether it can take a task now."""
         if not task.cpus:
-            return not self.tasks
+            return not self.tasks and not self.is_taken
         memory = self.memory - sum(each.memory for each in self.tasks)
         gpus = self.gpus - sum(each.gpus for each in self.tasks)
         fits = self.free_cpus >= task.cpus and gpus >= task.gpus and memory >= min(task.memory, self.memory)
-        return fits and all(each.cpus for each in self.tasks)
-
-    @property
-    def _lacking(self) -> dict[tuple[str, ...], str]:
-        return {data_of(case): reason for case, reason in self.facts.lacks.items()}
+        return fits and all(each.cpus for each in self.tasks) and not self.is_taken
 
     def why_not(self, task: Task) -> str:
         """What it lacks for a task's data; empty for nothing."""
-        return next((self._lacking[key] for case in task.cases if (key := data_of(case)) in self._lacking), "")
+        if not self.facts.lacks:
+            return ""
+        lacking = {data_of(case): reason for case, reason in self.facts.lacks.items()}
+        return next((lacking[key] for case in task.cases if (key := data_of(case)) in lacking), "")
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -98,6 +106,31 @@ class Task:
     memory: float = 0.0
     tries: int = 0
     lost: set[str] = field(default_factory=set)
+
+
+class Waiting:
+    """Tasks that wait, in order: those that need a whole node, and the others."""
+
+    def __init__(self, tasks: Iterable[Task]) -> None:
+        self.whole: list[Task] = []
+        self.others: deque[Task] = deque()
+        for task in tasks:
+            (self.others if task.cpus else self.whole).append(task)
+
+    def put_first(self, tasks: Sequence[Task]) -> None:
+        """What is to be done again comes before all else."""
+        for task in reversed(tasks):
+            (self.others if task.cpus else self.whole).insert(0, task)
+
+    def remove(self, task: Task) -> None:
+        """It has begun, or is given up."""
+        (self.others if task.cpus else self.whole).remove(task)
+
+    def __iter__(self) -> Iterator[Task]:
+        return itertools.chain(self.whole, self.others)
+
+    def __len__(self) -> int:
+        return len(self.whole) + len(self.others)
 
 
 def data_of(case: Case) -> tuple[str, ...]:
@@ -143,26 +176,31 @@ def again(task: Task, cases: Sequence[Case], node: str) -> list[Task]:
     ]
 
 
-def choose(nodes: Sequence[Node], waiting: Sequence[Task]) -> Iterator[tuple[Task, Node]]:
-    """Which tasks can begin, and where.
+def choose(nodes: Sequence[Node], waiting: Waiting) -> Iterator[tuple[Task, Node]]:
+    """Which tasks can begin, and where; each is to be begun, and taken from those that wait, before the next is asked.
 
     Tasks that need a whole node have first call on one: it takes nothing else meanwhile, unless it is the only one.
     Where the cluster's own processes run is timed only for want of another node of the kind.
     """
     kept: set[str] = set()
-    for task in (task for task in waiting if not task.cpus):
-        able = [node for node in nodes if node.can_hold(task) and node.id not in kept and not _whole(node)]
+    for task in [] if len(nodes) == 1 and waiting.others else list(waiting.whole):
+        able = [node for node in nodes if node.can_hold(task) and node.id not in kept and not node.is_taken]
         able.sort(key=lambda node: (node.id in task.lost, node.head, len(node.tasks)))
-        able = [node for node in able if node.head == able[0].head]
-        if not able or (len(nodes) == 1 and any(each.cpus for each in waiting)):
-            continue
-        kept.add(able[0].id)
-        if able[0].has_room(task):
-            yield task, able[0]
-    for task in (task for task in waiting if task.cpus):
-        able = [node for node in nodes if node.id not in kept and node.can_hold(task) and node.has_room(task)]
         if able:
-            yield task, min(able, key=lambda node: (node.id in task.lost, -node.free_cpus))
+            kept.add(able[0].id)
+            if able[0].has_room(task):
+                yield task, able[0]
+    free = deque(node for node in nodes if node.free_cpus > 0 and node.id not in kept and not node.is_taken)
+    for task in list(itertools.islice(waiting.others, LOOKED_THROUGH)):
+        if not free:
+            return
+        order = sorted(free, key=lambda node: node.id in task.lost) if task.lost else free
+        chosen = next((node for node in order if node.has_room(task) and node.can_hold(task)), None)
+        if chosen is not None:
+            yield task, chosen
+            free.remove(chosen)
+            if chosen.free_cpus > 0:
+                free.append(chosen)
 
 
 def impossible(nodes: Sequence[Node], task: Task) -> str:
@@ -176,10 +214,6 @@ def impossible(nodes: Sequence[Node], task: Task) -> str:
         return f"no node has what it reads: {reason}"
     most = f"{max(node.cpus for node in of_kind)} processors and {max(node.gpus for node in of_kind)} GPUs"
     return f"needs {max(task.cpus, 1)} processors and {task.gpus} GPUs on one node; the largest have {most}"
-
-
-def _whole(node: Node) -> bool:
-    return any(not task.cpus for task in node.tasks)
 
 
 def _gpus(cases: Sequence[Case]) -> int:

@@ -73,9 +73,10 @@ class Members:
         """Forgets the nodes that are gone, asks those that are new, hears those that were asked."""
         import ray
 
-        alive = {str(node["NodeID"]): node for node in ray.nodes() if node["Alive"]}
+        nodes: Any = ray.nodes
+        alive = {str(node["NodeID"]): node for node in nodes() if node["Alive"]}
         for gone in self.nodes.keys() - alive.keys():
-            self._say(f"{self.nodes.pop(gone).host} is gone; what went on there is begun elsewhere")
+            self.lose(self.nodes[gone])
         for id in alive.keys() - self._seen:
             self._seen.add(id)
             if alive[id]["Resources"].get("CPU", 0) >= 1:
@@ -91,6 +92,11 @@ class Members:
     def close(self) -> None:
         """Removes what the nodes were to see."""
         self._sign.close()
+
+    def lose(self, node: Node) -> None:
+        """A node is gone, whether the cluster has noticed or not."""
+        if self.nodes.pop(node.id, None) is not None:
+            self._say(f"{node.host} is gone; what went on there is begun elsewhere")
 
     def leave_out(self, node: Node, reason: str) -> None:
         """Gives a node nothing more."""

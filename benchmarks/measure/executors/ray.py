@@ -1,4 +1,4 @@
-"""The nodes of a Ray cluster. Ray carries tasks and messages; what goes where, and what is tried again, is decided here.
+"""The nodes of a Ray cluster. Ray carries tasks and messages; what goes where and what is tried again is decided here.
 
 Ray runs a task again whose result died with its node, and one that was killed for memory for ever; so it is told to try
 each once, and this process, which alone writes the records, keeps count.
@@ -15,13 +15,24 @@ from benchmarks.measure.basis import code_of
 from benchmarks.measure.executors import node as remote
 from benchmarks.measure.executors.cluster import Cluster
 from benchmarks.measure.executors.executor import Executor, ExecutorError, Job, Say, Tell, is_own
-from benchmarks.measure.executors.fleet import MOST_TRIES, Node, Task, again, choose, impossible, tasks_of
+from benchmarks.measure.executors.fleet import (
+    MOST_TRIES,
+    Node,
+    Task,
+    Waiting,
+    again,
+    choose,
+    data_of,
+    impossible,
+    tasks_of,
+)
 from benchmarks.measure.executors.members import Members, on
 from benchmarks.records.record import Case, Environment, Record
 
 __all__ = ["Ray"]
 
 EVERY = 2.0  # seconds between two looks at which nodes there are
+RESTS = 6.0  # seconds for which a node takes nothing after something died on it
 GRACE = 12.0  # seconds for which a case that no node can take waits for one that can
 take = remote.take
 
@@ -40,7 +51,7 @@ class Ray(Executor):
         self._cluster: Cluster | None = None
         self._members: Members | None = None
         self._running: dict[Any, tuple[Task, Node]] = {}
-        self._waiting: list[Task] = []
+        self._waiting = Waiting(())
 
     def machines(self, cases: Sequence[Case], here: Environment, folder: Path, say: Say) -> list[Environment]:
         """See `Executor.machines`; here the cluster is joined or started, and every node is looked at."""
@@ -63,19 +74,20 @@ class Ray(Executor):
 
         members = self._known
         self._codes = {job.case: code_of(job.case) for job in jobs}
-        self._waiting = tasks_of(jobs, sum(node.cpus for node in self._nodes))
+        self._waiting = Waiting(tasks_of(jobs, sum(node.cpus for node in self._nodes)))
         looked, hopeless = time.monotonic(), dict[Task, float]()
         try:
             while self._waiting or self._running:
-                for task, node in list(choose(self._nodes, self._waiting)):
-                    if node.has_room(task):  # still: those before it have begun
-                        self._begin(task, node, timeout, folder)
-                yield from self._hopeless(hopeless)
-                ready, _ = ray.wait(list(self._running), timeout=EVERY / 4) if self._running else ((), time.sleep(0.2))
+                for task, node in choose(self._nodes, self._waiting):
+                    self._begin(task, node, timeout, folder)  # before the next is chosen
+                if not self._running:
+                    time.sleep(EVERY / 10)
+                ready = ray.wait(list(self._running), timeout=EVERY / 4)[0] if self._running else []
                 for stream in ready:
                     yield from self._hear(stream, tell, Path(folder))
                 if time.monotonic() - looked > EVERY:
                     members.refresh()
+                    yield from self._hopeless(hopeless)
                     looked = time.monotonic()
         finally:
             for stream in self._running:
@@ -151,9 +163,14 @@ class Ray(Executor):
         """What a task that died had not answered goes elsewhere, or is given up with a record that says why."""
         import ray
 
+        node.rests_until = time.monotonic() + RESTS
+        if isinstance(error, (ray.exceptions.TaskUnschedulableError, ray.exceptions.NodeDiedError)):
+            self._known.lose(node)
+        if isinstance(error, ray.exceptions.TaskUnschedulableError):  # it never began
+            task.tries -= 1
         reason = f"{node.host}: {str(error).strip().splitlines()[0][:200]}"
         if task.tries + 1 < MOST_TRIES:
-            self._waiting = [*again(task, task.cases, node.id), *self._waiting]
+            self._waiting.put_first(again(task, task.cases, node.id))
             return
         status = "oom" if isinstance(error, ray.exceptions.OutOfMemoryError) else "crashed"
         yield from self._given_up(task, status, f"{reason} (tried {MOST_TRIES} times)", node.machine)
@@ -165,8 +182,12 @@ class Ray(Executor):
 
     def _hopeless(self, since: dict[Task, float]) -> Iterator[Record]:
         """A record for every case that no node could take for a while."""
+        reasons: dict[tuple[object, ...], str] = {}
         for task in list(self._waiting):
-            reason = impossible(self._nodes, task)
+            need = (task.machine, task.cpus, task.gpus, *map(data_of, task.cases[:1]))
+            if need not in reasons:
+                reasons[need] = impossible(self._nodes, task)
+            reason = reasons[need]
             if not reason:
                 since.pop(task, None)
             elif time.monotonic() - since.setdefault(task, time.monotonic()) > GRACE:
