@@ -20,6 +20,7 @@ from benchmarks.measure.executors.executor import ExecutorError, Say
 from benchmarks.measure.worker import OUTPUT, signals_held
 from benchmarks.plan.cost import usable_gpus
 from benchmarks.records.environment import effective_cpus
+from zoo.shell import Interrupted
 
 __all__ = ["Cluster"]
 
@@ -73,6 +74,12 @@ class Cluster:
         try:
             with signals_held():
                 ray.init(**options)
+        except SystemExit:  # what Ray makes of SIGTERM
+            self.close()
+            raise Interrupted(signal.SIGTERM) from None
+        except KeyboardInterrupt:
+            self.close()
+            raise
         except Exception as error:  # whatever a cluster throws: another version of Ray or Python, a token, a full disk
             self.close()
             raise ExecutorError(f"no Ray cluster{f' at {address}' if address else ''}: {error}") from None
