@@ -190,6 +190,7 @@ class Session:
         self._readings: list[Reading] = []
         self._handovers: list[float] = []  # of all cases and rounds
         self._done: list[Result] = []
+        self.where: dict[Case, Mapping[str, Any]] = {}  # what the first process of each case found itself to be
 
     def results(self) -> Iterator[Result]:
         """Plays rounds until every case is done, and gives out each as soon as it is, the anchor last."""
@@ -233,6 +234,7 @@ class Session:
                 bench = self._players[case, place] = _Bench(self.start_worker())
                 seat.benches.append(bench)
                 bench.processes.append(bench.worker.ask(prepare, case))
+                self.where[case] = bench.processes[0].where
         except WorkerError as error:
             self._leave(seat, error)
 

@@ -171,7 +171,8 @@ def _more_pages(folder: Path, environment: Environment | None) -> str:
     """The other pages of this folder, each with its own first line, and where it was made if not on this machine."""
     pages = [path for path in sorted(folder.glob("*.md")) if path.name != "README.md"]
     lines = []
-    for path in (*pages, *sorted((folder / "studies").glob("*.md"))):
+    machines = sorted((folder / "machines").glob("*/README.md"))
+    for path in (*pages, *sorted((folder / "studies").glob("*.md")), *machines):
         title, answer = _first_lines(path)
         if title:
             place = _elsewhere(path, environment)

@@ -15,6 +15,7 @@ CHECKS = {
     "training": "benchmarks.selfcheck.training.page:BENCHMARK.main",
     "parity": "benchmarks.selfcheck.parity:BENCHMARK.main",
     "contract": "benchmarks.selfcheck.contract:BENCHMARK.main",
+    "scale": "benchmarks.selfcheck.scale.page:BENCHMARK.main",
     "restamp": "benchmarks.selfcheck.restamp:main",
 }
 
