@@ -37,7 +37,8 @@ FIRST = ("published_latency", "small_data")  # the pictures here, by name
 
 
 def first_page(
-    overview: Overview, head: str, pictures: Mapping[str, Drawing], links: Sequence[str], *more: str
+    overview: Overview, head: str, pictures: Mapping[str, Drawing], links: Sequence[str],
+    images: Sequence[str], *more: str
 ) -> list[str]:
     """The sections of `README.md`.
 
@@ -45,15 +46,17 @@ def first_page(
         head: title, machine and whose accuracies these are.
         pictures: those that were drawn, by name.
         links: lines of Markdown about what lies beside the page.
-        more: what comes between the head and the answers.
+        images: sections on somebody's own images; then published accuracies are beside the point.
+        more: what else comes between the head and the answers.
     """
     doubt = next(doubts(overview), "")
-    told = listed(needs(overview))
+    told = listed(_fastest(overview) if images else needs(overview))
     return [
         f"> {doubt}" if doubt else "",
         head,
+        *images,
         *more,
-        told or ("" if any(more) else "Nothing has been measured yet."),
+        told or ("" if images else "Nothing has been measured yet."),
         _table(overview),
         *(section(pictures[name].heading, "", image(pictures[name])) for name in FIRST if name in pictures),
         section("Go on", "", listed(links)),

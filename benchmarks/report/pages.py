@@ -19,6 +19,7 @@ from benchmarks.report.answers import answers
 from benchmarks.report.drawing import draw
 from benchmarks.report.first import first_page, grouped, links
 from benchmarks.report.frame import comparison, ordered, to_csv
+from benchmarks.report.html import write_index
 from benchmarks.report.joining import by_machine
 from benchmarks.report.overview import Overview, survey
 from benchmarks.report.own.page import images_section
@@ -43,7 +44,7 @@ def write_report(
     command: str = "",
     trained_on: str = "",
 ) -> Path:
-    """Writes `README.md`, `details.md`, `results.csv` and `figures/` into a folder, each file whole or not at all.
+    """Writes `README.md`, `details.md`, `index.html`, `results.csv` and `figures/` into a folder, each file whole or not at all.
 
     Args:
         records: of a run, in any order; of a case that occurs twice the later record counts. Where all accuracies
@@ -82,7 +83,7 @@ def write_report(
         folder / "README.md",
         first_page(
             overview, head, named, links(grouped({path: title for path, title, _ in told})),
-            *images, unfinished, _how_many_did_not_work(overview),
+            images, unfinished, _how_many_did_not_work(overview),
         ),
     )  # fmt: skip
     sections = [
@@ -107,6 +108,7 @@ def write_report(
         notes.colophon(overview, command or (environment.command if environment else "")),
     ]
     write_page(folder / "details.md", sections)
+    write_index(overview, folder, [(path, html.unescape(title), html.unescape(text)) for path, title, text in told])
     write_own(folder / "results.csv", to_csv(ordered(overview.frame, sort_key)))
     for machine, others in machines.items():
         write_own(folder / _csv(machine), to_csv(comparison(others, sort_key=sort_key)))

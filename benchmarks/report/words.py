@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -71,7 +70,7 @@ def told_apart(names: Sequence[str], longest: int) -> list[str]:
     for name, cut in short.items():
         alike.setdefault(cut, []).append(name)
     for group in [group for group in alike.values() if len(group) > 1]:
-        parting = len(os.path.commonprefix(group))
+        parting = next((at for at, signs in enumerate(zip(*group, strict=False)) if len(set(signs)) > 1), 0)
         short |= {name: f"{name[: longest // 3]}…{name[max(parting - 3, longest // 3) :]}"[:longest] for name in group}
     alike = {}
     for name, cut in short.items():
