@@ -21,6 +21,7 @@ from benchmarks.stats.ranking import gap_and_margin
 __all__ = [
     "LIMITS",
     "VERDICTS",
+    "Apart",
     "Budget",
     "Candidate",
     "Choice",
