@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from benchmarks.metrics import METRICS
+from benchmarks.metrics import METRICS, edited
 from benchmarks.metrics.columns import BASE, COLUMNS, CONDITIONS, MORE_IS_BETTER, SHOWN, TRAINING
 from benchmarks.metrics.latency import times_of
 from benchmarks.metrics.metric import Column
@@ -115,7 +115,9 @@ def _cells(row: Row, base: Row | None) -> dict[str, object]:
         for column in metric.columns:
             found = row.find(metric.name, column.measurement)
             cells[column.name] = _scaled(getattr(found, column.part), column) if found else None
-    return cells | (_published(entry, case.img_size, str(cells["weights"])) if entry else {})
+    if entry is None or edited(row.records.values()):
+        return cells
+    return cells | _published(entry, case.img_size, str(cells["weights"]))
 
 
 def _rate(row: Row) -> float | None:

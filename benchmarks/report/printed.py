@@ -55,5 +55,5 @@ def agrees(counted: float, printed: float) -> str:
     units = (1e6, 1e9) if printed >= 1e9 else (1e6,)
     unit = min(units, key=lambda unit: decimals_of(printed / unit) + len(f"{printed / unit:.0f}"))
     decimals = decimals_of(printed / unit)
-    exact = printed / 10**3 % 1 != 0
+    exact = round(printed) % 1000 != 0  # a figure in another unit comes back with what the change of units rounds
     return agreement(counted, printed, 0) if exact else agreement(counted / unit, printed / unit, decimals)

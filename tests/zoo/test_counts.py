@@ -10,6 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import zoo
+from zoo.counts import COUNTED, is_edited
 from zoo.models import mobilenet_v1, vgg
 
 # (parameters, multiply-adds at the spec's input size), as counted in published.csv ("computed") and DESIGN
@@ -86,6 +87,24 @@ def test_all_sixteen_mobilenets(width: float, column: int) -> None:
     label = f"mobilenet_v1:width={width},resolution={resolution}"
     assert count(label) == (MOBILENET_PARAMS[width], MOBILENET_MULT_ADDS[width][column])
     assert zoo.create("mobilenet_v1", width=width, resolution=resolution, device="meta").spec == zoo.spec(label)
+
+
+def test_what_stands_for_counting_is_what_is_counted() -> None:
+    """Of every network for which anybody prints figures."""
+    entries = [zoo.spec(name) for name in zoo.list_models()]
+    printed = {(entry, row.options) for entry in entries for row in (*entry.references, *entry.weights)}
+    labels = {entry.with_options(dict(options)).label for entry, options in printed}
+    assert list(COUNTED) == sorted(labels | {entry.label for entry in entries})
+    for label, counts in COUNTED.items():
+        assert counts == count(label)
+
+
+def test_a_network_is_the_published_one_where_both_counts_are() -> None:
+    params, mult_adds = COUNTED["mobilenet_v1:width=0.5"]
+    label = "mobilenet_v1:width=0.5"
+    assert not is_edited(label) and not is_edited(label, params=params, mult_adds=mult_adds)
+    assert is_edited(label, params=params + 1, mult_adds=mult_adds) and is_edited(label, mult_adds=mult_adds - 1)
+    assert not is_edited("mobilenet_v1:width=0.6", params=1)  # for which nobody prints anything
 
 
 def mobilenet_rows(width: float, resolution: int) -> Iterator[tuple[int, int]]:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
+from zoo.counts import is_edited
 from zoo.errors import InputSizeError
 from zoo.lazy import classifier
 from zoo.printing import aligned, width, wrapped
@@ -17,6 +18,7 @@ __all__ = ["add_arguments", "run"]
 
 LARGEST = 4096  # pixels of a side that a table is made for
 BYTES = 4  # of a parameter in float32
+NOT_THAT = "nothing of this network: its counts are not those of the one published under this name"
 
 Row = TypeVar("Row", Reference, Weights)
 
@@ -35,11 +37,17 @@ def run(given: argparse.Namespace) -> int:
     print(f"{spec.label}: {spec.title}", flush=True)  # the rest needs PyTorch, which takes a moment
     classes = classifier.check_count("num_classes", given.num_classes)
     table = rows(spec, img_size=size, num_classes=classes)
-    facts = _facts(spec, sum(row.params for row in table), sum(row.mult_adds for row in table), size)
+    params, mult_adds = (sum(counts) for counts in zip(*((row.params, row.mult_adds) for row in table), strict=True))
+    edited = classes == 1000 and is_edited(
+        spec.label, params=params, mult_adds=mult_adds if size == spec.input.size else None
+    )
+    facts = _facts(spec, params, mult_adds, size, edited=edited)
     named = max(map(len, facts))
     for name, fact in facts.items():
         print(*wrapped(f"{name:{named}}  {fact}", first="", rest=" " * (named + 2)), sep="\n")
     for title, section in SECTIONS:
+        if edited and section is _published:
+            continue
         lines = [line for entry in section(spec) for line in wrapped(entry)]
         if lines:
             print(f"\n{title}", *lines, sep="\n")
@@ -48,10 +56,11 @@ def run(given: argparse.Namespace) -> int:
     return 0
 
 
-def _facts(spec: ModelSpec, params: int, mult_adds: int, size: int) -> dict[str, str]:
-    """The eight that people look for."""
+def _facts(spec: ModelSpec, params: int, mult_adds: int, size: int, *, edited: bool) -> dict[str, str]:
+    """The eight that people look for; of a network that somebody changed, nothing that is printed for the first."""
     images, best = spec.input, spec.published
     figures = _accuracy(best) if best else ""
+    published = f"{figures}, {best.source}" if best and figures else "no accuracy of this variant"
     authors = spec.paper.authors.split(", ")
     tags = dict.fromkeys(row.tag for row in _of_variant(spec, spec.weights))
     return {
@@ -59,7 +68,7 @@ def _facts(spec: ModelSpec, params: int, mult_adds: int, size: int) -> dict[str,
         "multiply-adds": f"{mult_adds:,} at {size} x {size} pixels",
         "size": f"{params * BYTES / 1e6:,.1f} MB of float32",
         "input": f"{images.channels} x {images.size} x {images.size}, at least {images.min_size} pixels",
-        "published": f"{figures}, {best.source}" if best and figures else "no accuracy of this variant",
+        "published": NOT_THAT if edited else published,
         "weights": ", ".join(f"imagenet:{tag}" for tag in tags) or "none of this variant",
         "paper": f"{authors[0]}{' et al.' if len(authors) > 1 else ''} {spec.paper.year}, {spec.paper.url}",
         "deviations": f"{len(spec.deviations)} from the paper, below" if spec.deviations else "none known",

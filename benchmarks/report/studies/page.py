@@ -185,7 +185,7 @@ def _variants(study: Study, evidence: Evidence) -> str:
         return time.scaled(1e3) if time.bounded else 1e3 * time.value
 
     def printed(arm: Arm) -> str:
-        figure, source = published_top1(arm) or (None, "")
+        figure, source = published_top1(arm, evidence) or (None, "")
         return "" if figure is None else f"{number(100 * figure, -1)} [{sources.setdefault(source, len(sources) + 1)}]"
 
     trained = "accuracy" in study.metrics and any(arm.trained for arm in study.arms)

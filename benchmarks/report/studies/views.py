@@ -12,6 +12,7 @@ from benchmarks.stats.means import mean_of
 from benchmarks.studies.arm import Arm
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.study import Picture, words_of
+from zoo.counts import is_edited
 
 __all__ = ["data_of", "published_top1"]
 
@@ -21,8 +22,14 @@ def data_of(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
     return VIEWS[picture.kind](picture, evidence)
 
 
-def published_top1(arm: Arm) -> tuple[float, str] | None:
-    """ImageNet accuracy printed for exactly this variant, and by whom and how it was taken, as the source says it."""
+def published_top1(arm: Arm, evidence: Evidence) -> tuple[float, str] | None:
+    """ImageNet accuracy printed for exactly this variant, and by whom and how it was taken, as the source says it.
+
+    Nothing is printed for a network that was counted and is not the published one.
+    """
+    label = zoo.spec(arm.model).label
+    if is_edited(label, params=evidence.params(label), mult_adds=evidence.mult_adds(label)):
+        return None
     if arm.printed or arm.recipe:
         return arm.printed  # nobody prints a figure for training it in the recipe's way
     found = first_printed(zoo.spec(arm.model), "top1")
@@ -64,15 +71,16 @@ def scatter(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
         if cost is None:
             return None
         point = {"x": cost / 1e6, "group": words_of(arm, picture.color), "mark": words_of(arm, picture.marker)}
-        found, mean = published_top1(arm), evidence.accuracy(arm)
+        found, mean = published_top1(arm, evidence), evidence.accuracy(arm)
         if found is not None:
             printed.append({**point, "y": 100 * found[0], "low": None, "high": None})
         trained_cost = evidence.trained_cost(arm)
         if mean is not None and trained_cost is not None:
             low, high = (None if bound is None else 100 * bound for bound in (mean.low, mean.high))
             measured.append({**point, "x": trained_cost / 1e6, "y": 100 * mean.value, "low": low, "high": high})
+    printers = _printers(published_top1(arm, evidence) for arm in evidence.arms)
     panels = [
-        {"title": f"ImageNet, as printed ({_printers(map(published_top1, evidence.arms))})", "points": printed},
+        {"title": f"ImageNet, as printed ({printers})", "points": printed},
         {"title": "measured here, at the size trained at", "points": measured},
     ]
     return {"panels": panels} if printed or measured else None
@@ -82,7 +90,7 @@ def heatmaps(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
     (y, row), (x, column) = picture.rows, picture.columns
     cells = {(words_of(arm, row), words_of(arm, column)): arm for arm in evidence.arms}
     rows, columns = ([*dict.fromkeys(places)] for places in zip(*cells, strict=True))
-    printed = {arm: published_top1(arm) for arm in evidence.arms}
+    printed = {arm: published_top1(arm, evidence) for arm in evidence.arms}
     printed_title = f"ImageNet top-1, % ({_printers(printed.values())})"
     # title, whether shades are logarithms, digits, and the figure of an arm with its factor
     grids: tuple[tuple[str, bool, str, Callable[[Arm], float | None], float], ...] = (

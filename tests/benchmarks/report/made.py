@@ -6,11 +6,14 @@ import random
 from collections.abc import Iterable
 from pathlib import Path
 
+import zoo
 from benchmarks.records.record import Case, Environment, Measurement, Record
 from benchmarks.report import write_report
 from benchmarks.report.answers import answers
 from benchmarks.report.joining import model_spec
 from benchmarks.report.overview import survey
+from benchmarks.studies.mobilenets import GRID, label
+from zoo.counts import COUNTED
 
 # name: parameters, M; multiply-adds, G; latency, ms; top-1 of 2,000 test images
 MODELS = {
@@ -132,8 +135,8 @@ def full_records() -> list[Record]:
     records = []
     for model, (params, mult_adds, milliseconds, top1) in MODELS.items():
         records += [
-            record("params", model, Measurement(name="param_count", value=round(params * 1e6), unit="count")),
-            mult_adds_of(model, mult_adds * 1e9),
+            record("params", model, Measurement(name="param_count", value=COUNTED[model][0], unit="count")),
+            mult_adds_of(model, COUNTED[model][1]),
             mult_adds_of(model, mult_adds * 1e9 * (TESTED_AT / model_size(model)) ** 2, TESTED_AT),
             record("activations", model, Measurement(name="activations", value=mult_adds * 4e6, unit="count")),
             latency(model, milliseconds / 1e3),
@@ -146,18 +149,13 @@ def full_records() -> list[Record]:
             ),
             accuracy(model, top1),
         ]
-    counts = {1.0: (4.232, 568.7), 0.75: (2.586, 325.4), 0.5: (1.332, 149.5), 0.25: (0.470, 41.03)}
-    for width, (params, mult_adds) in counts.items():
-        for resolution in (224, 192, 160, 128):
-            options = [f"resolution={resolution}"] * (resolution != 224) + [f"width={width}"] * (width != 1)
-            if not options:
-                continue
-            label = f"mobilenet_v1:{','.join(options)}"
-            count = mult_adds * 1e6 * (resolution / 224) ** 2
-            records += [
-                record("params", label, Measurement(name="param_count", value=params * 1e6, unit="count")),
-                record("mult_adds", label, Measurement(name="mult_adds", value=count, unit="count")),
-            ]
+    sixteen = (zoo.spec(label(width=width, resolution=resolution)).label for width, resolution in GRID)
+    for name in sorted({*sixteen} - {"mobilenet_v1"}):
+        params, mult_adds = COUNTED[name]
+        records += [
+            record("params", name, Measurement(name="param_count", value=params, unit="count")),
+            record("mult_adds", name, Measurement(name="mult_adds", value=mult_adds, unit="count")),
+        ]
     return records
 
 
