@@ -63,9 +63,19 @@ def test_seeds_of_neighbours_have_nothing_in_common() -> None:
 
 def test_without_random_crops_the_network_is_trained_on_what_it_is_tested_on() -> None:
     image = Few([0]).image(0)
-    plain = training_transform(INPUT, 3, recipe("sample", mirror=False))(image)
     spec = dataclasses.replace(zoo.spec("resnet18"), input=INPUT)
-    assert torch.equal(plain, zoo.preprocessing(spec)(image))
+    plain = Batches(Few([0]), INPUT, 3, recipe("sample", mirror=False, auto_augment="", color_jitter=0.0), seed=0)
+    mirrored = Batches(Few([0]), INPUT, 3, recipe("sample", mirror=True), seed=0).here(torch.tensor([0])).images[0]
+    wanted = zoo.preprocessing(spec)(image)
+    assert torch.equal(plain.here(torch.tensor([0])).images[0], wanted)
+    assert torch.equal(mirrored, wanted) or torch.equal(mirrored, wanted.flip(-1))
+
+
+def test_what_is_erased_has_the_mean_colour() -> None:
+    erasing = recipe("sample", reprob=1.0)
+    image = Batches(Few([0]), INPUT, 3, erasing, seed=0).here(torch.tensor([0])).images[0]
+    gone = image.abs().amax(0) < 1 / 255 / min(INPUT.std)
+    assert 0.02 * gone.numel() <= gone.sum() <= 0.34 * gone.numel()
 
 
 def test_grey_images_train_networks_of_one_channel() -> None:
