@@ -28,6 +28,8 @@ from zoo.errors import (
     UnknownOption,
     WeightsError,
 )
+from zoo.exporting.export import export
+from zoo.exporting.opened import open_exported
 from zoo.preprocessing import preprocessing
 from zoo.registry import list_models, spec
 from zoo.runtimes import open_runtime
@@ -58,11 +60,13 @@ __all__ = [
     "WeightsError",
     "create",
     "evaluate",
+    "export",
     "export_onnx",
     "list_models",
     "load",
     "load_weights",
     "open_data",
+    "open_exported",
     "open_runtime",
     "preprocessing",
     "recipe",

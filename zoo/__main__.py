@@ -6,6 +6,7 @@
     python -m zoo train --model resnet18 --data photos/ --weights imagenet
     python -m zoo evaluate --weights runs/resnet18-photos/best.safetensors --data photos/
     python -m zoo cache --clear images
+    python -m zoo export --weights runs/resnet18-photos/best.safetensors --precision int8 --calibration photos/
 
 Exit status: 0 all well; 1 some image could not be read; 2 the command line was wrong or the weights do not fit.
 """
@@ -19,7 +20,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import zoo
-from zoo.commands import cache, evaluate, info, listing, predict, train
+from zoo.commands import cache, evaluate, export, info, listing, predict, train
 from zoo.shell import run_command
 from zoo.training.processes import PeerLost, report
 
@@ -32,6 +33,7 @@ COMMANDS = {
     "train": (train, "Trains a model on images of your own, or on a data set."),
     "evaluate": (evaluate, "Counts what a trained model answers rightly."),
     "cache": (cache, "Shows what is kept on this machine, and clears it."),
+    "export": (export, "Writes a trained model to a file for ONNX Runtime or OpenVINO."),
 }
 
 

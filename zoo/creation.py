@@ -6,6 +6,7 @@ import dataclasses
 import os
 
 from zoo.errors import InvalidOption, UnknownModel, UnknownOption, WeightsError, shown
+from zoo.exporting.opened import is_exported
 from zoo.factory import build, fresh
 from zoo.lazy import classifier, torch
 from zoo.registry import spec as find_spec
@@ -108,6 +109,11 @@ def load(path: str | os.PathLike[str], *, device: torch.device | str | None = No
         InvalidOption: there is no such device.
     """
     target = _device(device)
+    if is_exported(path):
+        raise WeightsError(
+            f"{os.fsdecode(path)!r:.120} was exported for other programs and holds no network to go on with; "
+            "zoo.open_exported runs it"
+        )
     opened = open_file(path)
     header, name = header_of(opened), opened.contents.name
     if header is None:

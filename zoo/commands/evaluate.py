@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import zoo
 from zoo.commands.words import percent, split_of, training_of, typed_data
+from zoo.exporting.opened import is_exported
 from zoo.partial import replacing
 from zoo.printing import printable
+from zoo.runtimes.session import Session
 
 if TYPE_CHECKING:
     from zoo.classifier import Classifier
@@ -80,8 +82,10 @@ def run(given: argparse.Namespace) -> int:
     return 1 if evaluation.unreadable else 0
 
 
-def _network(given: argparse.Namespace) -> tuple[Classifier, dict[str, Any]]:
-    """The network, and what its file says of its training."""
+def _network(given: argparse.Namespace) -> tuple[Classifier | Session, dict[str, Any]]:
+    """The network or the session of an exported file, and what its file says of its training."""
+    if is_exported(given.weights):
+        return zoo.open_exported(given.weights), {}
     if given.model is not None:
         model = zoo.create(given.model, weights=given.weights, device=given.device)
     elif given.weights.partition(":")[0] == "imagenet":
@@ -91,7 +95,7 @@ def _network(given: argparse.Namespace) -> tuple[Classifier, dict[str, Any]]:
     return model, training_of(given.weights)
 
 
-def _data(given: argparse.Namespace, model: Classifier, training: dict[str, Any]) -> Data:
+def _data(given: argparse.Namespace, model: Classifier | Session, training: dict[str, Any]) -> Data:
     """The data, a folder without parts split as it was when the file was trained, in the file's order of classes."""
     from zoo.data.dataset import matched
 

@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import zoo
+from zoo.exporting.opened import is_exported
+from zoo.preprocessing import pipeline
 from zoo.printing import printable
+from zoo.runtimes.session import Session
 
 if TYPE_CHECKING:
     import torch
@@ -62,8 +65,10 @@ def run(given: argparse.Namespace) -> int:
     return 1 if any(answer["error"] for answer in answers) else 0
 
 
-def _loaded(name: str | None, weights: str | None) -> Classifier:
-    """The network in evaluation mode; raises `WeightsError` where the command line does not say which."""
+def _loaded(name: str | None, weights: str | None) -> Classifier | Session:
+    """The network in evaluation mode, or an exported file; raises `WeightsError` where nothing says which."""
+    if name is None and is_exported(weights):
+        return zoo.open_exported(str(weights))
     if name is not None:
         model = zoo.create(name, weights=weights or "imagenet")
     elif weights is None or weights.partition(":")[0] == "imagenet":
@@ -94,9 +99,12 @@ def _files(given: Sequence[str]) -> Iterator[str]:
         yield from found or [text]  # what nothing matches is named among what cannot be read
 
 
-def _answers(model: Classifier, paths: Iterator[str], count: int, batch_size: int) -> Iterator[dict[str, Any]]:
+def _answers(
+    model: Classifier | Session, paths: Iterator[str], count: int, batch_size: int
+) -> Iterator[dict[str, Any]]:
     """One answer a path, in order: path, top (class, name and probability, best first), error."""
-    transform, dtype = zoo.preprocessing(model), next(model.parameters()).dtype
+    transform = pipeline(model.spec.input, model.in_channels)
+    dtype = model.dtype if isinstance(model, Session) else next(model.parameters()).dtype
     waiting: list[tuple[str, torch.Tensor | str]] = []
 
     def answered() -> Iterator[dict[str, Any]]:
@@ -104,7 +112,7 @@ def _answers(model: Classifier, paths: Iterator[str], count: int, batch_size: in
 
         images = [image for _, image in waiting if not isinstance(image, str)]
         with torch.inference_mode():
-            logits = iter(model(torch.stack(images).to(dtype)).float() if images else ())
+            logits = iter(_logits(model, torch.stack(images).to(dtype)).float() if images else ())
         for path, image in waiting:
             yield _answer(model, path, count, image if isinstance(image, str) else next(logits))
         waiting.clear()
@@ -114,6 +122,14 @@ def _answers(model: Classifier, paths: Iterator[str], count: int, batch_size: in
         if len(waiting) == batch_size:
             yield from answered()
     yield from answered()
+
+
+def _logits(model: Classifier | Session, images: torch.Tensor) -> torch.Tensor:
+    if not isinstance(model, Session):
+        return model(images)
+    from zoo.runtimes.quantizing.choosing import in_batches
+
+    return in_batches(model, model.batch_size or len(images), images)
 
 
 def _image(transform: Any, path: str) -> torch.Tensor | str:
@@ -127,7 +143,7 @@ def _image(transform: Any, path: str) -> torch.Tensor | str:
     return image
 
 
-def _answer(model: Classifier, path: str, count: int, logits: torch.Tensor | str) -> dict[str, Any]:
+def _answer(model: Classifier | Session, path: str, count: int, logits: torch.Tensor | str) -> dict[str, Any]:
     if isinstance(logits, str):
         return {"path": path, "top": [], "error": logits}
     if not bool(logits.isfinite().all()):

@@ -63,11 +63,11 @@ def open_as(
     return made.run, made.agreement
 
 
-def maker(model: Classifier, images: torch.Tensor) -> Maker:
+def maker(model: Classifier, images: torch.Tensor, *, opset: int | None = None) -> Maker:
     """How ONNX Runtime makes integers of the network."""
     if missing("nncf"):
         raise RuntimeUnavailable("not installed: nncf; pip install 'comparative-cnn-zoo[int8]'")
-    graph = graph_of(model, _fitting(images))
+    graph = graph_of(model, _fitting(images), opset=opset)
 
     def quantized(calibration: Calibration, way: Way, kept: tuple[str, ...]) -> Any:
         return with_integer_biases(quantized_onnx(graph, calibration, way, kept))

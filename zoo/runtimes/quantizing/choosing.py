@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from zoo.runtimes.agreement import Agreement, Bound
     from zoo.runtimes.quantizing.calibration import Calibration
 
-__all__ = ["Integers", "Maker", "choose", "speed_up"]
+__all__ = ["Integers", "Maker", "choose", "in_batches", "speed_up"]
 
 Run = Callable[["Tensor"], "Tensor"]
 ROUNDS = (5, 25)
@@ -99,7 +99,7 @@ def choose(
             graph = maker.quantized(calibration, way, kept)
             run, floats = maker.started(graph, weighted_layers(model))
             check_integers(floats, kept)
-            agreement = compared(model, partial(_any_number, run, len(images)), calibration, bound, "int8")
+            agreement = compared(model, partial(in_batches, run, len(images)), calibration, bound, "int8")
             held_to(agreement)
             ratio = speed_up(run, maker.fp32, images)
             if ratio is not None and ratio[1] < 1 / SLOWER and not slower:
@@ -131,7 +131,7 @@ def speed_up(run: Run, other: Run, images: Tensor) -> tuple[float, float] | None
     return 1 / race.ratio("int8", "fp32"), 1 / race.at_least("int8", "fp32")
 
 
-def _any_number(run: Run, size: int, images: Tensor) -> Tensor:
+def in_batches(run: Run, size: int, images: Tensor) -> Tensor:
     """The logits of any number of images from what takes just `size` at once."""
     logits = []
     for part in images.split(size):
