@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import getpass
 import subprocess
 import sys
@@ -137,8 +138,6 @@ def test_integers_measured_elsewhere_are_said_to_be(tmp_path: Path, monkeypatch:
     export(network(), tmp_path / "net.onnx", size=32)
     facts = open_exported(tmp_path / "net.onnx").facts
     assert facts.elsewhere is None
-    import dataclasses
-
     other = dataclasses.replace(facts, precision="int8", agreement={"instructions": "AVX-512 VNNI" * 2})
     assert other.elsewhere is not None
     assert instructions.instruction_set() in other.elsewhere and "zoo evaluate --weights FILE" in other.elsewhere
