@@ -96,12 +96,15 @@ def accuracy(weights: str, model: str, data_dir: str) -> dict[str, Any]:
             after = evaluate(session, tried)
             counts[runtime].append((after.top[:, 0] == after.labels).tolist())
     flat = {runtime: [each for some in found for each in some] for runtime, found in counts.items()}
+    pairs = {runtime: list(zip(before, found, strict=True)) for runtime, found in flat.items()}
     return {
-        "weights": weights.rpartition("/")[2], "model": network.spec.label, "images": len(before),
-        "fp32": sum(before), **{runtime: sum(found) for runtime, found in flat.items()},
-        "lost": {runtime: sum(a and not b for a, b in zip(before, found, strict=True)) for runtime, found in flat.items()},
-        "won": {runtime: sum(b and not a for a, b in zip(before, found, strict=True)) for runtime, found in flat.items()},
-    }  # fmt: skip
+        "weights": weights.rpartition("/")[2],
+        "model": network.spec.label,
+        "images": len(before),
+        "fp32": sum(before),
+        "lost": {runtime: sum(was and not now for was, now in each) for runtime, each in pairs.items()},
+        "won": {runtime: sum(now and not was for was, now in each) for runtime, each in pairs.items()},
+    }
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------
