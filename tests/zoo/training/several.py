@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import tempfile
@@ -18,6 +19,8 @@ Started = tuple[Any, Path]
 
 def started(size: int, task: Callable[..., Any], *args: Any) -> list[Started]:
     """The processes of a team that each do `task`, and the files their results go to."""
+    for module in ("torch._dynamo", "torch.utils.tensorboard"):  # which wrappers and logs ask for: once, not in each
+        importlib.import_module(module)
     folder = Path(tempfile.mkdtemp())
     context = multiprocessing.get_context("fork")
     found = []

@@ -22,8 +22,6 @@ from zoo.training.loop import Run
 from zoo.training.processes import Team, team
 from zoo.training.recipes import recipe
 
-
-
 # --- who is shown what ------------------------------------------------------------------------------------------------
 
 
@@ -159,7 +157,7 @@ def colours(count: int) -> Data:
     return three_colours(count, 9, 6, img_size=32)
 
 
-@pytest.mark.parametrize(("size", "count"), [(2, 21), (3, 13)])
+@pytest.mark.parametrize(("size", "count"), [(2, 21), pytest.param(3, 13, marks=pytest.mark.slow)])
 def test_all_end_with_the_same_weights_and_one_writes(tmp_path: Path, size: int, count: int) -> None:
     found = together(size, trained, tmp_path / "run", 0, 0, 0, count)
     for other in found[1:]:
@@ -171,7 +169,12 @@ def test_all_end_with_the_same_weights_and_one_writes(tmp_path: Path, size: int,
 
 
 @pytest.mark.parametrize(
-    ("stop", "whose", "number"), [(2, 1, signal.SIGUSR1), (5, 0, signal.SIGTERM), (9, 1, signal.SIGUSR2)]
+    ("stop", "whose", "number"),
+    [
+        (2, 1, signal.SIGUSR1),
+        pytest.param(5, 0, signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(9, 1, signal.SIGUSR2, marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_to_one_stops_all_and_they_go_on_to_the_same_bits(
     tmp_path: Path, stop: int, whose: int, number: int
@@ -185,7 +188,7 @@ def test_a_signal_to_one_stops_all_and_they_go_on_to_the_same_bits(
     assert all(torch.equal(tensor, whole[0]["weights"][name]) for name, tensor in again[0]["weights"].items())
 
 
-@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 3)])
+@pytest.mark.parametrize(("before", "after"), [(2, 1), pytest.param(1, 3, marks=pytest.mark.slow)])
 def test_another_number_of_processes_goes_on(tmp_path: Path, before: int, after: int) -> None:
     together(before, trained, tmp_path / "run", 5)
     found = together(after, trained, tmp_path / "run")
