@@ -56,7 +56,7 @@ def wait_for(path: Path) -> None:
 
 
 def ours(err: str) -> list[str]:
-    return [line for line in err.splitlines() if line.startswith("zoo")]
+    return [line for line in err.splitlines() if line.startswith("zoo train: ")]
 
 
 def test_two_trainings_side_by_side_and_the_evaluation_of_one(photos: Path, tmp_path: Path) -> None:
@@ -85,7 +85,9 @@ def test_a_kill_ends_all_with_one_line_and_the_same_command_goes_on(photos: Path
     _, err = process.communicate(timeout=120)
     assert time.monotonic() - killed < END_S
     assert process.returncode != 0
-    assert [line for line in ours(err) if "process 1 of 0 to 1 ended without a word" in line] == ours(err)[-1:]
+    assert [line for line in ours(err) if "process 1 of 2, counted from 0, ended without a word" in line] == ours(err)[
+        -1:
+    ]
     assert "Traceback" not in "".join(ours(err))
     assert not any(member.is_running() and member.status() != psutil.STATUS_ZOMBIE for member in members)
 
