@@ -262,7 +262,8 @@ def open_together(path: Path, plan: Plan, crew: Team, *, fresh: bool) -> Folder:
     Raises:
         DataError, Finished: in all of them.
     """
-    folder, found = None, None
+    folder: Folder | None = None
+    found: object = None
     if crew.leads:
         try:
             folder = Folder.open(path, plan, fresh=fresh)

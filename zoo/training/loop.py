@@ -257,7 +257,7 @@ class Run:
                 )
                 part = self.model.spec.auxiliary_weight
                 loss = main + part * sum(other for other, _ in others) if others else main
-            value, weight = main.item() if count else 0.0, weight if count else 0.0
+            value, weight = (main.item(), weight) if count else (0.0, 0)
             if not sums.begun:
                 self.optimizer.zero_grad(set_to_none=True)
                 sums.begun = True

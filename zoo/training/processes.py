@@ -6,6 +6,7 @@ Whoever ends for a reason of its own says it; whoever only finds the others gone
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from zoo.errors import one_line
 from zoo.lazy import torch
+from zoo.shell import SIGNALS
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -64,7 +66,7 @@ class Team:
         """A row of values a process."""
         rows = torch.zeros(self.size, len(values), dtype=torch.float64)
         rows[self.rank] = torch.tensor(values, dtype=torch.float64)
-        return self.summed(rows).tolist()  # type: ignore[no-any-return]
+        return self.summed(rows).tolist()
 
     def summed(self, tensor: Tensor) -> Tensor:
         """The sum of a tensor in memory over the processes."""
@@ -157,9 +159,9 @@ def team() -> Team:
     if not torch.distributed.is_initialized():
         if int(os.environ.get("WORLD_SIZE", "1")) < 2 or "RANK" not in os.environ:
             return ALONE
-        store, rank, size = next(torch.distributed.rendezvous("env://"))
+        store, rank, size = next(torch.distributed.rendezvous("env://"))  # type: ignore[attr-defined]
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        group_store = torch.distributed.PrefixStore("zoo", store)
+        group_store = torch.distributed.PrefixStore("zoo", store)  # type: ignore[attr-defined]
         torch.distributed.init_process_group(backend, store=group_store, rank=rank, world_size=size)
     rank, size = torch.distributed.get_rank(), torch.distributed.get_world_size()
     found = Team(
@@ -176,6 +178,9 @@ def report(error: BaseException, text: str) -> bool:
     """Prints why this process ends, if it is the one to say so; returns whether it is one of several."""
     known, store = _found[0] if _found else (ALONE, None)
     if store is not None:
+        for number in SIGNALS:  # whoever started the team ends all of it now, but first the reason
+            with suppress(ValueError):  # not the main thread
+                signal.signal(number, signal.SIG_IGN)
         with suppress(Exception):  # where word is left is gone with the first process
             text = _unsaid(error, text, known, store)
     if text:
@@ -196,7 +201,7 @@ def _unsaid(error: BaseException, text: str, known: Team, store: Any) -> str:
         if store.check(["said"]):
             return ""
     gone = [rank for rank in range(known.size) if not store.check([f"noticed {rank}"])]
-    who = f"process {', '.join(map(str, gone))} of 0 to {known.size - 1}" if gone else "another process"
+    who = f"process {', '.join(map(str, gone))} of {known.size}, counted from 0," if gone else "another process"
     command = text.partition(":")[0]
     return (
         f"{command}: {who} ended without a word: killed, perhaps for want of memory; the same command goes on from the "

@@ -308,7 +308,7 @@ def _workers(model: Classifier, chosen: Recipe, wanted: int | None, crew: Team, 
     number, line = limited(
         usual(crew.local_size) if wanted is None else wanted,
         images=chosen.batch_size,
-        image_bytes=4 * model.in_channels * side * side,
+        image_bytes=model.in_channels * side * side,
         processes=crew.local_size,
     )
     if line:

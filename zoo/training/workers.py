@@ -11,6 +11,7 @@ __all__ = ["limited", "usual"]
 
 SHARED = Path("/dev/shm")  # where processes hand tensors to one another, on Linux
 AHEAD = 3  # batches of each reader that wait there: two it was asked for, one being taken
+FILES = 4  # open ones that a batch takes
 SPARE_FILES = 128  # open ones that are none of the readers'
 
 
@@ -25,7 +26,7 @@ def limited(wanted: int, *, images: int, image_bytes: int, processes: int = 1) -
 
     Args:
         wanted: readers of this process.
-        images, image_bytes: of a batch, and of an image as the network sees it.
+        images, image_bytes: of a batch, and of an image as it is handed over.
         processes: that train on this machine and share the room.
     """
     if not wanted:
@@ -39,9 +40,9 @@ def limited(wanted: int, *, images: int, image_bytes: int, processes: int = 1) -
             f"{SHARED} has {room / 1e6:,.0f} MB, too few for {wanted} that read images beside a process: {number} do; "  # type: ignore[operator]
             "in a container --shm-size gives it more"
         )
-    files = _open_files(SPARE_FILES + number * AHEAD * images)
-    if files is not None and SPARE_FILES + number * AHEAD * images > files:
-        number = max(0, files - SPARE_FILES) // (AHEAD * images)
+    files = _open_files(SPARE_FILES + number * AHEAD * FILES)
+    if files is not None and SPARE_FILES + number * AHEAD * FILES > files:
+        number = max(0, files - SPARE_FILES) // (AHEAD * FILES)
         line = f"{files} open files are too few for {wanted} that read images beside a process: {number} do (ulimit -n)"
     return number, line
 
