@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import math
 import re
 import shlex
 import sys
@@ -17,6 +16,7 @@ from typing import Any, NoReturn
 from benchmarks.metrics import METRICS
 from benchmarks.metrics.beginnings import DEFAULT, IMAGENETS, SAMPLE
 from benchmarks.metrics.columns import COLUMNS
+from benchmarks.plan import typed
 from benchmarks.plan.cases import SIX, Options, canonical
 from benchmarks.plan.models import excluding, expand_models, files_of, is_file, is_pattern, items_of
 from benchmarks.plan.published import absent_weights
@@ -252,14 +252,16 @@ def parser() -> Parser:
     how.add_argument(
         "--batch-size",
         "-b",
-        type=_counts,
+        type=typed.counts,
         default=(),
         metavar="N,...",
         help="images a call, or a sweep; default the metric's own",
     )
-    how.add_argument("--img-size", type=_count, default=0, metavar="PIXELS", help="of a side; default each model's own")
     how.add_argument(
-        "--num-threads", type=_counts, default=(), metavar="N,...", help="default all processors; for a training 1"
+        "--img-size", type=typed.count, default=0, metavar="PIXELS", help="of a side; default each model's own"
+    )
+    how.add_argument(
+        "--num-threads", type=typed.counts, default=(), metavar="N,...", help="default all processors; for a training 1"
     )
     how.add_argument("--device", type=_one_of(DEVICES), default="cpu", metavar="NAME", help="cpu (default) or cuda")
     how.add_argument(
@@ -286,9 +288,9 @@ def parser() -> Parser:
         metavar="NAME",
         help=f"train by it, from --weights where there are any: {', '.join(recipes())}, NAME:field=value,...",
     )
-    how.add_argument("--epochs", type=_count, default=0, metavar="N", help="of a training; default its recipe's")
+    how.add_argument("--epochs", type=typed.count, default=0, metavar="N", help="of a training; default its recipe's")
     how.add_argument(
-        "--seeds", "--seed", type=_seeds, default=(0,), metavar="N,...",
+        "--seeds", "--seed", type=typed.seeds, default=(0,), metavar="N,...",
         help="of initialisation, order and images, a training each; default 0",
     )  # fmt: skip
     effort = reader.add_argument_group("how hard to look")
@@ -297,28 +299,28 @@ def parser() -> Parser:
     level.add_argument("--rigorous", action="store_true", help="30 s a case, intervals of 0.5 %%")
     effort.add_argument(
         "--max-time",
-        type=_seconds,
+        type=typed.seconds,
         default=0.0,
         metavar="S",
         help=f"measuring time of a case in seconds; default {usual['max_time']:g}",
     )
     effort.add_argument(
         "--rounds",
-        type=_count,
+        type=typed.count,
         default=0,
         metavar="N",
         help="turns it is divided into; default 1 each 1/4 s, at least 12",
     )
     effort.add_argument(
         "--target-ci",
-        type=_share,
+        type=typed.share,
         default=0.0,
         metavar="SHARE",
         help=f"half-width of an interval to stop at; default {usual['target_ci']:g}",
     )
     effort.add_argument(
         "--timeout",
-        type=_seconds,
+        type=typed.seconds,
         default=3600.0,
         metavar="S",
         help="seconds after which a measurement is given up; default 3600; trainings take as long as they take",
@@ -385,27 +387,6 @@ def _one_of(names: Registry[Any]) -> Callable[[str], str]:
     return read
 
 
-def _number(wanted: str, kind: Callable[[str], float], fits: Callable[[float], bool]) -> Callable[[str], float]:
-    """What reads a number of a kind and refuses any other text by saying what is wanted."""
-
-    def read(text: str) -> float:
-        try:
-            number = kind(text)
-        except ValueError:
-            number = math.nan
-        if not fits(number) or (kind is int and not text.isascii()):
-            raise argparse.ArgumentTypeError(f"{wanted} is wanted; got {shown(text)}")
-        return number
-
-    return read
-
-
-_count = _number("a whole number of at least 1", int, lambda number: 1 <= number < 1e9)
-_whole = _number("a whole number of at least 0", int, lambda number: 0 <= number < 1e9)
-_seconds = _number("a number of seconds above 0", float, lambda number: 0 < number < 1e7)
-_share = _number("a number between 0 and 1 (0.02 is 2 %)", float, lambda number: 0 < number < 1)
-
-
 def _recipe(text: str) -> str:
     """A recipe as it is typed, which may be each model's own; refuses what is none."""
     name, colon, changes = text.partition(":")
@@ -414,11 +395,3 @@ def _recipe(text: str) -> str:
     except (LookupError, TypeError, ValueError) as error:
         raise argparse.ArgumentTypeError(words(error)) from error
     return text
-
-
-def _seeds(text: str) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(int(_whole(part.strip())) for part in text.split(",")))
-
-
-def _counts(text: str) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(int(_count(part.strip())) for part in text.split(",")))

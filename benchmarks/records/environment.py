@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 
 from benchmarks.records.files import read_file
-from benchmarks.records.limits import cpu_quota, load_average, memory_limit
+from benchmarks.records.limits import cpu_quota, fast_cores, job_cpus, load_average, memory_limit
 from benchmarks.records.manifest import write_own
 from benchmarks.records.record import Environment
 
@@ -51,10 +51,10 @@ def observe(command: str, *, torch_details: Mapping[str, str] | None = None) -> 
 
 
 def effective_cpus() -> int:
-    """Processors this process may use: by affinity and by the quota of its control group."""
+    """Processors this process may use: by affinity, by the quotas of its control groups, by the job it is in."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = cpu_quota()
-    return max(1, allowed if quota is None else min(allowed, math.floor(quota)))
+    limits = [allowed, *(limit for limit in (cpu_quota(), job_cpus(), fast_cores()) if limit is not None)]
+    return max(1, math.floor(min(limits)))
 
 
 def write_environment(environment: Environment, folder: Path) -> None:
@@ -133,6 +133,7 @@ def _state() -> dict[str, Any]:
         "effective_cpus": effective_cpus(),
         "uptime_s": round(time.time() - psutil.boot_time()),
         "cgroup_quota_cpus": cpu_quota(),
+        "job_cpus": job_cpus(),
         "cgroup_memory_gb": None if (limit := memory_limit()) is None else round(limit / 1e9, 1),
         "affinity": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
     }

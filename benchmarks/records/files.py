@@ -9,11 +9,15 @@ import hashlib
 import os
 import re
 import stat
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
 __all__ = ["checksum", "read_file", "replace_file", "set_aside", "sweep"]
+
+PAUSES = (0.05, 0.1, 0.2, 0.4) if os.name == "nt" else ()  # seconds; elsewhere a refusal is meant
 
 
 def replace_file(path: Path, content: str | bytes) -> None:
@@ -29,7 +33,7 @@ def replace_file(path: Path, content: str | bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        _patiently(lambda: temporary.replace(path))
     except OSError:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -63,7 +67,7 @@ def set_aside(path: Path) -> Path | None:
     number = 1
     while os.path.lexists(kept := path.with_name(f"{path.name}.old{number if number > 1 else ''}")):
         number += 1
-    return path.rename(kept)
+    return _patiently(lambda: path.rename(kept))
 
 
 def sweep(folder: Path) -> None:
@@ -73,6 +77,16 @@ def sweep(folder: Path) -> None:
             writer = re.fullmatch(r"\..+\.(?:csv|html|json|jsonl|md|png|svg|written)\.(\d+)", path.name)
             if writer and not psutil.pid_exists(int(writer[1])):
                 path.unlink()
+
+
+def _patiently(move: Callable[[], Path]) -> Path:
+    """Moves a file, a few times over where another program has it open, which Windows does not allow."""
+    for pause in PAUSES:
+        try:
+            return move()
+        except PermissionError:
+            time.sleep(pause)
+    return move()
 
 
 def _regular(path: Path) -> os.stat_result:

@@ -6,12 +6,20 @@ They are conditions of a run, not facts of the machine: a container or `taskset`
 from __future__ import annotations
 
 import contextlib
+import functools
+import logging
+import os
+import platform
+import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import psutil
 
-__all__ = ["available_memory", "cpu_quota", "load_average", "memory_limit"]
+from zoo.errors import shown
+
+__all__ = ["available_memory", "cpu_quota", "fast_cores", "job_cpus", "load_average", "memory_limit"]
 
 GROUPS = Path("/proc/self/cgroup")  # the groups this process is in, a line a hierarchy
 MOUNT = Path("/sys/fs/cgroup")
@@ -27,6 +35,34 @@ def cpu_quota() -> float | None:
             if len(found) == 2 and min(found) > 0:
                 quotas.append(found[0] / found[1])
     return min(quotas, default=None)
+
+
+def job_cpus() -> int | None:
+    """Processors that Slurm gave the job on this node; None outside of a job, or where that cannot be understood.
+
+    Slurm writes "24", or "24(x2)" for two nodes with 24 each, or "24,16(x3)" for unlike ones: then the fewest count.
+    """
+    for name in ("SLURM_CPUS_ON_NODE", "SLURM_JOB_CPUS_PER_NODE"):
+        text = os.environ.get(name, "").strip()
+        parts = [re.fullmatch(r"(\d+)(\(x\d+\))?", part.strip()) for part in text.split(",")]
+        if text and all(part and int(part[1]) for part in parts):
+            return min(int(part[1]) for part in parts if part)
+        if text:
+            logging.getLogger(__name__).warning("%s is not understood and not used: %s", name, shown(text))
+    return None
+
+
+@functools.cache
+def fast_cores() -> int | None:
+    """Apple's performance cores: a computation that waits for its slowest thread is slower with the others, too."""
+    if platform.system() != "Darwin":
+        return None
+    asked = ["sysctl", "-n", "hw.perflevel0.physicalcpu"]
+    try:
+        said = subprocess.run(asked, capture_output=True, encoding="utf-8", timeout=10, check=True).stdout
+        return int(said) or None
+    except (OSError, ValueError, subprocess.SubprocessError):  # an Intel Mac, whose cores are all alike
+        return None
 
 
 def memory_limit() -> int | None:

@@ -189,3 +189,27 @@ def test_a_run_on_a_system_that_is_no_linux(tmp_path: Path) -> None:
     assert status == 0, said
     assert "resnet18" in (tmp_path / "README.md").read_text(encoding="utf-8")
     assert json.loads((tmp_path / "environment.json").read_text())["state"]["affinity"] is None
+
+
+@pytest.mark.parametrize("method", ["script", "-c"])
+def test_a_program_without_a_main_guard_is_not_run_again_by_the_processes_it_starts(
+    tmp_path: Path, method: str
+) -> None:
+    """Where processes are started afresh, as on macOS and Windows: a person's own script, and `python -c`."""
+    said = tmp_path / "said"
+    program = (
+        "import multiprocessing\n"
+        "multiprocessing.get_all_start_methods = lambda: ['spawn']\n"
+        f"open({str(said)!r}, 'a').write('once\\n')\n"
+        "from benchmarks import run\n"
+        "from tests.benchmarks import fake_run\n"
+        "fake_run.fake()\n"
+        f"run.main(['--models', 'resnet18', '--metrics', 'params', '--output-dir', {str(tmp_path / 'out')!r}])\n"
+    )
+    script = tmp_path / "mine.py"
+    script.write_text(program)
+    command = [sys.executable, *(("-c", program) if method == "-c" else (str(script),))]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", timeout=120)
+    assert models(tmp_path / "out") == ["resnet18"] and "Traceback" not in ended.stderr, ended.stderr
+    assert said.read_text() == "once\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -37,7 +37,7 @@ def bars(cases: Cases) -> list[Bar]:
     ]  # fmt: skip
 
 
-def _each(costs: dict[str, Any]) -> float:
+def _each(costs: Mapping[str, Any]) -> float:
     """Seconds of the driver for one case."""
     return float(costs["place_s"] + costs["write_s"] + simulated.MESSAGE_S)
 
@@ -66,17 +66,17 @@ def _sections(cases: Cases, _picture: str) -> Iterator[str]:
         yield section("Clusters", note, table(columns, rows))
     driven = [(nodes, cases[f"driver {nodes}"]) for nodes in simulated.NODES if f"driver {nodes}" in cases]
     if driven:
-        columns = (
+        driving = (
             text_column("nodes", lambda row: f"{row[0]:,}"),
             text_column("finding a node, ms", lambda row: f"{1e3 * row[1]['place_s']:.2f}"),
             text_column("writing the record, ms", lambda row: f"{1e3 * row[1]['write_s']:.2f}"),
             text_column("messages, ms", lambda row: f"{1e3 * simulated.MESSAGE_S:.2f}"),
             text_column("nodes it keeps busy", lambda row: f"{_most(cases, row[0]):,.0f}"),
         )
-        yield section("The driver, for one case", "", table(columns, driven))
+        yield section("The driver, for one case", "", table(driving, driven))
     kept = [(count, cases[f"store {count}"]) for count in records.COUNTS if f"store {count}" in cases]
     if kept:
-        columns = (
+        keeping = (
             text_column("records", lambda row: f"{row[0]:,}"),
             text_column("file, GB", lambda row: f"{row[1]['file_bytes'] / 1e9:.2f}"),
             text_column("index, GB", lambda row: f"{row[1]['index_bytes'] / 1e9:.2f}"),
@@ -90,7 +90,7 @@ def _sections(cases: Cases, _picture: str) -> Iterator[str]:
         note = ("Lines of JSON as they are written by a run, with an index in SQLite that is kept in the cache of the "
                 "machine that reads them and can be made again at any time: it needs no lock, and the folder of the "
                 "records may lie on a network.")  # fmt: skip
-        yield section("The store", note, table(columns, kept))
+        yield section("The store", note, table(keeping, kept))
 
 
 def _most(cases: Cases, nodes: int) -> float:

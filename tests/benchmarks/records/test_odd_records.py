@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from benchmarks import compare, run
+from benchmarks.measure.executors import local
 from benchmarks.metrics import METRICS, check
 from benchmarks.records.predictions import pack
 from benchmarks.records.record import Case, Measurement, Record, RecordError
@@ -69,8 +70,8 @@ def shipped() -> list[dict[str, Any]]:
 
 def takes_them(folder: Path, sound: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Every command that reads records ends with a status and says what it left out."""
-    monkeypatch.setattr(run, "execute", lambda cases, environment, **options: (each for each in ()))
-    monkeypatch.setattr(run, "_with_torch", lambda request, environment: environment)
+    monkeypatch.setattr(local.Local, "execute", lambda self, jobs, **options: (each for each in ()))
+    monkeypatch.setattr(local.Local, "machines", lambda self, cases, here, folder, say: [here])
     ours = ["--output-dir", str(folder)]
     assert run.main([*ours, "--report-only"]) in (0, 1)
     assert (folder / "README.md").is_file() and (folder / "results.csv").is_file()

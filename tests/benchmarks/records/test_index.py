@@ -1,0 +1,97 @@
+"""The index of a long file of records: it agrees with the file whatever happened to either."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from benchmarks.measure.basis import code_of
+from benchmarks.metrics import METRICS
+from benchmarks.records import store as stores
+from benchmarks.records.index import VARIED, Index, Lines, key_of
+from benchmarks.records.record import Case, Record
+from benchmarks.records.store import RECORDS, open_store, read_records
+
+
+def record(seed: int = 0, **fields: str) -> Record:
+    case = Case(metric="params", model="resnet18", seed=seed)
+    return Record(case=case, status="ok", **{"machine": "here", "code": "now"} | fields)
+
+
+def write(path: Path, *records: Record) -> None:
+    with path.open("a") as file:
+        file.writelines(f"{each.to_json()}\n" for each in records)
+
+
+def test_every_record_is_found_where_it_lies(tmp_path: Path) -> None:
+    path = tmp_path / RECORDS
+    write(path, *(record(seed) for seed in range(5)))
+    with Index(path, tmp_path) as index:
+        assert tuple(Lines(index)) == read_records(path).records
+        assert Lines(index)[-1] == record(4) and Lines(index)[1:3] == [record(1), record(2)]
+        with pytest.raises(IndexError):
+            Lines(index)[5]
+
+
+def test_what_was_appended_is_taken_in_and_what_was_changed_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / RECORDS
+    write(path, record(0), record(1))
+    with Index(path, tmp_path):
+        pass
+    write(path, record(2))
+    with Index(path, tmp_path) as index:
+        assert [each.case.seed for each in Lines(index)] == [0, 1, 2]
+    path.write_text(path.read_text().replace('"seed": 1', '"seed": 7'))
+    with Index(path, tmp_path) as index:
+        assert [each.case.seed for each in Lines(index)] == [0, 7, 2]
+    path.write_text("")
+    with Index(path, tmp_path) as index:
+        assert len(index) == 0
+
+
+def test_an_index_that_is_no_database_is_made_again(tmp_path: Path) -> None:
+    path = tmp_path / RECORDS
+    write(path, record(0))
+    with Index(path, tmp_path):
+        pass
+    next(tmp_path.glob("*.sqlite")).write_bytes(b"not a database" * 1000)
+    with Index(path, tmp_path) as index:
+        assert len(index) == 1
+
+
+def test_what_stands_is_known_by_machine_and_code(tmp_path: Path) -> None:
+    path = tmp_path / RECORDS
+    write(
+        path, record(0), record(1, machine="there"), record(2, code="old"), dataclasses.replace(record(3), status="oom")
+    )
+    with Index(path, tmp_path) as index:
+        codes = [(kin, "now") for kin, _ in index.kin()]
+        assert index.standing("here", codes) == {key_of(record(0).case)}
+
+
+def test_the_code_of_a_case_does_not_depend_on_what_its_kin_differ_in() -> None:
+    """One code is asked for each group of cases."""
+    for metric in METRICS.values():
+        case = Case(metric=metric.name, model="resnet18", img_size=224, recipe="sample", dataset="fashion_mnist")
+        other = dataclasses.replace(case, seed=5, batch_size=8, num_threads=3, train_threads=2, effort=(("rounds", 3),))
+        assert code_of(case) == code_of(other)
+    assert {"seed", "batch_size", "num_threads", "train_threads", "effort"} <= set(VARIED)
+
+
+def test_a_long_store_is_as_a_short_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZOO_CACHE_DIR", str(tmp_path / "cache"))
+    with open_store(tmp_path) as store:
+        for seed in range(3):
+            store.append(record(seed))
+    with (tmp_path / RECORDS).open("a") as file:
+        file.write('{"case": {"torn')
+    monkeypatch.setattr(stores, "LARGE", 1)
+    with open_store(tmp_path) as store:
+        assert "torn" in store.notices[0]
+        store.append(record(3))
+        found, _ = store.standing("here", lambda case: "now")
+        assert [each.case.seed for each in found] == [0, 1, 2, 3]
+        assert not store.settle()
+    assert [each.case.seed for each in read_records(tmp_path / RECORDS).records] == [0, 1, 2, 3]

@@ -1,0 +1,38 @@
+"""Simulated clusters and stores of many records, small enough to be tried at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.selfcheck.scale import page, records, simulated
+
+QUICK, SLOW = ({"place_s": 0.0, "write_s": seconds, "record_bytes": 4800.0} for seconds in (1e-6, 50.0))
+
+
+def test_a_cluster_whose_driver_keeps_up_is_as_fast_as_can_be() -> None:
+    found = simulated.cluster(10, 1_000, QUICK)
+    assert found["ideal_s"] <= found["makespan_s"] < 1.1 * found["ideal_s"]
+    assert found["driver_busy"] < 0.1 and found["store_bytes"] == 4_800_000
+
+
+def test_a_driver_that_is_too_slow_sets_the_pace() -> None:
+    found = simulated.cluster(1_000, 1_000, SLOW)
+    assert found["driver_busy"] > 0.9 and found["makespan_s"] >= 1_000 * 50
+
+
+def test_a_node_is_found_and_a_record_written() -> None:
+    found = simulated.driver(3)
+    assert 0 < found["place_s"] < 0.1 and found["write_s"] > 0 and found["record_bytes"] > 1_000
+
+
+def test_a_store_is_made_gone_on_from_and_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "ADDED", 3)
+    found = records.store(1_500)
+    assert found["open"] == 0 and found["answered"] == 1_500
+    assert found["rows"] > 0 and found["aggregates"] > 20 and found["file_bytes"] > 1e6
+
+
+def test_the_page_says_where_it_breaks() -> None:
+    run = {"makespan_s": 2e4, "ideal_s": 1e4, "driver_busy": 0.99, "most_nodes": 50.0, "store_bytes": 1e9}
+    (text, *_) = page._sections({"cluster 1000 10000": run, "cluster 10 1000": run | {"driver_busy": 0.1}}, "")
+    assert "from 1,000 nodes and 10,000 cases on" in text and "2.0 times as long" in text
