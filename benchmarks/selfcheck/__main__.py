@@ -14,6 +14,7 @@ CHECKS = {
     "loading": "benchmarks.selfcheck.loading:BENCHMARK.main",
     "parity": "benchmarks.selfcheck.parity:BENCHMARK.main",
     "contract": "benchmarks.selfcheck.contract:BENCHMARK.main",
+    "tutorial": "benchmarks.selfcheck.tutorial.notebook:main",
     "restamp": "benchmarks.selfcheck.restamp:main",
 }
 
