@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -16,7 +17,14 @@ from importlib import import_module
 
 import zoo
 from benchmarks.measure.basis import code_of
-from benchmarks.measure.engine import execute
+from benchmarks.measure.executors.executor import (
+    Executor,
+    ExecutorError,
+    Job,
+    is_own,
+    jobs_of,
+    standing_of,
+)  # fmt: skip
 from benchmarks.metrics import METRICS, check
 from benchmarks.metrics.beginnings import notes_of
 from benchmarks.metrics.columns import COLUMNS
@@ -38,6 +46,7 @@ from zoo.shell import run_command
 
 __all__ = ["main"]
 
+BETWEEN_REPORTS = 60.0  # seconds at least, where cases end side by side
 ACCURACY = "accuracy"  # the figure that does not depend on the machine but for rounding
 
 
@@ -94,14 +103,34 @@ def _cases(request: Request) -> tuple[Case, ...]:
 
 def _run(request: Request, store: Store) -> int:
     """Measures what is open. The report is written once everything quick is done, then after every slow case."""
+    from benchmarks.measure.executors import open_executor
+
+    cases = _cases(request)
+    here = observe(request.command)
+    with open_executor(request.executor, **request.placed) as executor:
+        try:
+            return _measure(request, store, cases, here, executor)
+        except ExecutorError as error:
+            _say([str(error)])
+            return 2
+
+
+def _measure(request: Request, store: Store, cases: Sequence[Case], here: Environment, executor: Executor) -> int:
+    """Measures what is open where the executor does, and writes the report; the exit status."""
     from benchmarks.measure.progress import Display
     from benchmarks.measure.worker import stop_server
 
-    cases = _cases(request)
-    environment = observe(request.command)
-    records, stale = store.standing(environment.machine_id, code_of)
+    records, stale = store.standing(here.machine_id, code_of)
+    machines = [here]
+    if executor.all_at_once or store.resume(cases, records):
+        # pandas and matplotlib take a second, which this process has to spare while PyTorch is imported elsewhere
+        threading.Thread(target=_import, args=("benchmarks.report.publish",)).start()
+        machines = executor.machines(store.resume(cases, records), here, request.output_dir, lambda line: _say([line]))
+    if executor.all_at_once:
+        records, stale = standing_of(store, machines, code_of)
     _say(f"{count} records are stale and not used: {reason}" for reason, count in stale.items())
-    todo = store.resume(cases, records)
+    jobs = jobs_of(cases, records, machines)
+    todo = list(dict.fromkeys(job.case for job in jobs))
     _say(_treatments(todo, request))
     if len(todo) < len(cases):
         _say([f"{len(cases) - len(todo)} of {len(cases)} cases are done already; --fresh measures them again"])
@@ -110,16 +139,16 @@ def _run(request: Request, store: Store) -> int:
     def write() -> None:
         """Writes the report; whatever is in its way costs no measurement."""
         try:
-            from benchmarks.report.publish import publish
+            from benchmarks.report.publish import publish_all
 
-            seen = {record.case for record in records}
-            publish(
+            publish_all(
                 records,
-                environment,
+                machines,
                 request.output_dir,
                 cases=cases,
-                open_cases=[case for case in cases if case not in seen],
-                elsewhere=store.elsewhere(ACCURACY, environment.machine_id, code_of),
+                open_cases=list(dict.fromkeys(job.case for job in jobs_of(cases, records, machines, ended=True))),
+                elsewhere=store.elsewhere(ACCURACY, machines[0].machine_id, code_of),
+                anywhere=lambda case: not is_own(case),
                 sort_key=request.sort_key,
                 metric=request.metric,
                 asked=request.options.models,
@@ -130,9 +159,10 @@ def _run(request: Request, store: Store) -> int:
                 trouble.append(reason)
                 _say([reason])
 
-    def measure(batch: Sequence[Case], display: Display, after: Callable[[], None]) -> None:
+    def measure(batch: Sequence[Job], display: Display, after: Callable[[], None]) -> None:
         place = str(request.output_dir)
-        with closing(execute(batch, environment, timeout=request.timeout, tell=display.step, folder=place)) as found:
+        ending = executor.execute(batch, timeout=request.timeout, tell=display.step, folder=place)
+        with closing(ending) as found:
             for record in found:
                 record = with_reason(record, request.options.without)
                 store.append(record)
@@ -140,16 +170,22 @@ def _run(request: Request, store: Store) -> int:
                 display.finish(record)
                 after()
 
+    quick = [job for job in jobs if not METRICS[job.case.metric].slow]
+    order = by_cost([job.case for job in jobs if METRICS[job.case.metric].slow], counts_of(records))
+
+    def slow(order: Iterable[Case]) -> list[Job]:
+        return [Job(case=case) for case in order]
+
     try:
-        if todo:
-            # pandas and matplotlib take a second, which this process has to spare while PyTorch is imported elsewhere
-            threading.Thread(target=_import, args=("benchmarks.report.publish",)).start()
-            environment = _with_torch(request, environment)
-        slow = [case for case in todo if METRICS[case.metric].slow]
-        with Display(todo, records) as display:
-            measure([case for case in todo if case not in slow], display, lambda: None)
-            write()
-            measure(by_cost(slow, counts_of(records)), display, write)
+        with Display(todo, records, jobs=len(jobs), lanes=executor.lanes, where=lambda: executor.said) as display:
+            if executor.all_at_once:
+                measure([*quick, *slow(order)], display, _now_and_then(write))
+                write()
+            else:
+                measure(quick, display, lambda: None)
+                write()
+                order = by_cost(order, counts_of(records))
+                measure(slow(order), display, write)
     except KeyboardInterrupt:
         stop_server()
         if records:
@@ -160,22 +196,23 @@ def _run(request: Request, store: Store) -> int:
     return _conclude(request, cases, records) or (1 if trouble or settled else 0)
 
 
+def _now_and_then(write: Callable[[], None]) -> Callable[[], None]:
+    """Writes when a minute has passed since: records may come faster than a report is made."""
+    last = time.monotonic()
+
+    def after() -> None:
+        nonlocal last
+        if time.monotonic() - last > BETWEEN_REPORTS:
+            write()
+            last = time.monotonic()
+
+    return after
+
+
 def _import(module: str) -> None:
     """What is in the way of an import is said by whoever needs the module."""
     with suppress(Exception):
         import_module(module)
-
-
-def _with_torch(request: Request, environment: Environment) -> Environment:
-    """The environment with what PyTorch says of itself, asked in another process."""
-    from benchmarks.measure.worker import WorkerError, describe_torch, start_server
-
-    start_server(max(request.options.num_threads))
-    try:
-        return observe(request.command, torch_details=describe_torch(request.timeout))
-    except WorkerError as error:
-        _say([f"PyTorch cannot be described: {error.reason}"])
-        return environment
 
 
 def _report(request: Request, store: Store) -> int:

@@ -35,6 +35,7 @@ MAY_KNOW = {
     "report": {"stats", "records", "metrics", "studies"},
     "selfcheck": {"stats", "records", "metrics", "studies", "plan", "measure", "report"},
     "compare": {"stats", "records", "metrics", "plan"},
+    "recommend": {"stats", "records", "metrics", "studies", "plan", "measure", "report"},
     "run": {"stats", "records", "metrics", "studies", "plan", "measure", "report", "selfcheck"},
 }
 
@@ -74,7 +75,7 @@ def test_every_room_is_known_and_what_a_person_types_lies_flat() -> None:
     assert {module.split(".")[1] for module in MODULES if within(module, "benchmarks") and "." in module} == set(
         MAY_KNOW
     )
-    assert {path.stem for path in (ROOT / "benchmarks").glob("*.py")} == {"__init__", "run", "compare"}
+    assert {path.stem for path in (ROOT / "benchmarks").glob("*.py")} == {"__init__", "run", "compare", "recommend"}
 
 
 def test_imports_between_rooms_run_one_way() -> None:
@@ -128,7 +129,10 @@ def test_public_names_are_listed_and_sorted(module: str) -> None:
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("module", ["benchmarks.run", "benchmarks.report", "benchmarks.compare", "zoo", "zoo.__main__"])
+@pytest.mark.parametrize(
+    "module",
+    ["benchmarks.run", "benchmarks.report", "benchmarks.compare", "benchmarks.recommend", "zoo", "zoo.__main__"],
+)
 def test_heavy_imports_wait(module: str) -> None:
     script = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False, cwd=ROOT).returncode == 0

@@ -159,7 +159,7 @@ def test_toys_are_in_the_csv(run: Path) -> None:
 
 
 def test_toys_are_on_the_page(run: Path) -> None:
-    page = (run / "README.md").read_text()
+    page = (run / "details.md").read_text()
     table = next(line for line in page.splitlines() if line.startswith("| Model "))
     assert "First filters" in table and "Stripes" in table
     assert "filters are not neurons" in page

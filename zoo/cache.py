@@ -9,7 +9,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-__all__ = ["cache_folder"]
+__all__ = ["cache_folder", "torch_folder"]
 
 
 def cache_folder() -> Path:
@@ -23,6 +23,12 @@ def cache_folder() -> Path:
         return Path(os.path.expanduser(named))
     folder = user_cache_path("comparative-cnn-zoo", appauthor=False)
     return folder if folder.is_absolute() else Path(tempfile.gettempdir(), f"comparative-cnn-zoo-{_user()}")
+
+
+def torch_folder() -> Path:
+    """PyTorch's own, where downloads are kept; worked out as `torch.hub.get_dir` does, without PyTorch."""
+    caches = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    return Path(os.environ.get("TORCH_HOME", os.path.join(caches, "torch"))).expanduser()
 
 
 def _user() -> str:

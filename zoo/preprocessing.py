@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from zoo.classifier import Classifier
 
-__all__ = ["FrontDoor", "normalization", "pipeline", "preprocessing"]
+__all__ = ["FrontDoor", "for_channels", "normalization", "pipeline", "preprocessing"]
 
 
 def preprocessing(model_or_spec: Classifier | ModelSpec | str, *, train: bool = False) -> v2.Compose:
@@ -56,11 +56,11 @@ def pipeline(input: Input, channels: int, *, train: bool = False) -> v2.Compose:
 
 
 def normalization(input: Input, channels: int) -> tuple[v2.Transform, ...]:
-    """The end of every transform: from an image of the right size to the network's float32 input."""
+    """The end of every transform: from an image of the right size, or many, to the network's float32 input."""
     import torch
     from torchvision.transforms import v2
 
-    mean, std = (_for_channels(values, channels) for values in (input.mean, input.std))
+    mean, std = (for_channels(values, channels) for values in (input.mean, input.std))
     return v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.ToPureTensor(), v2.Normalize(mean, std)
 
 
@@ -97,6 +97,6 @@ def _spec_of(model_or_spec: Classifier | ModelSpec) -> ModelSpec:
     return spec
 
 
-def _for_channels(values: tuple[float, ...], channels: int) -> list[float]:
+def for_channels(values: tuple[float, ...], channels: int) -> list[float]:
     """One value a channel; where the network reads other channels than RGB, their mean for each."""
     return list(values) if len(values) == channels else [sum(values) / len(values)] * channels

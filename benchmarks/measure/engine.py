@@ -14,17 +14,17 @@ from typing import Any
 
 from benchmarks.measure.basis import code_of
 from benchmarks.measure.noise import NoiseMeter
-from benchmarks.measure.questions import Place, measure
-from benchmarks.measure.session import Session, Spent
+from benchmarks.measure.questions import Place, conditions, measure
+from benchmarks.measure.session import Session, Spent, precision_of_group
 from benchmarks.measure.worker import LONGEST_WAIT, Worker, WorkerError, start_server
 from benchmarks.metrics import METRICS
 from benchmarks.plan.cases import skip_reason
 from benchmarks.plan.cost import KINDS, at_a_time, kind_of
 from benchmarks.records.environment import effective_cpus
 from benchmarks.records.limits import available_memory
-from benchmarks.records.record import Case, Environment, Record
+from benchmarks.records.record import Case, Environment, Measurement, Record
 
-__all__ = ["execute"]
+__all__ = ["comparable", "execute"]
 
 MEMORY_SHARE = 0.5  # of the available memory that the cases of one timed session may occupy
 Tell = Callable[[Case, str, float], None]  # the case, what is done with it, the share of it that is done
@@ -38,6 +38,7 @@ def execute(
     tell: Tell = lambda case, step, share: None,
     spent: Spent | None = None,
     folder: str = "",
+    lanes: int = 0,
 ) -> Generator[Record, None, None]:
     """One record for every case as it ends: the untimed ones first, then the timed ones.
 
@@ -46,11 +47,12 @@ def execute(
         tell: what is going on, for the progress bar.
         spent: is told where the time of the timed cases goes.
         folder: of the run, in which trained networks are kept; empty for none.
+        lanes: how many cases that are not timed go on side by side; 0 for as many as there is room for.
     """
     codes = {case: code_of(case) for case in cases}  # as it is now, whatever is edited meanwhile
     since = time.monotonic()
     marks = {case: _mark(case, code) for case, code in codes.items()}
-    for record in _records(cases, timeout, tell, spent or Spent(), folder, marks):
+    for record in _records(cases, timeout, tell, spent or Spent(), folder, marks, lanes):
         seconds = record.seconds or time.monotonic() - since
         started = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=seconds)
         yield dataclasses.replace(
@@ -71,7 +73,13 @@ def _mark(case: Case, code: str) -> str:
 
 
 def _records(
-    cases: Sequence[Case], timeout: float, tell: Tell, spent: Spent, folder: str, marks: Mapping[Case, str]
+    cases: Sequence[Case],
+    timeout: float,
+    tell: Tell,
+    spent: Spent,
+    folder: str,
+    marks: Mapping[Case, str],
+    lanes: int,
 ) -> Iterator[Record]:
     """What came of each case; rounds mix the timed ones, of which none has its own seconds."""
     reasons = {case: skip_reason(case) for case in cases}
@@ -83,10 +91,10 @@ def _records(
     of_kind = {kind: [case for case in able if kind_of(case) == kind] for kind in KINDS}
     for kind in ("count", "alone", "training"):
         yield from _side_by_side(
-            of_kind[kind], at_a_time(kind, of_kind[kind]), math.inf if kind == "training" else timeout, tell,
+            of_kind[kind], lanes or at_a_time(kind, of_kind[kind]), math.inf if kind == "training" else timeout, tell,
             folder, marks,
         )  # fmt: skip
-    for group in _comparable(of_kind["timed"]):
+    for group in comparable(of_kind["timed"]):
         yield from _in_rounds(group, timeout, tell, spent)
 
 
@@ -119,7 +127,8 @@ def _side_by_side(
                     answer = worker.receive()
                     if answer is None:
                         continue
-                    record = Record(case=case, status="ok", measurements=answer[0], notes=answer[1])
+                    measurements, notes = answer
+                    record = _done(case, measurements, notes, worker.ask(conditions, case))
                 except WorkerError as error:
                     record = Record(case=case, status=error.status, reason=error.reason)
                 del busy[worker]
@@ -144,11 +153,11 @@ def _tell_images(tell: Tell, case: Case, done: int, whole: int) -> None:
     tell(case, f"{done:,} of {whole:,} images", done / whole)
 
 
-def _comparable(cases: Iterable[Case]) -> list[list[Case]]:
+def comparable(cases: Iterable[Case]) -> list[list[Case]]:
     """Timed cases in groups whose rounds compare: the same metric, device, precision, batch, threads and settings."""
     groups: dict[tuple[object, ...], list[Case]] = {}
     for case in cases:
-        key = (case.metric, case.device, case.precision, case.batch_size, case.num_threads, case.effort)
+        key = (case.metric, case.device, precision_of_group(case), case.batch_size, case.num_threads, case.effort)
         groups.setdefault(key, []).append(case)
     return list(groups.values())
 
@@ -170,4 +179,16 @@ def _in_rounds(waiting: list[Case], timeout: float, tell: Tell, spent: Spent) ->
             else:
                 summarize = METRICS[case.metric].summarize
                 measurements = summarize(case, found) if summarize else ()
-                yield Record(case=case, status="ok", measurements=measurements, notes=notes)
+                yield _done(case, measurements, notes, session.where.get(case, {}))
+
+
+def _done(
+    case: Case, measurements: tuple[Measurement, ...], notes: tuple[str, ...], where: Mapping[str, Any]
+) -> Record:
+    """The record of a case that was measured, which says so where it had not what it asked for."""
+    asked, had = case.num_threads or case.train_threads, where.get("threads")
+    if asked and had not in (None, asked):
+        notes = (*notes, f"{asked} threads were asked for, and {had} were used")
+    if where.get("nice", 0) > 0 and METRICS[case.metric].prepare is not None:
+        notes = (*notes, f"timed at priority nice {where['nice']}: whatever else runs on the node goes first")
+    return Record(case=case, status="ok", measurements=measurements, notes=notes, where=where)

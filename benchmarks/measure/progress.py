@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -29,11 +29,23 @@ class Display:
     Args:
         cases: all that will be measured.
         records: what earlier runs found on this machine, for the time left.
+        jobs: how many records there will be; 0 for one a case.
+        lanes: how many cases of a kind go on side by side; 0 for as many as this machine has room for.
+        where: where they do, in words; empty for here.
     """
 
-    def __init__(self, cases: Iterable[Case], records: Iterable[Record] = ()) -> None:
+    def __init__(
+        self,
+        cases: Iterable[Case],
+        records: Iterable[Record] = (),
+        *,
+        jobs: int = 0,
+        lanes: Callable[[str], int] = lambda kind: 0,
+        where: Callable[[], str] = lambda: "",
+    ) -> None:
         self._names = names_of(cases, _told)
-        self._forecast = Forecast(self._names, records)
+        self._forecast = Forecast(self._names, records, lanes=lanes)
+        self._jobs, self._where = jobs or len(self._names), where
         self._now: dict[Case, str] = {}  # what goes on: trainings side by side, or else one case
         self._finished = 0
         self._lock = threading.RLock()  # the bar is drawn, and lines are written, by a thread of their own
@@ -46,9 +58,14 @@ class Display:
         name = self._names.get(case) or " ".join([case.metric, case.model, *conditions_of(case, _told(case))])
         with self._lock:
             self._forecast.step(case, share)
-            # trainings go on side by side; whatever else there was is over, and a network that is only timed for its
-            # rounds to be compared, which is no case of the run, never says so
-            side = {each: said for each, said in self._now.items() if kind_of(each) == kind_of(case) == "training"}
+            # trainings go on side by side, and all cases on a cluster; whatever else there was is over, and a network
+            # that is only timed for its rounds to be compared, which is no case of the run, never says so
+            kind = kind_of(case)
+            side = {
+                each: said
+                for each, said in self._now.items()
+                if kind_of(each) == kind == "training" or (self._where() and kind_of(each) != kind)
+            }
             self._now = side | {case: f"{name} {step}".strip()}
 
     def finish(self, record: Record) -> None:
@@ -71,12 +88,13 @@ class Display:
 
     @property
     def _count(self) -> str:
-        return f"{self._finished}/{len(self._names)}"
+        return f"{self._finished}/{self._jobs}"
 
     @property
     def _times(self) -> str:
         left = "" if self._over.is_set() else f", about {duration(self._forecast.left)} left"
-        return f"{duration(self._forecast.elapsed)} elapsed{left}"
+        where = self._where()
+        return f"{where}{where and ', '}{duration(self._forecast.elapsed)} elapsed{left}"
 
     def __rich__(self) -> RenderableType:
         """A line with the count and the times, however narrow the terminal, and a line for each case that goes on."""

@@ -8,10 +8,13 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import os
+import platform
+import sys
 import time
 import warnings
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import psutil
@@ -22,7 +25,7 @@ from benchmarks.records.record import Case, Measurement
 from zoo.training.devices import keep_freed_memory
 from zoo.turns import elapsed
 
-__all__ = ["Place", "Prepared", "Turn", "measure", "prepare", "sentences", "turn"]
+__all__ = ["Place", "Prepared", "Turn", "conditions", "measure", "prepare", "sentences", "turn"]
 
 WARMUP_CALLS, WARMUP_SECONDS = 5, 0.5
 BLOCK_SECONDS = 1e-3  # calls shorter than this are timed in blocks, so that the clock's own cost stays out
@@ -55,6 +58,8 @@ class Prepared:
         block: calls a timed sample holds.
         resident_bytes: what the process occupies.
         notes: what was said meanwhile.
+        facts: what the session says of itself.
+        where: see `Record.where`.
     """
 
     load_s: float
@@ -62,6 +67,8 @@ class Prepared:
     block: int
     resident_bytes: int
     notes: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    where: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +111,11 @@ def prepare(memory: dict[str, Any], case: Case) -> Prepared:
     The process keeps what it frees: by default glibc hands it back to the kernel and asks again in every call or in
     none, as the heap happens to lie, and the page faults make one process up to half again as slow as another.
     """
-    from benchmarks.metrics.subject import Subject
+    from benchmarks.metrics.subject import Subject, facts_of
 
     keep_freed_memory()
     _set_threads(case)
+    _choose_gpu(case, 0)
     prepare_subject = METRICS[case.metric].prepare
     if prepare_subject is None:
         raise TypeError(f"metric {case.metric!r} is not timed")
@@ -131,6 +139,8 @@ def prepare(memory: dict[str, Any], case: Case) -> Prepared:
         block=block,
         resident_bytes=psutil.Process().memory_info().rss,
         notes=sentences(subject.notes),
+        facts=facts_of(subject.session),
+        where=conditions(memory, case),
     )
 
 
@@ -157,6 +167,18 @@ def turn(memory: dict[str, Any], seconds: float, longest_handover: float) -> Tur
     )
 
 
+def conditions(_memory: dict[str, Any], case: Case) -> dict[str, Any]:
+    """What this process finds itself to be: see `Record.where`."""
+    torch = sys.modules.get("torch")  # which whatever was measured has imported, if it needs it
+    found: dict[str, Any] = {"node": platform.node(), "nice": int(psutil.Process().nice())}
+    if torch is not None:
+        found["threads"] = torch.get_num_threads()
+    if torch is not None and case.device == "cuda":
+        card = torch.cuda.get_device_properties(torch.cuda.current_device())
+        found["gpu"] = f"{card.name} {card.uuid}"
+    return found
+
+
 def sentences(lines: Iterable[str]) -> tuple[str, ...]:
     """Each line once, short and without line breaks; PyTorch's warnings without the place in its source."""
     plain = (" ".join(line.partition("(Triggered internally at ")[0].split()) for line in lines)
@@ -177,7 +199,10 @@ def _noted(notes: list[str]) -> Iterator[None]:
 
 
 def _choose_gpu(case: Case, lane: int) -> None:
-    if case.device != "cpu":
+    """Each lane has a GPU of its own; a case for processors sees none, whatever the machine has."""
+    if case.device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    elif case.device == "cuda":
         import torch
 
         torch.cuda.set_device(lane % max(torch.cuda.device_count(), 1))

@@ -35,7 +35,7 @@ from benchmarks.stats.intervals import FEWEST_ROUNDS, median_interval, time_inte
 from benchmarks.stats.rounds import Rounds, ratios_by_round, round_medians
 from zoo.turns import take_turns
 
-__all__ = ["ANCHOR", "Session", "Spent", "anchor_of"]
+__all__ = ["ANCHOR", "Session", "Spent", "anchor_of", "precision_of_group"]
 
 ANCHOR = "resnet18"  # timed in every round, whatever else is, so that sessions can be compared
 AT_MOST = 2  # times the rounds asked for, after which a case ends whatever they were, as where processors stay apart
@@ -48,9 +48,16 @@ Result = tuple[Case, Timing | WorkerError, tuple[str, ...]]  # the times or why 
 
 
 def anchor_of(case: Case) -> Case:
-    """The anchor under the conditions of a case, on PyTorch as it is and at its own image size."""
-    size = zoo.spec(ANCHOR).input.size
-    return dataclasses.replace(case, model=ANCHOR, runtime="eager", img_size=size, settings=())
+    """The anchor under the conditions of a case, on PyTorch as it is, in its numbers and at its own image size."""
+    size, precision = zoo.spec(ANCHOR).input.size, precision_of_group(case)
+    return dataclasses.replace(
+        case, model=ANCHOR, runtime="eager", precision=precision, img_size=size, settings=()
+    )  # fmt: skip
+
+
+def precision_of_group(case: Case) -> str:
+    """The precision whose cases a case takes turns with: integers with fp32, which they are compared with."""
+    return "fp32" if case.precision == "int8" else case.precision
 
 
 @dataclass(slots=True)
@@ -183,6 +190,7 @@ class Session:
         self._readings: list[Reading] = []
         self._handovers: list[float] = []  # of all cases and rounds
         self._done: list[Result] = []
+        self.where: dict[Case, Mapping[str, Any]] = {}  # what the first process of each case found itself to be
 
     def results(self) -> Iterator[Result]:
         """Plays rounds until every case is done, and gives out each as soon as it is, the anchor last."""
@@ -226,6 +234,7 @@ class Session:
                 bench = self._players[case, place] = _Bench(self.start_worker())
                 seat.benches.append(bench)
                 bench.processes.append(bench.worker.ask(prepare, case))
+                self.where[case] = bench.processes[0].where
         except WorkerError as error:
             self._leave(seat, error)
 
@@ -318,6 +327,7 @@ class Session:
                 "warmup_calls": sum(len(each.warmup) for each in seat.processes) + len(seat.turns) * len(seat.benches),
                 "warmup_s": seat.warmup_s,
                 "reference": ANCHOR if anchor.turns else "",
+                **({"session": dict(first.facts)} if first.facts else {}),
                 "drift": _drift(self._medians(anchor).counting),
                 **summary(self._readings),
             },

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+import types
 from collections.abc import Callable, Iterator
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
@@ -146,6 +147,23 @@ def _imports_found_as_here() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _without_script() -> Iterator[None]:
+    """A Python started meanwhile does not run again the script this one runs, which may have no guard against that.
+
+    A module that was started by its name is imported again: it is this project's, or else made to be imported.
+    """
+    main = sys.modules["__main__"]
+    if getattr(main, "__spec__", None) is not None:
+        yield
+        return
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _context() -> Any:
@@ -285,7 +303,7 @@ def _start(process: Any, context: Any) -> None:
     """
     for pause in (0.1, 1.0, 0.0):  # seconds until it is gone for the system, too
         try:
-            with signals_held():
+            with signals_held(), _without_script():
                 process.start()
             return
         except (EOFError, OSError) as error:

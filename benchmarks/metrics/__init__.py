@@ -30,6 +30,7 @@ METRICS: Registry[Metric] = Registry(
             "rows",
             "latency",
             "throughput",
+            "preparation",
             "memory",
             "layers",
             "accuracy",

@@ -21,10 +21,11 @@ from benchmarks.metrics.beginnings import (
     usual_recipe,
 )
 from benchmarks.metrics.metric import Column, Metric
+from benchmarks.metrics.sessions import PLAIN, in_pytorch, session_of
 from benchmarks.metrics.trained import MISTAKE, balanced_of, curve_of, mistakes_of, network_bytes, output_of, train
 from benchmarks.records.predictions import is_packed, pack
 from benchmarks.records.record import Case, Measurement
-from benchmarks.records.shapes import ABSENT, Shape
+from benchmarks.records.shapes import ABSENT, Shape, is_json
 from zoo.data import DATASETS
 from zoo.data.dataset import matched
 from zoo.data.imagenet import IMAGENET
@@ -50,14 +51,14 @@ def complete(case: Case) -> Case:
     """What is left open, by the recipe or by the weights; images and weights become what identifies them.
 
     Weights whose classes are those of the images are tested as they are, unless a recipe is named; others are
-    fine-tuned. Accuracy is counted in PyTorch, whatever runtimes are timed.
+    fine-tuned. Weights as they are answer on every runtime and in every precision that is asked for; a network that is
+    trained is tested in PyTorch, whatever runtimes are timed.
     """
     spec = zoo.spec(case.model)
     usual = IMAGENET.name if case.weights_path and not case.recipe else DEFAULT
     name = DATASETS[case.dataset or usual].name
     case = dataclasses.replace(
         case,
-        runtime="eager",
         dataset=name,
         data=DATASETS[name].fingerprint(case.data_dir)[:16],
         weights=identity(spec, case.weights_path) if case.weights_path else "",
@@ -77,6 +78,7 @@ def complete(case: Case) -> Case:
     wanted = chosen.img_size if chosen is not None else None
     return dataclasses.replace(
         case,
+        runtime=PLAIN,
         img_size=0,
         epochs=case.epochs or (chosen.epochs if chosen is not None else 0),
         train_images=case.train_images or DATASETS[name].facts(case.data_dir).train_images,
@@ -104,8 +106,10 @@ def unavailable(case: Case) -> str | None:
         return f"{case.dataset} has {train_images:,} training images; {case.train_images:,} were asked for"
     if case.recipe.partition(":")[0] in FOR_WEIGHTS and not case.weights:
         return f"recipe {case.recipe} begins with trained weights; name them with --weights, or --recipe scratch"
-    if case.precision not in PRECISIONS:
-        return f"accuracy is measured in precision {', '.join(PRECISIONS)}, not {case.precision}"
+    if case.precision not in PRECISIONS and case.recipe:
+        return f"networks are trained in {', '.join(PRECISIONS)}, not {case.precision}; test one with --weights"
+    if case.precision == "int8" and not train_images:
+        return f"{case.dataset} holds no training images, and int8 is calibrated on no others"
     return None
 
 
@@ -191,10 +195,12 @@ def _of_weights(subject: Subject) -> tuple[Measurement, ...]:
     data = DATASETS[case.dataset].open(case.data_dir, **split_of(header))
     if model.class_names is not None:
         data = matched(data, model.class_names)
-    evaluation = zoo.evaluate(model, data, precision=case.precision, on_progress=subject.on_progress)
+    session, found = (model, ()) if in_pytorch(case) else session_of(subject, model, data)
+    precision = case.precision if session is model else "fp32"  # a session has its own
+    evaluation = zoo.evaluate(session, data, precision=precision, on_progress=subject.on_progress)
     subject.notes += [*(str(warning.message) for warning in said), *label_order(evaluation)]
     details = {"preprocessing": " ".join(str(zoo.preprocessing(model)).split())}
-    return (*_accuracy(subject, evaluation, data, details), network_bytes(model))
+    return (*_accuracy(subject, evaluation, data, details), *found, network_bytes(model))
 
 
 def _accuracy(
@@ -284,7 +290,7 @@ def basis(case: Case) -> Sequence[object]:
         found += [(row.url, row.source, row.input, row.options) for row in spec.weights]
         found += [LAYOUTS[source] for source in sorted(sources)]
     if case.weights and not case.recipe:
-        return (*found, _of_weights)
+        return (*found, _of_weights, *(() if in_pytorch(case) else (session_of,)))
     start = _from_weights if case.weights else _from_scratch
     return (*found, _of_training, start, spec.initialize, spec.auxiliary_weight, spec.input.channels)
 
@@ -345,11 +351,13 @@ METRIC = Metric(
         Column(name="top1_ci95_lo", measurement="top1", part="low", factor=100),
         Column(name="top1_ci95_hi", measurement="top1", part="high", factor=100),
         Column(name="top5", measurement="top5", factor=100, better="high"),
+        Column(name="agreement", measurement="agreement", better="high", rare=True),
+        Column(name="calibration_images", measurement="calibration_images", whole=True, rare=True),
         Column(name="balanced", measurement="balanced", factor=100, better="high", rare=True),
         Column(name="train_samples_per_sec", measurement="train_samples_per_sec", better="high"),
     ),
     measure=measure,
-    details={"top1": TOP1},
+    details={"top1": TOP1, "agreement": {"session": (is_json, ABSENT)}},
     basis=basis,
     complete=complete,
     unavailable=unavailable,

@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.metrics.metric import Column, Metric, Timing
 from benchmarks.records.record import Case, Measurement, Record
-from benchmarks.records.shapes import ABSENT, Shape
+from benchmarks.records.shapes import ABSENT, Shape, is_json
 from benchmarks.stats.intervals import (
     ENOUGH,
     FEWEST_ROUNDS,
@@ -188,6 +188,7 @@ DETAILS: Mapping[str, Shape] = {
         (("handover_us",), [float]),
         (("drift",), {"last_third_over_first": (float, ABSENT), "range": (float, ABSENT)}),
         (("noisy",), bool),
+        (("session",), is_json),
         (("noise",), {str: (float, None)}),
         (("noise_by_round",), [{str: (float, None)}]),
     )

@@ -18,11 +18,18 @@ def measure(subject: Subject) -> tuple[Measurement, ...]:
     parameters = list(subject.structure.parameters())
     trainable = sum(tensor.numel() for tensor in parameters if tensor.requires_grad)
     buffers = sum(tensor.nbytes for tensor in subject.structure.buffers())
+    integers = subject.case.precision == "int8"
+    occupied = [tensor.numel() if integers and tensor.dim() > 1 else tensor.nbytes for tensor in parameters]
     statistics = "running statistics of batch normalization"
     return (
         Measurement(name="param_count", value=sum(tensor.numel() for tensor in parameters), unit="count"),
         Measurement(name="trainable_count", value=trainable, unit="count"),
-        Measurement(name="weights_bytes", value=sum(tensor.nbytes for tensor in parameters), unit="B"),
+        Measurement(
+            name="weights_bytes",
+            value=sum(occupied),
+            unit="B",
+            method="weights of convolutions and linear layers a byte each, all else 4" if integers else "",
+        ),
         Measurement(name="buffers_bytes", value=buffers, unit="B", method=statistics),
     )
 

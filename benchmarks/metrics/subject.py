@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,11 +14,14 @@ import zoo
 from benchmarks.records.record import Case
 from zoo.classifier import Classifier
 from zoo.factory import allocate, build
+from zoo.runtimes import RUNTIMES, Session
 from zoo.spec import ModelSpec
 
-__all__ = ["PRECISIONS", "RuntimeDisagrees", "Subject"]
+__all__ = ["PRECISIONS", "RuntimeDisagrees", "Subject", "facts_of", "opened"]
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+INTEGERS = "int8"
+NOISE = "noise"  # what a network of random weights is calibrated on: its times depend on neither
 TOLERANCE = {"fp32": 1e-3, "bf16": 5e-2, "fp16": 1e-2}  # of logits, relative to the largest
 SEED = 0  # of weights and images: no figure depends on which numbers they are
 _PATTERN = 1 << 20  # numbers in the random block that weights are filled with
@@ -47,6 +51,7 @@ class Subject:
         self.on_progress = on_progress
         self.folder, self.mark = folder, mark
         self.notes: list[str] = []
+        self.session: Session | None = None  # what `call` calls, once it was asked for
 
     def tell(self, done: int, whole: int) -> None:
         """How many of how many images are done, for whoever wants to know."""
@@ -65,8 +70,13 @@ class Subject:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Floating-point type of weights and images."""
-        return PRECISIONS[self.case.precision]
+        """Floating-point type of weights and images; of fp32 where the runtime makes other numbers of them itself."""
+        return torch.float32 if self.converted else PRECISIONS[self.case.precision]
+
+    @property
+    def converted(self) -> bool:
+        """Whether the runtime takes a network in fp32 and computes in the case's precision."""
+        return _converts(self.case)
 
     @property
     def img_size(self) -> int:
@@ -110,8 +120,8 @@ class Subject:
             RuntimeDisagrees: the runtime's logits are not those of the plain network.
         """
         images = self.images
-        run = zoo.open_runtime(self.random_network, images, self.case.runtime)
-        if self.case.runtime != "eager":
+        run = self.session = opened(self.random_network, images, self.case, NOISE)
+        if self.case.runtime != "eager" and not self.converted:
             self._check_agreement(run(images))
 
         def call() -> object:
@@ -136,6 +146,43 @@ class Subject:
         """Waits until the device has done what it was told."""
         if self.case.device.startswith("cuda"):
             torch.cuda.synchronize()
+
+
+def opened(network: Classifier, images: Tensor, case: Case, calibration: object) -> Session:
+    """A network on the runtime and in the precision of a case.
+
+    Args:
+        calibration: of integers, as `zoo.open_runtime` takes it.
+    """
+    asked: dict[str, Any] = {"precision": case.precision} if _converts(case) else {}
+    if case.precision == INTEGERS:
+        asked["calibration"] = calibration
+    return zoo.open_runtime(network, images, case.runtime, **asked)
+
+
+def facts_of(session: object) -> dict[str, Any]:
+    """What a session says of itself, as JSON values: how far it agrees with the network, and how integers were made.
+
+    Of integers that is which images they were calibrated on, how many, and with which instructions the processor adds.
+    """
+    agreement = getattr(session, "agreement", None)
+    if agreement is None:
+        return {}
+    told = {name: getattr(agreement, name) for name in ("precision", "images", "source", "relative", "top1", "real")}
+    return {**told, **{str(name): _plain(value) for name, value in dict(agreement.facts).items()}}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(each) for each in value]
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def _converts(case: Case) -> bool:
+    declared = getattr(RUNTIMES.get(case.runtime), "PRECISIONS", ())
+    return case.precision == INTEGERS or (case.precision != "fp32" and case.precision in declared)
 
 
 def fill(model: nn.Module) -> None:

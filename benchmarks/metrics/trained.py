@@ -11,9 +11,9 @@ import zoo
 from benchmarks.metrics.beginnings import is_kept
 from benchmarks.records.record import Measurement
 from benchmarks.records.shapes import Shape
+from zoo.training.course import Epoch
 from zoo.training.evaluation import held_out
 from zoo.training.folder import BEST, SUMMARY, Finished, folder_name
-from zoo.training.loop import Epoch
 
 if TYPE_CHECKING:
     from benchmarks.metrics.subject import Subject

@@ -36,13 +36,21 @@ CHOICES = Registry("runtime", (("auto", None), *((name, None) for name in RUNTIM
 DEVICES = Registry("device", (("cpu", ()), ("cuda", ("gpu", "nvidia"))), also=tuple)
 PRECISIONS = Registry(
     "precision",
-    (("fp32", ("float32", "float", "single")), ("bf16", ("bfloat16",)), ("fp16", ("float16", "half"))),
+    (
+        ("fp32", ("float32", "float", "single")),
+        ("bf16", ("bfloat16",)),
+        ("fp16", ("float16", "half")),
+        ("int8", ("8bit", "quantized", "uint8")),
+    ),
     also=tuple,
 )
 SORT_KEYS = Registry("column", COLUMNS.items())
 ACCURACY = "accuracy"
 DEFAULT_METRICS = tuple(metric.name for metric in METRICS.values() if metric.default)
-AS_TYPED = ("img_size", "device", "precision", "weights", "dataset", "data_dir", "recipe", "seeds")
+AS_TYPED = ("img_size", "device", "weights", "dataset", "data_dir", "recipe", "seeds")
+RUN = (
+    "output_dir", "action", "fresh", "timeout", "sort_key", "metric", "executor", "address", "ship_code",
+)  # fmt: skip
 BEST = ("top1", "balanced")  # what the best network for somebody's images may be the best in
 ROUND_SECONDS = 1 / 4  # of measuring time a case takes in one round, where --rounds says nothing,
 FEWEST_TURNS = 12  # but no fewer rounds than these, of which some may not count
@@ -68,6 +76,9 @@ class Request:
         sort_key: column the tables are sorted by.
         metric: what the best network is the best in, one of `BEST`.
         command: the command line as it was typed.
+        executor: where cases are measured, one of `EXECUTORS`.
+        address: of a cluster; empty for one of the run's own.
+        ship_code: whether its nodes get this project's files from here.
     """
 
     options: Options
@@ -80,6 +91,14 @@ class Request:
     sort_key: str
     metric: str
     command: str
+    executor: str = "local"
+    address: str = ""
+    ship_code: bool = False
+
+    @property
+    def placed(self) -> dict[str, str | bool]:
+        """What the executor is told besides."""
+        return {} if self.executor == "local" else {"address": self.address, "ship_code": self.ship_code}
 
     def settled(self, *, fetch: bool) -> Request:
         """The same, with what is to become of models whose published weights are not to be had here.
@@ -165,6 +184,8 @@ def _request(given: argparse.Namespace, typed: Sequence[str]) -> Request:
     files = files_of(given.models)
     if not kept and not studies and not files:
         raise ValueError(f"--exclude {shown(given.exclude)} leaves no model of {len(models)}")
+    if (given.address or given.ship_code) and given.executor == "local":
+        raise ValueError("--address and --ship-code belong to --executor ray")
     if given.data_dir and not given.dataset:
         raise ValueError(
             f"--data-dir {shown(given.data_dir)} belongs to a data set; name that with --dataset: {', '.join(DATASETS)}"
@@ -180,6 +201,7 @@ def _request(given: argparse.Namespace, typed: Sequence[str]) -> Request:
         files=files,
         metrics=METRICS.select(given.metrics) if given.metrics else DEFAULT_METRICS,
         runtimes=CHOICES.select(given.runtimes),
+        precisions=PRECISIONS.select(given.precision),
         batch_sizes=given.batch_size,
         num_threads=given.num_threads or (effective_cpus(),),
         training_threads=given.num_threads or (1,),
@@ -197,7 +219,7 @@ def _request(given: argparse.Namespace, typed: Sequence[str]) -> Request:
         studies=studies,
         named=_named(given),
         command=shlex.join(["python", "-m", "benchmarks.run", *typed]),
-        **{name: getattr(given, name) for name in ("output_dir", "action", "fresh", "timeout", "sort_key", "metric")},
+        **{name: getattr(given, name) for name in RUN},
     )
 
 
@@ -213,7 +235,7 @@ def parser() -> Parser:
     what = reader.add_argument_group("what to measure")
     what.add_argument(
         "--models", "--model", "-m", default="", metavar="LIST",
-        help="names, globs, name:option=value,..., trained files ('runs/*/best.safetensors'); default all",
+        help="names, globs, name:option=value|value,..., trained files ('runs/*/best.safetensors'); default all",
     )  # fmt: skip
     what.add_argument("--exclude", default="", metavar="LIST", help="models left out of --models")
     what.add_argument(
@@ -241,7 +263,7 @@ def parser() -> Parser:
     )
     how.add_argument("--device", type=_one_of(DEVICES), default="cpu", metavar="NAME", help="cpu (default) or cuda")
     how.add_argument(
-        "--precision", type=_one_of(PRECISIONS), default="fp32", metavar="NAME", help="fp32 (default), bf16 or fp16"
+        "--precision", default="fp32", metavar="LIST", help=f"of {', '.join(PRECISIONS)}, or a sweep; default fp32"
     )
     how.add_argument(
         "--weights",
@@ -327,6 +349,19 @@ def parser() -> Parser:
         default=BEST[0],
         help="what the best network for your images is the best in; default top1",
     )
+    run.add_argument(
+        "--executor",
+        choices=("local", "ray"),
+        default="local",
+        help="where cases are measured: here (default), or on the nodes of a Ray cluster",
+    )
+    run.add_argument(
+        "--address",
+        default="",
+        metavar="ADDRESS",
+        help="of a Ray cluster: auto, HOST:PORT or ray://HOST:PORT; default one of the run's own, on this machine",
+    )
+    run.add_argument("--ship-code", action="store_true", help="nodes of the cluster get this project's files from here")
     run.set_defaults(action="run", fresh=False)
     instead = run.add_mutually_exclusive_group()
     for action, text in {

@@ -19,10 +19,9 @@ from zoo.runtimes import RUNTIMES
 __all__ = ["SIX", "Options", "canonical", "plan", "plan_study", "skip_reason"]
 
 SIX = ("alexnet", "vgg16", "googlenet", "resnet50", "mobilenet_v1", "xception")  # one of each family
+INTEGERS = "int8"
 # conditions that every case of a run shares, as far as its metric depends on them
-SHARED = (
-    "device", "precision", "dataset", "data_dir", "epochs", "train_images",
-)  # fmt: skip
+SHARED = ("device", "dataset", "data_dir", "epochs", "train_images")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +34,7 @@ class Options:
         metrics, runtimes: registered names.
         batch_sizes: images a call; a sweep where there are several.
         num_threads: threads; a sweep where there are several.
+        precisions: of weights and images; a sweep where there are several.
         training_threads: threads of a training, of which as many run at a time as there are processors.
         img_size: side of the images, of training and test images too.
         weights: "imagenet", "imagenet:TAG" or a file; of `files` their own.
@@ -53,7 +53,7 @@ class Options:
     training_threads: tuple[int, ...] = (1,)
     img_size: int = 0
     device: str = "cpu"
-    precision: str = "fp32"
+    precisions: tuple[str, ...] = ("fp32",)
     weights: str = ""
     without: Mapping[str, str] = field(default_factory=dict)
     dataset: str = ""
@@ -70,9 +70,10 @@ def plan(options: Options) -> tuple[Case, ...]:
     cases: dict[Case, None] = {}
     for name in options.metrics:
         metric = METRICS[name]
-        for begun, runtime, batch_size, num_threads, seed in itertools.product(
+        for begun, runtime, precision, batch_size, num_threads, seed in itertools.product(
             _beginnings(options),
             options.runtimes,
+            options.precisions,
             options.batch_sizes or (metric.batch_size,),
             options.training_threads if metric.slow else options.num_threads,
             options.seeds,
@@ -80,6 +81,7 @@ def plan(options: Options) -> tuple[Case, ...]:
             case = Case(
                 metric=name,
                 runtime=runtime,
+                precision=precision,
                 batch_size=batch_size,
                 num_threads=num_threads,
                 seed=seed,
@@ -164,4 +166,8 @@ def skip_reason(case: Case) -> str | None:
         return f"{case.model} takes images of at least {smallest} pixels; --img-size is {case.img_size}"
     if case.runtime in RUNTIMES and (reason := RUNTIMES[case.runtime].unavailable()):
         return reason
+    if case.precision == INTEGERS and "runtime" in metric.depends_on and case.runtime in RUNTIMES:
+        able = [name for name, runtime in RUNTIMES.items() if INTEGERS in getattr(runtime, "PRECISIONS", ())]
+        if case.runtime not in able:
+            return f"{case.runtime} has no {INTEGERS}; runtimes that have it: {', '.join(able) or 'none here'}"
     return metric.unavailable(case) if metric.unavailable else None

@@ -6,6 +6,7 @@ The constants are those of two cores of a server (AMD EPYC at 2.6 GHz), fitted t
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Mapping
 
@@ -22,6 +23,7 @@ from zoo.data.dataset import Facts
 
 __all__ = [
     "KINDS",
+    "TRAINING_BYTES",
     "Counts",
     "at_a_time",
     "by_cost",
@@ -31,6 +33,7 @@ __all__ = [
     "kind_of",
     "seconds_of",
     "start_of",
+    "usable_gpus",
 ]
 
 KINDS = ("count", "alone", "timed", "training")  # in the order a run takes them
@@ -66,16 +69,19 @@ def at_a_time(kind: str, cases: Iterable[Case]) -> int:
         return 1
     cases = list(cases)
     if any(case.device != "cpu" for case in cases):
-        return max(_usable_gpus(), 1)
+        return max(usable_gpus(), 1)
     asked = [case.train_threads or effective_cpus() for case in cases]
     room = int(psutil.virtual_memory().available // TRAINING_BYTES)
     return max(min(effective_cpus() // max(asked, default=1), room), 1)
 
 
-def _usable_gpus() -> int:
+def usable_gpus() -> int:
     """GPUs that PyTorch will see."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return len(gpus()) if named is None else len([each for each in named.split(",") if each.strip() not in ("", "-1")])
+    if named is None:
+        return len(gpus())
+    seen = itertools.takewhile(lambda each: each not in ("", "-1"), map(str.strip, named.split(",")))
+    return len({*seen})  # CUDA reads numbers, GPU- and MIG- names up to the first that is none; equal ones are one
 
 
 def by_cost(cases: Iterable[Case], counted: Counts) -> list[Case]:

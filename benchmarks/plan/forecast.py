@@ -41,16 +41,22 @@ class Forecast:
         cases: all that will be measured.
         records: what earlier runs found on this machine.
         clock: seconds since some moment.
+        lanes: how many cases of a kind go on side by side; 0 for as many as this machine has room for.
     """
 
     def __init__(
-        self, cases: Iterable[Case], records: Iterable[Record] = (), clock: Callable[[], float] = time.monotonic
+        self,
+        cases: Iterable[Case],
+        records: Iterable[Record] = (),
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        lanes: Callable[[str], int] = lambda kind: 0,
     ) -> None:
         earlier = [record for record in records if record.status == "ok"]
         self._clock, self._began = clock, clock()
         self._waiting = dict.fromkeys(cases)
         self._usual: Mapping[Case, float] = {}  # expected seconds of every case, in the order of trainings
-        self._lanes = {kind: at_a_time(kind, self._of(kind, self._waiting)) for kind in KINDS}
+        self._lanes = {kind: lanes(kind) or at_a_time(kind, self._of(kind, self._waiting)) for kind in KINDS}
         self._running: dict[Case, float] = {}  # what was begun, and the share of it that is done
         self._since: dict[Case, float] = {}  # when
         self._timed_since = 0.0  # when the first of the timed cases began, which share their time
@@ -118,7 +124,7 @@ class Forecast:
         lanes = [0.0] * (self._lanes[kind] - len(lanes)) + lanes
         for seconds in waiting:
             heapq.heapreplace(lanes, lanes[0] + seconds)
-        return max(lanes)
+        return max(lanes, default=0.0)
 
     def _pace(self, kind: str) -> float:
         """Seconds that cases of a kind take over seconds that they are expected to take."""

@@ -1,8 +1,9 @@
-"""Lists of models as they are typed: names, patterns, options, and files that somebody trained."""
+"""Lists of models as they are typed: names, patterns, options and sweeps of them, and files that somebody trained."""
 
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 import re
 from collections.abc import Callable
@@ -61,7 +62,8 @@ def _trained(path: str) -> TrainedFile:
 def expand_models(text: str) -> list[str]:
     """Labels in a comma list of names, globs and options: "resnet*,mobilenet_v1:width=0.5,resolution=160,all".
 
-    Paths of trained files, which may be among them, are passed over: see `files_of`.
+    An option may be swept, "mobilenet_v1:width=0.25|0.5,resolution=128|160": every value with every other's. Paths of
+    trained files, which may be among them, are passed over: see `files_of`.
 
     Raises:
         UnknownModel, UnknownOption, InvalidOption: as `zoo.spec`.
@@ -77,8 +79,20 @@ def expand_models(text: str) -> list[str]:
         matches = zoo.list_models("*" if name == "all" else name) if is_pattern(name) else [name]
         if not matches:
             raise ValueError(f"no model matches {shown(name)}; --list shows all {len(zoo.list_models())}")
-        labels |= dict.fromkeys(zoo.spec(f"{match}{colon}{options}").label for match in matches)
+        every_way = [f"{match}{colon}{ways}" for match in matches for ways in _swept(options)]
+        labels |= dict.fromkeys(zoo.spec(each).label for each in every_way)
     return list(labels)
+
+
+def _swept(options: str) -> list[str]:
+    """Options without sweeps: each choice of one value for every option, in the order they are typed."""
+    swept = []
+    for part in options.split(","):
+        name, equals, values = part.partition("=")
+        if "" in (choices := [value.strip() for value in values.split("|")]) and len(choices) > 1:
+            raise ValueError(f"a sweep has a value on either side of each |; got {shown(part)}")
+        swept.append([f"{name}{equals}{choice}" for choice in choices])
+    return [",".join(chosen) for chosen in itertools.product(*swept)]
 
 
 def items_of(text: str) -> list[str]:

@@ -31,6 +31,7 @@ PACKAGES = (
     "torch", "torchvision", "fvcore", "torchinfo", "numpy", "scipy", "pandas", "onnxruntime", "openvino", "h5py",
     "keras", "timm",
 )  # fmt: skip
+KIND = "BENCHMARKS_MACHINE"  # what a person says of a machine that it cannot tell itself, such as its cloud's type
 INSTRUCTIONS = ("avx512_vnni", "avx512f", "avx2", "avx", "sse4_2", "sve", "asimd")  # the widest first
 # what only says for which instructions a processor is made: two processors of one family are not equal by that
 FAMILIES = ("", "x86_64", "amd64", "i386", "i686", "arm", "arm64", "aarch64", "armv7l", "riscv64", "unknown")
@@ -101,6 +102,7 @@ def _machine() -> dict[str, Any]:
         "memory_gb": round(psutil.virtual_memory().total / 1e9),
         "gpus": gpus(),
         "system": platform.system(),
+        **({"kind": kind} if (kind := os.environ.get(KIND)) else {}),
     }
 
 

@@ -1,6 +1,7 @@
 """The records of an output folder: appended one by one, read back whatever happened, never two writers at once.
 
-`Store` is what the harness knows; `open_store` gives the kind a folder has. So far that is one, lines of JSON.
+`Store` is what the harness knows; `open_store` gives the kind a folder has: lines of JSON, held in memory, or from some
+size on the same lines with an index (`benchmarks.records.index`), of which each is read when it is asked for.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from types import TracebackType
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from benchmarks.records.files import read_file, replace_file, set_aside
+from benchmarks.records.index import Index, Lines
 from benchmarks.records.manifest import adopt, foreign
 from benchmarks.records.record import Case, Record, RecordError
 from benchmarks.records.standing import stale_reason
@@ -26,6 +28,7 @@ from benchmarks.records.standing import stale_reason
 __all__ = ["RECORDS", "NotOwn", "Read", "Store", "StoreError", "open_store", "read_records"]
 
 RECORDS = "results.jsonl"
+LARGE = 256 << 20  # bytes of records from which on they are not held in memory
 BEGINNING = b'{"case": {'  # of a file of records, of this or another version
 # what file systems without locks answer to who asks for one
 LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
@@ -122,6 +125,9 @@ def open_store(
         NotOwn: a file of such a name is there and is not the harness's own.
         StoreError: another run holds the folder, or it cannot be read or written.
     """
+    path = folder / RECORDS
+    if not fresh and path.is_file() and path.stat().st_size >= LARGE:
+        return _Indexed(folder, writes)
     return _JsonLines(folder, fresh=fresh, writes=writes, check=check)
 
 
@@ -221,6 +227,66 @@ class _JsonLines(Store):
             os.truncate(self._path, len(self._content))
         with contextlib.suppress(OSError):
             self._file = self._path.open("ab")
+
+
+class _Indexed(Store):
+    """The same file, too long to be held: an index on this machine's disk tells where each record lies."""
+
+    def __init__(self, folder: Path, writes: Callable[[], Iterable[str]]) -> None:
+        self._path = folder / RECORDS
+        with _in_one_line(folder):
+            with self._path.open("rb") as file:
+                theirs = [] if file.read(len(BEGINNING)) == BEGINNING else [RECORDS]
+            theirs += foreign(folder, writes, worked_in=not theirs)
+        if theirs:
+            raise NotOwn(
+                f"{folder / theirs[0]} is not as this harness wrote it; move it, or choose another --output-dir"
+            )
+        self._lock = _locked(folder)
+        try:
+            with _in_one_line(folder):
+                adopt(folder, worked_in=True)
+                self._index = Index(self._path)
+                self._file = self._path.open("ab")
+                torn = self._path.stat().st_size - self._index.ends
+                self._file.truncate(self._index.ends)
+        except StoreError:
+            self._lock.release()
+            raise
+        lost = f"{self._path}: {{}}".format
+        self.notices = (
+            *((lost(f"the last line is torn ({torn} bytes) and was dropped; its case is open again"),) if torn else ()),
+            *((lost(f"{self._index.bad} lines are not records and were left out"),) if self._index.bad else ()),
+        )
+
+    def records(self) -> Sequence[Record]:
+        return Lines(self._index)
+
+    def append(self, record: Record) -> None:
+        line = record.to_json().encode() + b"\n"
+        try:
+            self._file.write(line)
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.truncate(self._path, self._index.ends)
+            raise StoreError(f"cannot write {self._path}: {error.strerror}; the earlier records are whole") from None
+        self._index.add(record, len(line))
+
+    def settle(self) -> Sequence[str]:
+        with _in_one_line(self._path.parent):
+            if self._path.stat().st_size != self._index.ends:
+                raise StoreError(
+                    f"{self._path} was changed during the run; what was appended is in it if nothing else is"
+                )
+        return ()
+
+    def close(self) -> None:
+        self._index.close()
+        with contextlib.suppress(OSError):
+            self._file.close()
+        self._lock.release()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from benchmarks.report.words import (
 )
 from benchmarks.stats.ratios import log_quotient
 
-__all__ = ["answers", "indistinguishable_neighbours"]
+__all__ = ["answers", "doubts", "indistinguishable_neighbours"]
 
 MOST_RANKS = 200  # as many as a person looks at
 SHORT = 20  # epochs; papers train for 60 and more
@@ -59,7 +59,7 @@ def answers(overview: Overview, *, trained: bool = True) -> list[str]:
     """
     accuracies = overview.estimates("accuracy", "top1") if trained else []
     return [
-        *_doubts(overview),
+        *doubts(overview),
         *_fastest(overview),
         *_smallest(overview.estimates("params", "param_count")),
         *_best_published(overview),
@@ -76,7 +76,8 @@ def indistinguishable_neighbours(overview: Overview) -> list[tuple[str, str]]:
     return [(one.model, other.model) for one, other in itertools.pairwise(ranked[:MOST_RANKS]) if not apart(one, other)]
 
 
-def _doubts(overview: Overview) -> Iterator[str]:
+def doubts(overview: Overview) -> Iterator[str]:
+    """What spoils the answers: a sentence on the times, where the machine was not quiet."""
     timed = overview.measurements("latency", "latency_s")
     noisy = [model for model, found in timed.items() if found.details.get("noisy")]
     if noisy:

@@ -18,7 +18,7 @@ from benchmarks.report.labels import Anchor, place_labels
 from benchmarks.report.style import INK, SOFT, TIMES, canvas, family_style, key, log_ticks, name_lines, panels
 from benchmarks.report.words import number, told_apart
 
-__all__ = ["bars", "curves", "grid", "scatter", "slopes"]
+__all__ = ["bars", "curves", "dots", "grid", "scatter", "slopes"]
 
 LARGEST, SMALLEST = 13.6, 2.0  # radii of bubbles in points
 MOST_LABELS = 45  # with more points only the front and the base are named
@@ -147,6 +147,24 @@ def bars(data: Mapping[str, Any]) -> Figure:
         axes.text(point["x_hi"] + 0.012 * longest, place, number(point["x"]) + relative, va="center", fontsize=9)
     name_lines(axes, told_apart([point["model"] for point in points], 36))
     axes.set(xlim=(0, longest * 1.16), xlabel=data["x"])
+    return figure
+
+
+def dots(data: Mapping[str, Any]) -> Figure:
+    """A dot with its interval a model, the first on top; without the length that a bar would lend it."""
+    points: Points = data["points"]
+    figure, axes = canvas(1.0 + 0.25 * len(points))
+    for place, point in enumerate(points):
+        color, marker, _ = family_style(point["family"])
+        axes.plot([point["x_lo"], point["x_hi"]], [place, place], color=INK, linewidth=1.1, zorder=2)
+        axes.plot(point["x"], place, marker=marker, markersize=7, color=color, markeredgecolor=INK,
+                  markeredgewidth=0.6, linestyle="none", zorder=3)  # fmt: skip
+    ends = [point[end] for point in points for end in ("x_lo", "x_hi")]
+    room = max(max(ends) - min(ends), 1) * 0.05
+    name_lines(axes, told_apart([point["model"] for point in points], 36))
+    axes.set(xlim=(min(ends) - room, max(ends) + 2.4 * room), xlabel=data["x"])
+    for place, point in enumerate(points):
+        axes.text(point["x_hi"] + 0.3 * room, place, number(point["x"], -1), va="center", fontsize=9)
     return figure
 
 

@@ -31,7 +31,7 @@ from benchmarks.report.words import (
 )
 from benchmarks.stats.intervals import Interval
 
-__all__ = ["comparison_table", "layers", "memory", "sweeps", "timing"]
+__all__ = ["comparison_table", "layers", "memory", "protocols", "sweeps", "timing"]
 
 
 LATENCY = "latency_ms_p50"
@@ -69,7 +69,7 @@ def _columns(overview: Overview) -> Iterator[TableColumn]:
     for column in SHOWN:
         printed = column.published_column in known
         if printed and not prints_the_same(column):
-            yield _printed(overview, column, lambda measured, printed: measured, _protocols(overview))
+            yield _printed(overview, column, lambda measured, printed: measured, protocols(overview))
         if column.title and column.name in known:
             title = column.title.format(dataset=markdown(dataset_title(overview)))
             yield TableColumn(title, _measured(overview, column), column.digits, column.better, bounds="[{}, {}]")
@@ -130,7 +130,7 @@ def _printed(
     return TableColumn(column.published_title, cell)
 
 
-def _protocols(overview: Overview) -> dict[str, str]:
+def protocols(overview: Overview) -> dict[str, str]:
     """A mark for each way in which the published accuracies were taken, where there are several."""
     ways = [str(way) for way in overview.table["published_protocol"].dropna().unique() if way]
     return {way: f"({letter})" for way, letter in zip(ways, ascii_lowercase, strict=False)} if len(ways) > 1 else {}
@@ -149,7 +149,7 @@ def _caption(overview: Overview, trained_on: str) -> str:
         told = f"{enumerate_words([f'{count:,}' for count in images])} {' or '.join(sorted(parts))} images"
         counted = f" of {told}" if images else ""
         sentences.append(f"Accuracy: the share{counted} named rightly; {_networks(overview, accuracies, trained_on)}.")
-    if marks := _protocols(overview):
+    if marks := protocols(overview):
         ways = "; ".join(f"{mark} {markdown(way)}" for way, mark in marks.items())
         sentences.append(f"Published accuracies were not all taken in one way: {ways}.")
     sentences.append("Best of a column in **bold**. All columns and conditions: [results.csv](results.csv).")

@@ -1,4 +1,4 @@
-"""The page people read: sections of Markdown computed from the records, and the files they are written to."""
+"""The pages people read: sections of Markdown computed from the records, and the files they are written to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from benchmarks.records.standing import counting
 from benchmarks.report import measured, notes
 from benchmarks.report.answers import answers
 from benchmarks.report.drawing import draw
+from benchmarks.report.first import first_page, grouped, links
 from benchmarks.report.frame import comparison, ordered, to_csv
+from benchmarks.report.html import write_index
 from benchmarks.report.joining import by_machine
 from benchmarks.report.overview import Overview, survey
 from benchmarks.report.own.page import images_section
@@ -42,7 +44,7 @@ def write_report(
     command: str = "",
     trained_on: str = "",
 ) -> Path:
-    """Writes `README.md`, `results.csv` and `figures/` into a folder, each file whole or not at all.
+    """Writes `README.md`, `details.md`, `index.html`, `results.csv` and `figures/` into a folder, each file whole or not at all.
 
     Args:
         records: of a run, in any order; of a case that occurs twice the later record counts. Where all accuracies
@@ -57,7 +59,7 @@ def write_report(
         trained_on: the machine that the accuracies come from, in words; empty for this one.
 
     Returns:
-        The path of the page.
+        The path of the page that is read first.
 
     Raises:
         ValueError: no such sort key.
@@ -74,16 +76,26 @@ def write_report(
     pictures = [picture for make in PICTURES.values() if (picture := make(overview))]
     drawn = draw(pictures, folder / "figures", PICTURES)
     images = images_section(overview, folder, {picture.name: picture for picture in drawn})
+    named = {picture.name: picture for picture in drawn}
+    told = _beside(folder, overview.environment)
+    head, unfinished = _head(overview, machines, trained_on), _unfinished(overview)
+    write_page(
+        folder / "README.md",
+        first_page(
+            overview, head, named, links(grouped({path: title for path, title, _ in told})),
+            images, unfinished, _how_many_did_not_work(overview),
+        ),
+    )  # fmt: skip
     sections = [
-        _head(overview, machines, trained_on),
-        *images,
+        head.replace("# Which network?", "# Details:", 1),
+        "What matters most is in [README.md](README.md), and [index.html](index.html) sorts, filters and chooses.",
         listed(answers(overview, trained=not images)) or ("" if images else "Nothing has been measured yet."),
-        _unfinished(overview),
+        unfinished,
         measured.comparison_table(overview, trained_on),
         _did_not_work(overview),
         _had_to_say(overview),
         *(section(picture.heading, "", image(picture)) for picture in drawn if picture.heading),
-        _more_pages(folder, overview.environment),
+        _more_pages(told),
         *measured.sweeps(overview),
         measured.layers(overview),
         measured.timing(overview),
@@ -95,7 +107,8 @@ def write_report(
         *(_other_machine(machine, others) for machine, others in machines.items()),
         notes.colophon(overview, command or (environment.command if environment else "")),
     ]
-    write_page(folder / "README.md", sections)
+    write_page(folder / "details.md", sections)
+    write_index(overview, folder, [(path, html.unescape(title), html.unescape(text)) for path, title, text in told])
     write_own(folder / "results.csv", to_csv(ordered(overview.frame, sort_key)))
     for machine, others in machines.items():
         write_own(folder / _csv(machine), to_csv(comparison(others, sort_key=sort_key)))
@@ -112,6 +125,9 @@ def _head(overview: Overview, others: Mapping[str, Sequence[Record]], trained_on
     started = sorted(record.started[:10] for row in overview.rows for record in row.records.values() if record.started)
     if started:
         facts.append(started[0] if started[0] == started[-1] else f"{started[0]} to {started[-1]}")
+    if timed := overview.measurements("latency", "latency_s"):
+        noisy = any(found.details.get("noisy") for found in timed.values())
+        facts.append("not quiet while times were taken" if noisy else "quiet while times were taken")
     lines.append(f"*{markdown(', '.join([*filter(None, facts), 'written by the harness from its records']))}*")
     if trained_on:
         lines.append(
@@ -167,16 +183,32 @@ def _said(overview: Overview, sentences: Callable[[Record], list[str]]) -> str:
     return listed([*lines[:MOST_REASONS], *more])
 
 
-def _more_pages(folder: Path, environment: Environment | None) -> str:
-    """The other pages of this folder, each with its own first line, and where it was made if not on this machine."""
-    pages = [path for path in sorted(folder.glob("*.md")) if path.name != "README.md"]
-    lines = []
-    for path in (*pages, *sorted((folder / "studies").glob("*.md"))):
+def _how_many_did_not_work(overview: Overview) -> str:
+    """One line on what the first page has no room for."""
+    records = {record.case: record for row in overview.rows for record in row.records.values()}
+    count = sum(record.status != "ok" for record in records.values())
+    reasons = "[details.md](details.md) has the reason" + ("" if count == 1 else "s")
+    return (
+        f"> {count_of(count, 'case')} {'was' if count == 1 else 'were'} skipped or failed: {reasons}." if count else ""
+    )
+
+
+def _beside(folder: Path, environment: Environment | None) -> list[tuple[str, str, str]]:
+    """The other pages of this folder: path, title, and in its own first line where it was made and what it says."""
+    pages = [path for path in sorted(folder.glob("*.md")) if path.name not in ("README.md", "details.md")]
+    found = []
+    machines = sorted((folder / "machines").glob("*/README.md"))
+    for path in (*pages, *sorted((folder / "studies").glob("*.md")), *machines):
         title, answer = _first_lines(path)
         if title:
             place = _elsewhere(path, environment)
             told = ". ".join(filter(None, [place and f"on another machine, {markdown(place)}", answer]))
-            lines.append(f"[{title}]({path.relative_to(folder).as_posix()}){': ' + told if told else ''}")
+            found.append((path.relative_to(folder).as_posix(), title, told))
+    return found
+
+
+def _more_pages(pages: Sequence[tuple[str, str, str]]) -> str:
+    lines = [f"[{title}]({path}){': ' + told if told else ''}" for path, title, told in pages]
     return section("More pages", "", listed(lines))
 
 

@@ -10,11 +10,13 @@ from benchmarks.metrics.columns import BASE
 from benchmarks.records.record import Measurement
 from benchmarks.report import figures
 from benchmarks.report.drawing import Drawing
-from benchmarks.report.findings import Estimate, front_of
+from benchmarks.report.findings import Estimate, best, front_of
 from benchmarks.report.joining import model_spec
 from benchmarks.report.overview import Overview
 from benchmarks.report.own import pictures as own
+from benchmarks.report.own.candidates import trials
 from benchmarks.report.printed import first_printed
+from benchmarks.report.shown import fastest_runtime, published
 from benchmarks.report.words import condition_in_words, dataset_title, enumerate_words, number, training_in_words
 from benchmarks.stats.intervals import Interval
 from benchmarks.stats.ranking import rank_correlation
@@ -31,7 +33,59 @@ GRID = (  # panels of the grid of MobileNets; accuracy is only printed
 )
 MOST_BARS = 60  # what fits on a page; results.csv has the rest
 MOST_PANELS = 36
+SMALL = 128  # pixels below which images are called small
 MOST_POINTS = 150
+
+
+def published_latency(overview: Overview) -> Drawing | None:
+    """What most come for: published ImageNet accuracy against latency here, on the fastest runtime."""
+    runtime, times = fastest_runtime(overview)
+    gains = published(overview)
+    costs = [each for each in times if each.model in gains and each.low > 0][:MOST_POINTS]
+    if overview.condition is None or len(costs) < 2:
+        return None
+    condition = condition_in_words(overview.condition, runtime=False)
+    axes = {"x": f"Median latency with {runtime}, ms", "factor": 1e3, "bubbles": False}
+    words = f"Latency: {runtime}, the fastest runtime measured; {condition}. {_published(overview)}"
+    heading = "ImageNet accuracy, as published, against latency here"
+    return _front(overview, "published_latency", heading, costs, gains, axes, words, "Published ImageNet top-1, %")
+
+
+def small_data(overview: Overview) -> Drawing | None:
+    """What little training on little images shows, which is not what a network can reach."""
+    records = overview.records("accuracy")
+    found = [each for each in overview.estimates("accuracy", "top1") if records[each.model].case.epochs]
+    if len(found) < 2 or trials(overview.rows):  # of somebody's own images there is a section
+        return None
+    found.sort(key=lambda each: (-each.value, each.model))
+    shown = [each.scaled(100) for each in found[:MOST_BARS]]
+    first, ties = best(found, more=True)
+    points = [
+        {"model": each.model, "family": overview.table.at[each.model, "family"], "x": share.value, "x_lo": share.low,
+         "x_hi": share.high}
+        for each, share in zip(found, shown, strict=False)
+    ]  # fmt: skip
+    told = enumerate_words([first.model, *(tie.model for tie in ties)], most=6)
+    return Drawing(
+        name="small_data",
+        heading=f"What learning from {_images(overview)} shows",
+        alt=f"Dots with intervals: share of test images right after a short training, for {len(points)} models",
+        caption=(
+            f"How readily each network learns, {_tested(overview)}; not how accurate it can become. Highest, and not to "
+            f"be told apart: {told}. Whiskers are 95 % intervals; the axis does not start at 0."
+        ),
+        data={"points": points, "x": "Test images named rightly, %"},
+        draw=figures.dots,
+    )
+
+
+def _images(overview: Overview) -> str:
+    """ "6,000 small images in 3 epochs"."""
+    cases = [record.case for record in overview.records("accuracy").values() if record.case.epochs]
+    images = enumerate_words(sorted({case.train_images for case in cases}), write="{:,}".format)
+    epochs = enumerate_words(sorted({case.epochs for case in cases}))
+    small = "small " if max(overview.trained_sizes, default=0) < SMALL else ""
+    return f"{images} {small}images in {epochs} epoch{'' if epochs == '1' else 's'}"
 
 
 def accuracy_mult_adds(overview: Overview) -> Drawing | None:
@@ -83,6 +137,26 @@ def _trade(
     costs = [each for each in costs if each.model in gains and each.low > 0][:MOST_POINTS]
     if len(costs) < 2:
         return None
+    heading = f"{'Published accuracy' if up.startswith('Published') else 'Accuracy'} against {cost}"
+    return _front(overview, name, heading, costs, gains, axes, f"{words} {more}", up)
+
+
+def _front(
+    overview: Overview,
+    name: str,
+    heading: str,
+    costs: Sequence[Estimate],
+    gains: Mapping[str, Estimate],
+    axes: Mapping[str, Any],
+    words: str,
+    up: str,
+) -> Drawing:
+    """Models by cost and gain with the front of those worth their cost.
+
+    Args:
+        axes: heading of the axis across and its factor, and whether points are bubbles.
+        up: heading of the axis up.
+    """
     front = front_of(costs, [gains[each.model] for each in costs])
     points = [_point(overview, each, axes["factor"], gains[each.model]) for each in costs]
     sure, possible = (enumerate_words(names, most=12) for names in (front.sure, front.possible))
@@ -93,9 +167,9 @@ def _trade(
     ]
     return Drawing(
         name=name,
-        heading=f"{'Published accuracy' if up.startswith('Published') else 'Accuracy'} against {cost}",
-        alt=f"{up} over {cost} for {len(points)} models; surely on the Pareto front: {sure or 'none'}",
-        caption=" ".join(filter(None, [*reading, words, more])),
+        heading=heading,
+        alt=f"{up} over {axes['x']} for {len(points)} models; surely on the Pareto front: {sure or 'none'}",
+        caption=" ".join(filter(None, [*reading, words])),
         data={"points": points, "y": up, "front": front.line, "sure": front.sure, "possible": front.possible,
               "base": BASE, "x": axes["x"], "bubbles": axes["bubbles"]},
         draw=figures.scatter,
@@ -266,6 +340,8 @@ def _learning_curve(top1: Measurement) -> list[tuple[int, float]]:
 PICTURES: Mapping[str, Callable[[Overview], Drawing | None]] = {
     make.__name__: make
     for make in (
+        published_latency,
+        small_data,
         accuracy_mult_adds,
         accuracy_latency,
         latency,

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import zoo
 from benchmarks.metrics import derived
 from benchmarks.records.environment import FILE, read_machines, write_environment
+from benchmarks.records.manifest import adopt
 from benchmarks.records.record import Case, Environment, Record
 from benchmarks.records.standing import counting
 from benchmarks.records.store import StoreError
 from benchmarks.report import write_report
+from benchmarks.report.deploying import PAGE, deploy_sections
 from benchmarks.report.drawing import FORMATS
+from benchmarks.report.page import provenance, section, write_page
 from benchmarks.report.pictures import PICTURES
 from benchmarks.report.studies.page import write_study
 from benchmarks.report.words import machine_in_words
 from benchmarks.studies import STUDIES
 
-__all__ = ["publish", "written"]
+__all__ = ["publish", "publish_all", "written"]
 
 ACCURACY = "accuracy"
-PAGES = ("README.md", "details.md", "index.html", "results.csv", "results-*.csv", FILE)
+PAGES = ("README.md", PAGE, "details.md", "index.html", "results.csv", "results-*.csv", FILE)
+MACHINES = "machines"  # folder of the reports of further kinds of machines
 STUDY_METRIC = "rows"  # read by the studies' own pages; the comparison has no column for it
 
 
@@ -34,6 +40,53 @@ def written() -> list[str]:
         *(f"studies/{name}.md" for name in STUDIES),
         *(f"{picture}.{ending}" for picture in pictures for ending in FORMATS),
     ]
+
+
+def publish_all(
+    records: Iterable[Record],
+    machines: Sequence[Environment],
+    folder: Path,
+    *,
+    anywhere: Callable[[Case], bool],
+    elsewhere: Iterable[Record] = (),
+    **options: Any,
+) -> None:
+    """A report for each kind of machine that measured: the first's in the folder, the others' in `machines/` below it.
+
+    Each has its own table, file and pictures; no time of one machine stands beside another's. What does not depend on
+    the machine, or only by rounding, is in all of them, and a training says where it was made.
+
+    Args:
+        records: of all these machines.
+        anywhere: whether the answer to a case is no machine's own.
+        elsewhere, options: see `publish`.
+    """
+    records = list(records)
+    for machine in machines[1:]:
+        below = folder / MACHINES / machine.machine_id
+        try:
+            below.mkdir(parents=True, exist_ok=True)
+            adopt(below, worked_in=False)
+            write_environment(machine, folder)  # whose facts the folder keeps
+        except OSError as error:
+            raise StoreError(f"cannot write the report to {below}: {error.strerror}") from None
+        publish(_seen_from(machine, records, anywhere), machine, below, **options)
+    own = records if len(machines) < 2 else _seen_from(machines[0], records, anywhere)
+    publish(own, machines[0], folder, elsewhere=elsewhere, **options)
+
+
+def _seen_from(machine: Environment, records: Iterable[Record], anywhere: Callable[[Case], bool]) -> list[Record]:
+    """A machine's own records and those that are no machine's own, which say where they were made."""
+    found = []
+    for record in records:
+        if record.machine == machine.machine_id:
+            found.append(record)
+        elif anywhere(record.case):
+            host = record.where.get("node", "another kind of machine")
+            note = f"trained on {host}, another kind of machine: rounding differs there"
+            notes = (*record.notes, note) if record.case.metric == ACCURACY else record.notes
+            found.append(dataclasses.replace(record, machine=machine.machine_id, notes=notes))
+    return found
 
 
 def publish(
@@ -79,6 +132,11 @@ def publish(
             except Exception as error:  # whatever a study's own code throws: its page stays as it is, the others come
                 print(f"study {study.name}: no page: {type(error).__name__}: {error}", file=sys.stderr)
         standing = counting(found, cases)
+        if deployed := deploy_sections(
+            record for record in standing if record.machine == environment.machine_id or record.case.metric == ACCURACY
+        ):
+            origin = provenance(environment.machine, environment.software, environment.command)
+            write_page(folder / PAGE, [*deployed, section("Where it was measured", "", origin)])
         trained_on = _most_trained(standing, environment.machine_id)
         write_report(
             [

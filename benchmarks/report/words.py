@@ -62,10 +62,17 @@ def dataset_title(overview: Overview) -> str:
 def told_apart(names: Sequence[str], longest: int) -> list[str]:
     """Names for a picture, none longer than `longest` and those of different models different.
 
-    A long name loses the names of its options and then its middle; where it is another's by then, it is numbered.
+    A long name loses the names of its options and then its middle; where it is another's by then, it shows what comes
+    where they part, and where it still is, it is numbered.
     """
     short = {name: _cut(shorten(name, 1000), longest) for name in names}
     alike: dict[str, list[str]] = {}
+    for name, cut in short.items():
+        alike.setdefault(cut, []).append(name)
+    for group in [group for group in alike.values() if len(group) > 1]:
+        parting = next((at for at, signs in enumerate(zip(*group, strict=False)) if len(set(signs)) > 1), 0)
+        short |= {name: f"{name[: longest // 3]}…{name[max(parting - 3, longest // 3) :]}"[:longest] for name in group}
+    alike = {}
     for name, cut in short.items():
         alike.setdefault(cut, []).append(name)
     for cut, group in alike.items():

@@ -12,9 +12,11 @@ CHECKS = {
     "speed": "benchmarks.selfcheck.speed.page:BENCHMARK.main",
     "measurement": "benchmarks.selfcheck.measurement.page:BENCHMARK.main",
     "loading": "benchmarks.selfcheck.loading:BENCHMARK.main",
+    "training": "benchmarks.selfcheck.training.page:BENCHMARK.main",
     "parity": "benchmarks.selfcheck.parity:BENCHMARK.main",
     "contract": "benchmarks.selfcheck.contract:BENCHMARK.main",
     "tutorial": "benchmarks.selfcheck.tutorial.notebook:main",
+    "scale": "benchmarks.selfcheck.scale.page:BENCHMARK.main",
     "restamp": "benchmarks.selfcheck.restamp:main",
 }
 

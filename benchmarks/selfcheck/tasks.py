@@ -47,6 +47,8 @@ class Benchmark:
         page: what is made of it.
         computed: further sections, worked out of the output folder's records with nothing timed; asked for alone, they
             leave all else as it was, whatever machine it was measured on.
+        inputs: flags for files that do not come with the project, each with its help.
+        fed: further tasks, of what these flags say; measured only where all of them are given.
     """
 
     name: str
@@ -54,18 +56,22 @@ class Benchmark:
     tasks: Mapping[str, Task]
     page: CheckPage
     computed: Mapping[str, Callable[[Path], dict[str, Any]]] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    fed: Mapping[str, Callable[[Mapping[str, str]], dict[str, Any]]] = field(default_factory=dict)
 
     def main(self, arguments: Sequence[str]) -> int:
         """Exit status: 0 all is measured and every bar met; 1 something is not, and the page says what."""
-        output_dir, asked, fresh, report_only = self._parse(arguments)
+        output_dir, asked, inputs, fresh, report_only = self._parse(arguments)
         path = output_dir / f"{self.name}.json"
         try:
-            return self._rewrite_page(path) if report_only else self._measure(path, arguments, asked, fresh)
+            return self._rewrite_page(path) if report_only else self._measure(path, arguments, asked, inputs, fresh)
         except OSError as error:
             self._say(f"{error.filename or path}: {error.strerror}; or choose another --output-dir")
             return 2 if isinstance(error, FileExistsError) else 1
 
-    def _measure(self, path: Path, arguments: Sequence[str], asked: Sequence[str], fresh: bool) -> int:
+    def _measure(
+        self, path: Path, arguments: Sequence[str], asked: Sequence[str], inputs: Mapping[str, str], fresh: bool
+    ) -> int:
         """What is asked for, or missing, each case kept as soon as it is measured; the exit status."""
         environment = observe(shlex.join(["python", "-m", "benchmarks.selfcheck", self.name, *arguments]))
         self._claim(path)
@@ -77,6 +83,7 @@ class Benchmark:
             "cases": cases,
         }
         tasks: dict[str, Task] = dict(self.tasks)
+        tasks |= {key: partial(work, inputs) for key, work in self.fed.items() if inputs}
         tasks |= {key: partial(work, path.parent) for key, work in self.computed.items()}
         wanted = [key for key in tasks if any(_within(key, each) for each in asked)]
         if wanted and self.computed.keys() >= set(wanted):
@@ -100,7 +107,7 @@ class Benchmark:
 
     @property
     def _sections(self) -> list[str]:
-        return [*self.tasks, *self.computed]
+        return [*self.tasks, *self.fed, *self.computed]
 
     def _claim(self, path: Path) -> None:
         """Begins or goes on with the output folder; raises `FileExistsError` where a file in it is somebody else's."""
@@ -135,8 +142,8 @@ class Benchmark:
         for line in lines:
             print(f"benchmarks.selfcheck {self.name}: {line}", file=sys.stderr, flush=True)
 
-    def _parse(self, arguments: Sequence[str]) -> tuple[Path, list[str], bool, bool]:
-        """Output folder, sections asked for, whether to measure all again and whether to measure at all."""
+    def _parse(self, arguments: Sequence[str]) -> tuple[Path, list[str], dict[str, str], bool, bool]:
+        """Output folder, sections asked for, inputs, whether to measure all again and whether to measure at all."""
         sections = ", ".join(dict.fromkeys(key.partition(" ")[0] for key in self._sections))
         parser = Parser(prog=f"python -m benchmarks.selfcheck {self.name}", description=self.description)
         parser.add_argument("--output-dir", type=Path, default=Path("reports"),
@@ -145,12 +152,19 @@ class Benchmark:
                             f"({list(self._sections)[-1]}); default what is missing")  # fmt: skip
         parser.add_argument("--fresh", action="store_true", help="forget what was measured before")
         parser.add_argument("--report-only", action="store_true", help="write the page from what was measured before")
+        for flag, text in self.inputs.items():
+            parser.add_argument(f"--{flag}", help=text)
         given = parser.parse_args(arguments)
         asked = list(filter(None, given.sections.split(",")))
         unknown = [name for name in asked if not any(_within(key, name) for key in self._sections)]
         if unknown:
             parser.error(f"no section is named {unknown[0]!r}; there are {sections}")
-        return given.output_dir, asked, given.fresh, given.report_only
+        inputs = {flag: getattr(given, flag.replace("-", "_")) for flag in self.inputs}
+        missing = [f"--{flag}" for flag, value in inputs.items() if value is None]
+        starved = [name for name in asked if any(_within(key, name) for key in self.fed)]
+        if missing and (starved or len(missing) < len(inputs)):
+            parser.error(f"{starved[0] if starved else 'what is measured on files'} needs {' and '.join(missing)} too")
+        return given.output_dir, asked, {} if missing else inputs, given.fresh, given.report_only
 
 
 def _within(key: str, section: str) -> bool:

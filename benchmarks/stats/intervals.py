@@ -21,6 +21,7 @@ __all__ = [
     "median_interval",
     "outliers",
     "percentile",
+    "percentile_interval",
     "time_interval",
 ]
 
@@ -113,3 +114,17 @@ def outliers(values: Sequence[float]) -> Outliers:
 def percentile(values: Sequence[float], rank: int) -> float | None:
     """The 90th, 95th or 99th percentile, or None from too few values to know it (`ENOUGH`)."""
     return float(np.quantile(np.asarray(values, dtype=float), rank / 100)) if len(values) >= ENOUGH[rank] else None
+
+
+def percentile_interval(values: Sequence[float], rank: int) -> Interval:
+    """A percentile and the 95 % interval between two ranks; without bounds from too few values to know it (`ENOUGH`).
+
+    Calls of a round share its moods, so they count for as many as `TIMES_WORTH` says.
+    """
+    share, ordered = rank / 100, sorted(map(float, values))
+    found = float(np.quantile(np.asarray(ordered), share))
+    if len(ordered) < ENOUGH.get(rank, 2 * FEWEST_ROUNDS):
+        return Interval(found, -math.inf, math.inf)
+    middle, last = share * (len(ordered) - 1), len(ordered) - 1
+    reach = NORMAL * math.sqrt(len(ordered) * share * (1 - share) / TIMES_WORTH)
+    return Interval(found, _at(ordered, max(middle - reach, 0)), _at(ordered, min(middle + reach, last)))

@@ -35,6 +35,7 @@ STUDIES = Registry(
         "nin_to_googlenet",
         "inception_module",
         "residual",
+        "runtimes",
         "separable",
         "mobilenet_width",
         "mobilenet_resolution",

@@ -6,7 +6,7 @@ One that cannot be carried out as it is written says so when it is written: see 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
@@ -19,7 +19,8 @@ from benchmarks.studies.finding import Count, Finding
 from zoo.training.recipes import recipe
 
 __all__ = [
-    "OURS", "Arm", "Claim", "Judge", "Part", "Picture", "Published", "Study", "StudyError", "Verdict", "words_of",
+    "OURS", "Arm", "Claim", "Grid", "Judge", "Part", "Picture", "Published", "Study", "StudyError", "Verdict",
+    "words_of",
 ]  # fmt: skip
 
 OURS = "this project's question, not the paper's"  # the source of a claim
@@ -163,6 +164,23 @@ class Picture:
         return tuple(title for titles in (*self.pairs, *(arms for _, arms in self.panels)) for title in titles)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """A table of a study's own, where its arms side by side do not answer the question.
+
+    Args:
+        title: heading.
+        text: what a reader must know of it.
+        heads: of the columns.
+        rows: their cells as plain text, as the evidence has them; none leaves the table out.
+    """
+
+    title: str
+    text: str
+    heads: tuple[str, ...]
+    rows: Callable[[Evidence], Iterable[Sequence[str]]]
+
+
 def words_of(arm: Arm, text: str) -> str:
     """A text of a picture for one arm."""
     return text.format(title=arm.title, **zoo.spec(arm.model).settings)
@@ -193,6 +211,7 @@ class Study:
         published: every printed figure that counting can check.
         claims: what else the paper says; where none has a short form, those about arms answer the question.
         pictures: the figures of the page.
+        grids: its own tables.
         metrics: what is measured of every arm besides its table; accuracy only of those that are trained.
         seeds: seeds of each training; differences are paired by seed.
         notes: what a reader must know to read it.
@@ -209,6 +228,7 @@ class Study:
     published: tuple[Published, ...] = ()
     claims: tuple[Claim, ...] = ()
     pictures: tuple[Picture, ...] = ()
+    grids: tuple[Grid, ...] = ()
     metrics: tuple[str, ...] = ("accuracy", "latency")
     seeds: tuple[int, ...] = (0, 1, 2)
     notes: tuple[str, ...] = ()

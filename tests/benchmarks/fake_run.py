@@ -19,14 +19,17 @@ from unittest import mock
 
 from benchmarks import run
 from benchmarks.measure import engine, questions, worker
+from benchmarks.measure.executors import members, node, ray
 from benchmarks.metrics import METRICS
 from benchmarks.records.record import Case, Measurement
 from zoo.shell import run_command
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from benchmarks.metrics.subject import Subject
 
-SECONDS = 0.02
+SECONDS = float(os.environ.get("FAKE_SECONDS", "0.02"))
 
 
 def measure(
@@ -104,9 +107,24 @@ def publish(*_arguments: object, **_options: object) -> None:
     """Writes no report."""
 
 
+publish_all = publish
+
+
 def written() -> list[str]:
     """What a report consists of."""
     return ["README.md", "figures/*.svg"]
+
+
+def take(*arguments: Any) -> Iterator[Any]:
+    """What a node of a cluster does, with the fakes."""
+    fake()
+    yield from node.take(*arguments)
+
+
+def look(*arguments: Any) -> node.Facts:
+    """What a node of a cluster says of itself, with the fakes."""
+    fake()
+    return node.look(*arguments)
 
 
 def fake() -> None:
@@ -114,8 +132,9 @@ def fake() -> None:
     worker.PRELOAD = ()
     worker.describe_torch = lambda timeout: {}
     engine.measure = measure
+    members.look, ray.take = look, take
     if os.environ.get("REPORT") != "real":
-        no_report = types.SimpleNamespace(publish=publish, written=written)
+        no_report = types.SimpleNamespace(publish=publish, publish_all=publish_all, written=written)
         sys.modules["benchmarks.report.publish"] = no_report  # type: ignore[assignment]
 
 

@@ -32,7 +32,7 @@ def test_it_reaches_its_report(job):
     folder, ended, records = job
     assert ended.returncode == 0, ended.stderr
     assert {record.status for record in records} == {"ok"}
-    page = (folder / "README.md").read_text(encoding="utf-8")
+    page = (folder / "details.md").read_text(encoding="utf-8")
     assert "on cuda" in page
     assert torch.cuda.get_device_name() in json.dumps(json.loads((folder / "environment.json").read_text("utf-8")))
 

@@ -37,29 +37,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--predictions", type=Path, metavar="FILE", help="default predictions.csv beside the weights")
     parser.add_argument("--batch-size", type=int, default=50, metavar="N", help="images at once (50)")
-    parser.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu, cuda, ...")
+    parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, ...")
     parser.add_argument("--json", action="store_true", help="one object: the fields of zoo.Evaluation")
     parser.set_defaults(val_fraction=0.2, split_seed=0, group=None)
 
 
 def run(given: argparse.Namespace) -> int:
+    from zoo.training.devices import named_device
     from zoo.training.evaluation import TrainingFailed, evaluate
+    from zoo.training.processes import report, team
 
     with warnings.catch_warnings():
         warnings.filterwarnings("always", module=r"zoo\.")
-        warnings.showwarning = lambda message, *_, **__: _say(str(message))
+        crew = team()
+        say = _say if crew.leads else _nothing
+        warnings.showwarning = lambda message, *_, **__: say(str(message))
+        given.device = named_device(given.device, crew)
         model, training = _network(given)
         data = _data(given, model, training)
         part, images = _part(given, data, training)
         for note in data.notes:
-            _say(note)
+            say(note)
         if given.part == "held-out" and training:
-            _say(f"the {part} images, which the file was not trained on")
+            say(f"the {part} images, which the file was not trained on")
         try:
             evaluation = evaluate(model, images, batch_size=given.batch_size)
         except TrainingFailed as error:
-            _say(str(error))
+            report(error, f"zoo evaluate: {printable(str(error))}")
             return 1
+        if not crew.leads:
+            return 1 if evaluation.unreadable else 0
         target = given.predictions or _beside(given.weights)
         _write(target, images, evaluation)
     for position, reason in list(evaluation.unreadable.items())[:WORST]:
@@ -165,6 +172,10 @@ def _print(figures: dict[str, Any], evaluation: Evaluation, images: Labelled) ->
     for position in surest:
         answer = printable(names[int(evaluation.top[position, 0])])
         print(f"  {printable(images.name(position))}: taken for {answer} ({evaluation.probabilities[position]:.1%})")
+
+
+def _nothing(text: str) -> None:
+    """The leading process says it."""
 
 
 def _say(text: str) -> None:

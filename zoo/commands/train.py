@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 import zoo
 from zoo.commands.words import percent, split_of, training_of, typed_data
+from zoo.data.reduced import CACHE_GB
 from zoo.errors import InvalidOption
 from zoo.printing import printable
+from zoo.training.processes import report
 from zoo.training.recipes import PAPER, RECIPES, Recipe, recipe
 
 if TYPE_CHECKING:
     from zoo.data.dataset import Data
-    from zoo.training.loop import Progress
+    from zoo.training.course import Progress
 
 __all__ = ["add_arguments", "run"]
 
@@ -45,7 +47,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, ...")
     parser.add_argument("--num-threads", type=int, metavar="N", help="that compute; default all")
     parser.add_argument("--workers", type=int, metavar="N", help="processes that read images; default half the cores")
+    parser.add_argument(
+        "--cache-gb", type=float, default=CACHE_GB, metavar="GB",
+        help="decoded photographs to keep for later epochs, see zoo cache (%(default)g; 0: none)",
+    )  # fmt: skip
     parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"), help="bf16 and fp16: mixed")
+    parser.add_argument("--compile", action="store_true", help="let torch.compile make the steps")
+    parser.add_argument("--sync-bn", action="store_true", help="norms see the images of all processes (CUDA)")
+    parser.add_argument("--save-minutes", type=float, default=10.0, metavar="M", help="a checkpoint so often (10)")
+    parser.add_argument("--save-steps", type=int, default=0, metavar="N", help="a checkpoint every so many steps, too")
     split = parser.add_argument_group("how a folder without train and val comes apart")
     split.add_argument("--val-fraction", type=float, default=0.2, metavar="X", help="of the images (0.2)")
     split.add_argument("--split-seed", type=int, default=0, metavar="N", help="another draw (0)")
@@ -64,9 +74,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
-    from zoo.training.devices import keep_freed_memory
+    from zoo.training.devices import keep_freed_memory, named_device
     from zoo.training.evaluation import TrainingFailed
     from zoo.training.folder import Finished, folder_name
+    from zoo.training.processes import team
     from zoo.training.start import pretrained, untrained
     from zoo.training.train import train
 
@@ -74,14 +85,16 @@ def run(given: argparse.Namespace) -> int:
         raise zoo.WeightsError("name a model with --model, or a file of this zoo's own with --weights")
     with warnings.catch_warnings():
         warnings.filterwarnings("always", module=r"zoo\.")
-        warnings.showwarning = lambda message, *_, **__: _say(str(message))
+        crew = team()
+        say = _say if crew.leads else _nothing
+        warnings.showwarning = lambda message, *_, **__: say(str(message))
         keep_freed_memory()
         data = typed_data(given)
         for note in (*data.notes, *_seen_before(given, data)):
-            _say(note)
+            say(note)
         spec = zoo.spec(given.model) if given.model is not None else zoo.load(given.weights, device="meta").spec
         chosen = _recipe(given, spec)
-        device = _device(given.device)
+        device = named_device(given.device, crew)
         if given.num_threads:
             import torch
 
@@ -90,26 +103,30 @@ def run(given: argparse.Namespace) -> int:
         if weights:
             model, data, notes = pretrained(given.model, weights, data, chosen, seed=given.seed, device=device)
             for note in notes:
-                _say(note)
+                say(note)
         else:
             model = untrained(spec, data, chosen, seed=given.seed, device=device)
         path = given.output_dir or Path("runs") / folder_name(spec.label, data.name)
-        _say(_step_line(chosen))
+        say(_step_line(chosen, crew.size))
         shown = _Shown()
         try:
             training = train(
                 model, data, chosen, seed=given.seed, output_dir=path, fresh=given.fresh, precision=given.precision,
-                workers=given.workers, weights=weights, command=_command(), on_progress=shown, on_note=_say,
+                workers=given.workers, cache_gb=given.cache_gb, weights=weights, command=_command(), compile=given.compile,
+                sync_bn=given.sync_bn, save_minutes=given.save_minutes, save_steps=given.save_steps,
+                on_progress=shown if crew.leads else None, on_note=say,
             )  # fmt: skip
         except Finished as finished:
             part = finished.result["judged_on"]
-            _say(f"{finished.path} is finished: {percent(finished.result[part])} on {part}; more --epochs goes on")
+            say(f"{finished.path} is finished: {percent(finished.result[part])} on {part}; more --epochs goes on")
             return 0
         except TrainingFailed as error:
-            _say(f"{error}; {path} keeps the last good checkpoint")
+            report(error, f"zoo train: {printable(str(error))}; {path} keeps the last good checkpoint")
             return 1
         finally:
             shown.close()
+    if not crew.leads:
+        return 0
     evaluation = training.evaluation
     chose = " (the images that chose the epoch)" if training.chose_epoch else ""
     print(f"{evaluation.top1:.2f} % of {evaluation.images:,} images right on {training.judged_on}{chose}")
@@ -161,16 +178,11 @@ def _meanings() -> dict[str, str]:
     return {name: text.replace("`", "") for name, text in found.items()}
 
 
-def _device(name: str) -> str:
-    import torch
-
-    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
-
-
-def _step_line(chosen: Recipe) -> str:
-    a_step = chosen.batch_size * chosen.grad_accum_steps
+def _step_line(chosen: Recipe, processes: int) -> str:
+    a_step = chosen.batch_size * processes * chosen.grad_accum_steps
     rate = "rates relative to the weights" if chosen.opt == "layerwise" else f"rate {chosen.lr:g}"
-    return f"{a_step} images a step = {chosen.batch_size} x 1 process x {chosen.grad_accum_steps} accumulation, {rate}"
+    many = f"{processes} process{'es' if processes > 1 else ''}"
+    return f"{a_step} images a step = {chosen.batch_size} x {many} x {chosen.grad_accum_steps} accumulation, {rate}"
 
 
 def _command() -> str:
@@ -179,6 +191,10 @@ def _command() -> str:
 
 def _say(text: str) -> None:
     print(f"zoo train: {printable(text)}", file=sys.stderr, flush=True)
+
+
+def _nothing(text: str) -> None:
+    """The leading process says it."""
 
 
 class _Shown:

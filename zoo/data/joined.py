@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from zoo.data.dataset import Batch, Split
@@ -35,6 +36,16 @@ class Joined:
         """Which image stands at a position."""
         number = bisect_right(self._starts, position) - 1
         return self._parts[number].name(position - self._starts[number])
+
+    def subset(self, positions: Sequence[int]) -> Joined:
+        """The images at `positions`, in that order."""
+        numbered = [(bisect_right(self._starts, position) - 1, position) for position in positions]
+        return Joined(
+            [
+                self._parts[number].subset([position - self._starts[number] for _, position in some])
+                for number, some in groupby(numbered, itemgetter(0))
+            ]
+        )
 
     def batches(self, batch_size: int, input: Input, channels: int = 3) -> Iterator[Batch]:
         """All images in order; a batch holds images of one part."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -71,6 +72,13 @@ class Files:
     def path(self, position: int) -> str:
         """The whole path."""
         return os.path.join(self.root, self.name(position))
+
+    def digest(self) -> str:
+        """Hash of all names in their order."""
+        found = hashlib.blake2b(digest_size=16)
+        for position in range(len(self)):
+            found.update(self.names[self.starts[position] : self.ends[position]] + b"\0")
+        return found.hexdigest()
 
     def take(self, positions: Sequence[int] | NDArray[np.int64]) -> Files:
         """Those at `positions`, in that order; the bytes of the names are shared."""

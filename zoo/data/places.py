@@ -7,20 +7,15 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from zoo.cache import torch_folder
 from zoo.errors import DataError, one_line
 
 __all__ = ["absent", "downloaded", "meant", "place"]
 
 
 def place(data_dir: str) -> Path:
-    """The folder a data set is looked for in: the one that is named, or `datasets` beside PyTorch's hub.
-
-    Worked out as `torch.hub.get_dir` does, without PyTorch.
-    """
-    if data_dir:
-        return Path(data_dir).expanduser()
-    caches = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    return Path(os.environ.get("TORCH_HOME", os.path.join(caches, "torch"))).expanduser() / "datasets"
+    """The folder a data set is looked for in: the one that is named, or `datasets` beside PyTorch's hub."""
+    return Path(data_dir).expanduser() if data_dir else torch_folder() / "datasets"
 
 
 def absent(data_dir: str) -> str | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import RuntimeUnavailable
 from zoo.lazy import torch
@@ -11,10 +13,106 @@ from zoo.lazy import torch
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["TOLERANCE", "Disagreement", "Proof", "random_images", "relative_difference", "tolerance"]
+__all__ = [
+    "EXACT",
+    "INTEGERS",
+    "ROUNDED",
+    "TOLERANCE",
+    "Agreement",
+    "Bound",
+    "Disagreement",
+    "Proof",
+    "random_images",
+    "relative_difference",
+    "tolerance",
+]
 
 TOLERANCE = 1e-3  # largest difference of a logit, relative to the largest logit, that counts as the same network
 COARSE = {"float16": 1e-2, "bfloat16": 5e-2}  # the same for numbers of fewer digits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """How closely a runtime at one precision must agree with the plain network.
+
+    Args:
+        relative: largest difference of a logit, relative to the largest logit; None where a small difference is no
+            promise, as among integers.
+        top1: least part of the images with the same first answer, on real images; None where logits are compared.
+        noise: `relative` where nothing but noise was there to compare on.
+        points: largest loss of right answers in points, where the images have labels and are many.
+    """
+
+    relative: float | None = None
+    top1: float | None = None
+    noise: float = 0.5
+    points: float | None = None
+
+    def words(self, *, real: bool) -> str:
+        """For a message."""
+        if self.relative is not None or not real:
+            return f"{self.noise if self.relative is None else self.relative:g} of the largest logit"
+        lost = "" if self.points is None else f" and {self.points:g} points lost"
+        return f"at least {self.top1:.0%} the same first answer{lost}"
+
+
+EXACT = Bound(relative=TOLERANCE)
+# a float32 network in numbers of 16 bits: weights, images and every activation are rounded
+ROUNDED = {"fp16": Bound(relative=2 * COARSE["float16"]), "bf16": Bound(relative=2 * COARSE["bfloat16"])}
+INTEGERS = Bound(top1=0.75, points=5.0)
+CHANCE = 1.64  # standard deviations that a part of few images may be below its bound
+MANY = 100  # labelled images from which a loss in points is held against its bound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """How far a session was found to agree with the plain network when it was opened.
+
+    Args:
+        precision: the session's.
+        images: compared, with both given the same numbers.
+        source: where they come from; "noise" for random pixels.
+        relative: largest difference of a logit, relative to the largest logit.
+        top1: part of the images with the same first answer.
+        correct: how many the network, then the session, answers rightly, where labels are known.
+        signal_to_noise_db: of the logits; None where it was not asked.
+        bound: what was asked.
+        real: whether the images are real.
+        facts: of integers, how they were made: `way`, `instructions`, `calibration_images`, `calibration_source`,
+            `calibration_fingerprint`, `apart` (the compared images are none of those), `kept_fp32` (layers), `speed_up`
+            over fp32 in the same runtime.
+    """
+
+    precision: str
+    images: int
+    source: str
+    relative: float
+    top1: float
+    correct: tuple[int, int] | None = None
+    signal_to_noise_db: float | None = None
+    bound: Bound
+    real: bool = False
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def within(self) -> bool:
+        """Whether it is as close as was asked."""
+        if self.bound.relative is not None or not self.real:
+            return self.relative <= (self.bound.noise if self.bound.relative is None else self.bound.relative)
+        lost = 0.0 if self.correct is None else 100 * (self.correct[0] - self.correct[1]) / self.images
+        limit = self.bound.points
+        wanted = self.bound.top1 or 0.0
+        chance = CHANCE * math.sqrt(wanted * (1 - wanted) / self.images)
+        return self.top1 >= wanted - chance and (limit is None or self.images < MANY or lost <= limit)
+
+    @property
+    def words(self) -> str:
+        """For a message."""
+        text = f"{self.top1:.1%} of {self.images} images ({self.source}) have the same first answer, logits differ by "
+        text += f"{self.relative:.2g} of the largest"
+        if self.correct is not None:
+            text += f", {self.correct[1]} right instead of {self.correct[0]}"
+        return text
 
 
 def tolerance(dtype: torch.dtype) -> float:
@@ -63,13 +161,31 @@ class Proof:
         except Exception as error:
             raise RuntimeUnavailable(f"the network itself cannot be run: {type(error).__name__}: {error}") from error
 
-    def check(self, run: Callable[[torch.Tensor], torch.Tensor]) -> None:
-        """Raises `Disagreement` unless `run` gives the plain network's logits, as far as rounding allows."""
-        difference = relative_difference(run(self._images), self._expected)
-        allowed = tolerance(self._expected.dtype)
+    def check(self, run: Callable[[torch.Tensor], torch.Tensor], bound: Bound | None = None) -> tuple[float, float]:
+        """The relative difference from the plain network's logits, and the part of equal first answers.
+
+        Args:
+            bound: what is allowed; None is what rounding makes of numbers of the network's type.
+
+        Raises:
+            Disagreement: `run` gives other logits.
+        """
+        logits = run(self._images)
+        difference = relative_difference(logits, self._expected)
+        allowed = tolerance(self._expected.dtype) if bound is None or bound.relative is None else bound.relative
         if not difference <= allowed:
             raise Disagreement(
                 f"its logits differ from the plain network's by {difference:.2g} of the largest; allowed is {allowed:g}"
                 if self.finite
                 else "the plain network's logits are not finite, so nothing can be compared with them"
             )
+        return difference, float((logits.argmax(1) == self._expected.argmax(1)).float().mean())
+
+    def agreement(self, run: Callable[[torch.Tensor], torch.Tensor], precision: str, bound: Bound) -> Agreement:
+        """How far `run` agrees with the plain network on random images; raises `Disagreement`."""
+        relative, top1 = self.check(run, None if precision == "fp32" else bound)
+        allowed = Bound(relative=tolerance(self._expected.dtype)) if precision == "fp32" else bound
+        return Agreement(
+            precision=precision, images=len(self._images), source="random images", relative=relative, top1=top1,
+            bound=allowed,
+        )  # fmt: skip

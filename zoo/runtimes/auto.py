@@ -18,13 +18,14 @@ from zoo.lazy import torch
 from zoo.runtimes.agreement import Proof
 from zoo.runtimes.memory import Choice, place_of, recall, remember
 from zoo.runtimes.race import Race
-from zoo.runtimes.session import Runtime, Session
+from zoo.runtimes.session import Runtime, Session, precisions
 from zoo.turns import settled
 
 if TYPE_CHECKING:
     from zoo.classifier import Classifier
+    from zoo.runtimes.quantizing.calibration import Calibration
 
-__all__ = ["Trial", "hold_trial", "open_fastest"]
+__all__ = ["Trial", "hold_trial", "open_fastest", "open_fastest_at"]
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,36 @@ def open_fastest(model: Classifier, images: torch.Tensor, runtimes: Mapping[str,
     races = 1 + (choice.races if choice else 0)
     remember(place, trial.choice(races), {"model": model.spec.label, "shape": list(images.shape), **trial.summary})
     return trial.sessions[trial.winner]
+
+
+def open_fastest_at(
+    precision: str,
+    model: Classifier,
+    images: torch.Tensor,
+    runtimes: Mapping[str, Runtime],
+    calibration: Calibration | None,
+) -> Session:
+    """The fastest of the runtimes that have a precision and keep its bound; raced at every opening.
+
+    Raises:
+        RuntimeUnavailable: none does; the message has each one's reason.
+    """
+    proof = Proof(model, images)
+    sessions: dict[str, Session] = {}
+    refused = {}
+    for name, runtime in runtimes.items():
+        if precision in precisions(runtime):
+            try:
+                sessions[name] = Session.open(
+                    model, images, name, runtime, proof, precision=precision, calibration=calibration
+                )
+            except RuntimeUnavailable as error:
+                refused[name] = str(error)
+    if not sessions:
+        raise RuntimeUnavailable(f"no runtime takes {model.spec.label} in {precision}: {'; '.join(refused.values())}")
+    race = Race({name: _timer(session, proof.example) for name, session in sessions.items()})
+    race.run(rounds=ROUNDS, seconds=RACE_SECONDS)
+    return sessions[race.winner]
 
 
 def _quiet() -> bool:

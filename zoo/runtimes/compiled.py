@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from zoo.errors import RuntimeUnavailable
 from zoo.lazy import torch
+from zoo.runtimes.halves import PRECISIONS, open_in_halves
 from zoo.runtimes.session import Run
 
 if TYPE_CHECKING:
     from zoo.classifier import Classifier
+    from zoo.runtimes.agreement import Agreement
+    from zoo.runtimes.quantizing.calibration import Calibration
 
-__all__ = ["ANY_SHAPE", "LIBRARIES", "open", "unavailable"]
+__all__ = ["ANY_SHAPE", "LIBRARIES", "PRECISIONS", "open", "open_as", "unavailable"]
 
 ANY_SHAPE = False
 LIBRARIES: tuple[str, ...] = ()
@@ -42,3 +45,10 @@ def open(model: Classifier, images: torch.Tensor) -> Run:
     except Exception as error:  # whatever the compiler stumbled over, another runtime can run the model
         raise RuntimeUnavailable(f"torch.compile failed: {type(error).__name__}: {error}") from error
     return run
+
+
+def open_as(
+    model: Classifier, images: torch.Tensor, precision: str, calibration: Calibration | None
+) -> tuple[Run, Agreement | None]:
+    """See `zoo.runtimes.session.Runtime`."""
+    return open_in_halves(open, model, images, precision), None

@@ -1,23 +1,44 @@
-"""ONNX Runtime on the CPU, from an ONNX graph of exactly the images' shape."""
+"""ONNX Runtime on the CPU, from an ONNX graph of exactly the images' shape; in integers where they are asked for."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import RuntimeUnavailable
 from zoo.lazy import torch
+from zoo.runtimes.agreement import EXACT, INTEGERS, Agreement, Bound
+from zoo.runtimes.quantizing.biases import with_integer_biases
+from zoo.runtimes.quantizing.choosing import Maker, choose
+from zoo.runtimes.quantizing.post_training import quantized_onnx
+from zoo.runtimes.quantizing.reading import floats_in_onnxruntime
+from zoo.runtimes.quantizing.ways import ONNX
 from zoo.runtimes.session import Run, missing
 
 if TYPE_CHECKING:
     from zoo.classifier import Classifier
+    from zoo.runtimes.quantizing.calibration import Calibration
+    from zoo.runtimes.quantizing.ways import Way
 
-__all__ = ["ANY_SHAPE", "LIBRARIES", "open", "unavailable", "write_onnx"]
+__all__ = [
+    "ANY_SHAPE",
+    "LIBRARIES",
+    "PRECISIONS",
+    "graph_of",
+    "maker",
+    "open",
+    "open_as",
+    "options",
+    "unavailable",
+    "write_onnx",
+]
 
 ANY_SHAPE = False
 LIBRARIES: tuple[str, ...] = ("onnxruntime", "onnx", "onnxscript")  # the last two write the graph
+PRECISIONS: Mapping[str, Bound] = {"fp32": EXACT, "int8": INTEGERS}  # in fp16 and bf16 it has no kernels for the CPU
 
 
 def unavailable() -> str | None:
@@ -26,30 +47,87 @@ def unavailable() -> str | None:
 
 
 def open(model: Classifier, images: torch.Tensor) -> Run:
-    import onnxruntime
-
-    if images.device.type != "cpu" or images.dtype != torch.float32:
-        raise RuntimeUnavailable(f"runs float32 on the CPU; got {images.dtype} on {images.device}")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # else its threads go on spinning after a call and take the processors from whatever comes next
-    options.add_session_config_entry("session.force_spinning_stop", "1")
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
-        write_onnx(model, path, images, dynamic_batch=False)
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        write_onnx(model, path, _fitting(images), dynamic_batch=False)
+        return _run(str(path))
+
+
+def open_as(
+    model: Classifier, images: torch.Tensor, precision: str, calibration: Calibration | None
+) -> tuple[Run, Agreement | None]:
+    """See `zoo.runtimes.session.Runtime`."""
+    if precision != "int8" or calibration is None:
+        return open(model, images), None
+    made = choose(model, images, calibration, maker(model, images), bound=PRECISIONS["int8"])
+    return made.run, made.agreement
+
+
+def maker(model: Classifier, images: torch.Tensor) -> Maker:
+    """How ONNX Runtime makes integers of the network."""
+    if missing("nncf"):
+        raise RuntimeUnavailable("not installed: nncf; pip install 'comparative-cnn-zoo[int8]'")
+    graph = graph_of(model, _fitting(images))
+
+    def quantized(calibration: Calibration, way: Way, kept: tuple[str, ...]) -> Any:
+        return with_integer_biases(quantized_onnx(graph, calibration, way, kept))
+
+    def started(quantized: Any, layers: tuple[str, ...]) -> tuple[Run, tuple[str, ...]]:
+        content = quantized.SerializeToString(deterministic=True)
+        return _run(content), floats_in_onnxruntime(content, options(), layers)
+
+    return Maker(ONNX, quantized, started, open(model, images))
+
+
+def options() -> Any:
+    """How the zoo runs a file: PyTorch's number of threads, which do not spin after a call."""
+    import onnxruntime
+
+    chosen = onnxruntime.SessionOptions()
+    chosen.intra_op_num_threads = torch.get_num_threads()
+    chosen.inter_op_num_threads = 1
+    chosen.log_severity_level = 3
+    # else its threads go on spinning after a call and take the processors from whatever comes next
+    chosen.add_session_config_entry("session.force_spinning_stop", "1")
+    return chosen
+
+
+def graph_of(model: Classifier, images: torch.Tensor, *, any_number: bool = True, opset: int | None = None) -> Any:
+    """The network as ONNX has it, for images of this shape or any number of such images."""
+    import onnx
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        write_onnx(model, path, images, dynamic_batch=any_number, opset=opset)
+        return onnx.load(path)
+
+
+def _fitting(images: torch.Tensor) -> torch.Tensor:
+    if images.device.type != "cpu" or images.dtype != torch.float32:
+        raise RuntimeUnavailable(f"runs float32 on the CPU; got {images.dtype} on {images.device}")
+    return images
+
+
+def _run(content: str | bytes) -> Run:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(content, options(), providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
 
     def run(images: torch.Tensor) -> torch.Tensor:
-        (logits,) = session.run(None, {"images": images.numpy()})
+        (logits,) = session.run(None, {name: images.numpy()})
         return torch.from_numpy(logits)
 
     return run
 
 
-def write_onnx(model: Classifier, path: Path, images: torch.Tensor, *, dynamic_batch: bool) -> None:
-    """Writes `model` to an ONNX file, for images of this shape or any number of such images; nothing is run."""
+def write_onnx(
+    model: Classifier, path: Path, images: torch.Tensor, *, dynamic_batch: bool, opset: int | None = None
+) -> None:
+    """Writes `model` to an ONNX file, for images of this shape or any number of such images; nothing is run.
+
+    Nodes that multiply have the names of the network's layers.
+    """
     from zoo.runtimes.folding import inference_copy
 
     with warnings.catch_warnings():
@@ -64,6 +142,7 @@ def write_onnx(model: Classifier, path: Path, images: torch.Tensor, *, dynamic_b
                 dynamic_shapes={"images": {0: torch.export.Dim("batch")}} if dynamic_batch else None,
                 dynamo=True,
                 external_data=False,
+                opset_version=opset,
                 verbose=False,
             )
         except Exception as error:  # whatever the exporter stumbled over
@@ -72,7 +151,15 @@ def write_onnx(model: Classifier, path: Path, images: torch.Tensor, *, dynamic_b
         raise RuntimeUnavailable("torch.onnx.export returned no program")
     file = program.model_proto
     _forget_where(file)
+    _name_layers(file)
     path.write_bytes(file.SerializeToString(deterministic=True))
+
+
+def _name_layers(file: Any) -> None:
+    for node in file.graph.node:
+        layers = [name.removesuffix(".weight") for name in node.input if name.endswith(".weight")]
+        if layers and len(node.output) == 1:
+            node.name = layers[0]
 
 
 def _forget_where(part: Any) -> None:

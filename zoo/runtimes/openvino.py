@@ -1,26 +1,35 @@
-"""OpenVINO on the CPU, for the lowest latency and in float32 throughout."""
+"""OpenVINO on the CPU, for the lowest latency: in float32 throughout unless bf16, fp16 or int8 is asked for."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib import import_module
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import RuntimeUnavailable
 from zoo.lazy import torch
+from zoo.runtimes.agreement import EXACT, INTEGERS, ROUNDED, Agreement, Bound
+from zoo.runtimes.quantizing.choosing import Maker, choose
+from zoo.runtimes.quantizing.post_training import quantized_openvino
+from zoo.runtimes.quantizing.reading import floats_in_openvino
+from zoo.runtimes.quantizing.silence import quietly_imported
+from zoo.runtimes.quantizing.ways import OPENVINO
 from zoo.runtimes.session import Run, missing
 
 if TYPE_CHECKING:
     from zoo.classifier import Classifier
+    from zoo.runtimes.quantizing.calibration import Calibration
 
-__all__ = ["ANY_SHAPE", "LIBRARIES", "open", "unavailable"]
+__all__ = ["ANY_SHAPE", "LIBRARIES", "PRECISIONS", "compiled", "graph_of", "maker", "open", "open_as", "unavailable"]
 
 ANY_SHAPE = False
 LIBRARIES: tuple[str, ...] = ("openvino",)
+PRECISIONS: Mapping[str, Bound] = {"fp32": EXACT, **ROUNDED, "int8": INTEGERS}
+HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 
 
 def unavailable() -> str | None:
@@ -30,24 +39,68 @@ def unavailable() -> str | None:
 
 
 def open(model: Classifier, images: torch.Tensor) -> Run:
-    openvino: Any = import_module("openvino")  # its own type hints leave out half of its names
+    return _run(compiled(graph_of(model, images), "fp32"))
+
+
+def open_as(
+    model: Classifier, images: torch.Tensor, precision: str, calibration: Calibration | None
+) -> tuple[Run, Agreement | None]:
+    """See `zoo.runtimes.session.Runtime`."""
+    if precision != "int8" or calibration is None:
+        return _run(compiled(graph_of(model, images), precision)), None
+    made = choose(model, images, calibration, maker(model, images), bound=PRECISIONS["int8"])
+    return made.run, made.agreement
+
+
+def maker(model: Classifier, images: torch.Tensor) -> Maker:
+    """How OpenVINO makes integers of the network."""
+    if missing("nncf"):
+        raise RuntimeUnavailable("not installed: nncf; pip install 'comparative-cnn-zoo[int8]'")
+    graph = graph_of(model, images, any_number=True)
+
+    def started(quantized: Any, layers: tuple[str, ...]) -> tuple[Run, tuple[str, ...]]:
+        fixed = quantized.clone()
+        fixed.reshape(list(images.shape))
+        ready = compiled(fixed, "fp32")
+        return _run(ready), floats_in_openvino(ready, layers)
+
+    return Maker(OPENVINO, partial(quantized_openvino, graph), started, open(model, images))
+
+
+def graph_of(model: Classifier, images: torch.Tensor, *, any_number: bool = False) -> Any:
+    """The network as OpenVINO has it, for images of this shape or any number of such images."""
+    openvino: Any = quietly_imported("openvino")  # its own type hints leave out half of its names
 
     from zoo.runtimes.folding import inference_copy
 
     if images.device.type != "cpu" or images.dtype != torch.float32:
         raise RuntimeUnavailable(f"runs float32 on the CPU; got {images.dtype} on {images.device}")
-    settings = {
-        "INFERENCE_PRECISION_HINT": "f32",  # the default is bfloat16 on a CPU that has units for it
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-        "NUM_STREAMS": 1,
-    }
+    shape = (-1 if any_number else len(images), *images.shape[1:])
     with warnings.catch_warnings(), _the_log_as_it_was():
         warnings.simplefilter("ignore")  # OpenVINO traces with TorchScript, of which PyTorch warns
         # a branch that depends on the pixels would be lost
         warnings.simplefilter("error", torch.jit.TracerWarning)  # type: ignore[attr-defined]
-        graph = openvino.convert_model(inference_copy(model), example_input=images, input=[tuple(images.shape)])
-    request = openvino.Core().compile_model(graph, "CPU", settings).create_infer_request()
+        return openvino.convert_model(inference_copy(model), example_input=images, input=[shape])
+
+
+def compiled(graph: Any, precision: str) -> Any:
+    """A graph ready to run on this machine; raises `RuntimeUnavailable` where it would run in other numbers."""
+    openvino: Any = quietly_imported("openvino")
+    settings = {
+        "INFERENCE_PRECISION_HINT": HINTS[precision],  # the default is bfloat16 on a CPU that has units for it
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "NUM_STREAMS": 1,
+    }
+    ready = openvino.Core().compile_model(graph, "CPU", settings)
+    found = str(ready.get_property("INFERENCE_PRECISION_HINT").to_string())
+    if found != HINTS[precision]:
+        raise RuntimeUnavailable(f"this processor has no units for {precision}: OpenVINO would run {found}")
+    return ready
+
+
+def _run(ready: Any) -> Run:
+    request = ready.create_infer_request()
     one_at_a_time = threading.Lock()  # a request holds one call's images and logits; the only stream has all threads
 
     def run(images: torch.Tensor) -> torch.Tensor:

@@ -5,24 +5,30 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
 from zoo.errors import InputSizeError, RuntimeUnavailable, shown
 from zoo.lazy import classifier, torch
-from zoo.runtimes.agreement import Proof
+from zoo.runtimes.agreement import EXACT, Agreement, Bound, Proof
 
 if TYPE_CHECKING:
     from zoo.classifier import Classifier
+    from zoo.runtimes.quantizing.calibration import Calibration
 
-__all__ = ["Run", "Runtime", "Session", "check_model", "missing", "unavailable"]
+__all__ = ["Run", "Runtime", "Session", "check_model", "missing", "precisions", "unavailable"]
 
 Run = Callable[["torch.Tensor"], "torch.Tensor"]
 
 
 class Runtime(Protocol):
-    """One way to run a network; a module of this package with these names is one."""
+    """One way to run a network; a module of this package with these names is one.
+
+    One that has other precisions than fp32 declares them as `PRECISIONS`, a `Bound` of how closely to agree by name,
+    and has `open_as(model, images, precision, calibration)`, which returns what `open` does and, where it compared the
+    two itself, the `Agreement` it found.
+    """
 
     ANY_SHAPE: bool
     """Whether what `open` returns takes images of other shapes than those it was opened with."""
@@ -57,6 +63,8 @@ class Session:
 
     Args:
         runtime: name of the runtime.
+        precision: of what it computes; "fp32" is the network's own numbers.
+        agreement: how far it was found to agree with the plain network; None on the plain network itself.
         run: what the runtime's `open` returned.
         images: like those it was opened with.
         network: what was opened, whose spec, number and names of classes and channels the session has too.
@@ -73,10 +81,14 @@ class Session:
         network: Classifier,
         any_shape: bool,
         marks_nan: bool = True,
+        precision: str = "fp32",
+        agreement: Agreement | None = None,
     ) -> None:
         self.spec, self.num_classes = network.spec, network.num_classes
         self.class_names, self.in_channels = network.class_names, network.in_channels
         self.runtime = runtime
+        self.precision = precision
+        self.agreement = agreement
         self.shape = tuple(images.shape)
         self.dtype = images.dtype
         self.device = images.device
@@ -86,26 +98,46 @@ class Session:
 
     @classmethod
     def open(
-        cls, model: Classifier, images: torch.Tensor, name: str, runtime: Runtime, proof: Proof | None = None
+        cls,
+        model: Classifier,
+        images: torch.Tensor,
+        name: str,
+        runtime: Runtime,
+        proof: Proof | None = None,
+        *,
+        precision: str = "fp32",
+        calibration: Calibration | None = None,
     ) -> Session:
         """Opens `model` on `runtime` and holds it against the plain network.
 
         Args:
             proof: the plain network's part of that, where it is there already.
+            precision: one that the runtime declares.
+            calibration: the images that int8 is made and judged with.
 
         Raises:
-            RuntimeUnavailable: the runtime is not installed, fails, or computes something else.
+            RuntimeUnavailable: the runtime is not installed, has no such precision, fails, or computes something else.
         """
         reason = unavailable(runtime)
         if reason is not None:
             raise RuntimeUnavailable(f"runtime {name!r} cannot be used here: {reason}")
+        bounds = precisions(runtime)
+        if precision not in bounds:
+            raise RuntimeUnavailable(f"runtime {name!r} has no {precision}; it has: {', '.join(bounds)}")
         proof = proof or Proof(model, images)
         try:
-            run = runtime.open(model, proof.example)
+            found: Agreement | None = None
+            if precision == "fp32":
+                run = runtime.open(model, proof.example)
+            else:
+                run, found = runtime.open_as(model, proof.example, precision, calibration)  # type: ignore[attr-defined]
             network = getattr(model, "_orig_mod", model)  # as torch.compile wraps it
-            session = cls(name, run, images, network=network, any_shape=runtime.ANY_SHAPE, marks_nan=run is not model)
-            if run is not model:
-                proof.check(session)
+            session = cls(
+                name, run, images, network=network, any_shape=runtime.ANY_SHAPE, marks_nan=run is not model,
+                precision=precision, agreement=found,
+            )  # fmt: skip
+            if run is not model and found is None:
+                session.agreement = proof.agreement(session, precision, bounds[precision])
         except Exception as error:  # whatever another library stumbles over costs this runtime, nothing else
             why = str(error) if isinstance(error, RuntimeUnavailable) else f"{type(error).__name__}: {error}"
             raise RuntimeUnavailable(f"{model.spec.label} cannot run on {name}: {_without_folders(why)}") from error
@@ -149,6 +181,12 @@ def missing(*packages: str) -> list[str]:
             return False
 
     return [package for package in packages if not there(package)]
+
+
+def precisions(runtime: Runtime) -> Mapping[str, Bound]:
+    """The precisions a runtime declares, and how closely each must agree; without a declaration fp32 alone."""
+    declared: Mapping[str, Bound] = getattr(runtime, "PRECISIONS", {"fp32": EXACT})
+    return declared
 
 
 def unavailable(runtime: Runtime) -> str | None:

@@ -6,14 +6,16 @@ of an epoch sees what it would have seen.
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from zoo.data.dataset import Batch, Split
 from zoo.data.reading import Read, batch_of, read
+from zoo.data.reduced import Reduced
 from zoo.lazy import torch
-from zoo.preprocessing import FrontDoor, normalization
+from zoo.preprocessing import FrontDoor, for_channels, normalization
 from zoo.spec import Input
 from zoo.training.recipes import Recipe
 
@@ -21,13 +23,17 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torchvision.transforms import v2
 
-__all__ = ["Batches", "seed_of", "training_transform"]
+__all__ = ["Batches", "needed_side", "seed_of", "training_transform"]
 
 Key = tuple[int, int]  # epoch, position
+CROPPED = 1.5  # sides of the network's images in the shorter side of what random crops are taken from
 
 
 def training_transform(input: Input, channels: int, recipe: Recipe) -> v2.Compose:
-    """From an image to what a network is trained on: cropped, mirrored and changed as the recipe says."""
+    """From an image to the bytes that a network is trained on: cropped, mirrored and changed as the recipe says.
+
+    Their normalization is for whole batches; what random erasing takes out becomes the mean colour, which it makes 0.
+    """
     from torchvision.transforms import v2
 
     interpolation = v2.InterpolationMode(input.interpolation)
@@ -44,10 +50,20 @@ def training_transform(input: Input, channels: int, recipe: Recipe) -> v2.Compos
         steps.append(kinds[recipe.auto_augment](interpolation=interpolation))
     if recipe.color_jitter:
         steps.append(v2.ColorJitter(*[recipe.color_jitter] * 3))
-    steps += [*normalization(input, channels)]
+    steps += [v2.ToImage(), v2.ToPureTensor()]
     if recipe.reprob:
-        steps.append(v2.RandomErasing(p=recipe.reprob))
+        mean = [round(255 * value) for value in for_channels(input.mean, channels)]
+        steps.append(v2.RandomErasing(p=recipe.reprob, value=mean))  # type: ignore[arg-type]  # a list is documented
     return v2.Compose(steps)
+
+
+def needed_side(input: Input, recipe: Recipe) -> int:
+    """Pixels of an image's shorter side that `training_transform` makes use of.
+
+    Without random crops those to which it resizes: what is that large already passes it unchanged. A random crop of
+    the mean size is then reduced a little, the smallest of most recipes hardly enlarged.
+    """
+    return input.resize if recipe.crop_scale == 1 else max(input.resize, math.ceil(CROPPED * input.size))
 
 
 class Batches:
@@ -64,16 +80,19 @@ class Batches:
     def __init__(
         self, split: Split, input: Input, channels: int, recipe: Recipe, *, seed: int, workers: int = 0
     ) -> None:
+        from torchvision.transforms import v2
+
         self._split, self._input, self._channels = split, input, channels
-        self._size, self._seed = recipe.batch_size, seed
+        self._size = recipe.batch_size
         self._keys: list[list[Key]] = []
         self._loader: Any = None
+        self._normalize = v2.Compose(normalization(input, channels))
         if recipe.augmented or recipe.mirror:
             self._loader = torch.utils.data.DataLoader(
                 _Images(split, training_transform(input, channels, recipe), seed),  # type: ignore[arg-type]
                 batch_sampler=_Keys(self._keys),
                 num_workers=workers,
-                collate_fn=list,
+                collate_fn=_as_it_is,  # type: ignore[arg-type]
                 generator=torch.Generator(),  # it draws a seed for its workers, and dropout is not to notice
                 worker_init_fn=_alone if workers else None,
                 persistent_workers=workers > 0,
@@ -95,15 +114,21 @@ class Batches:
                 yield self._split.batch(positions, self._input, self._channels)
             return
         self._keys[:] = [[(epoch, position) for position in chunk.tolist()] for chunk in chunks]
-        for rows in self._loader:
-            yield batch_of(rows, self._split.labels)
+        for pixels in self._loader:
+            yield self._normalized(pixels)
 
     def here(self, positions: Tensor) -> Batch:
         """These images of epoch 0, read in this process."""
         if self._loader is None:
             return self._split.batch(positions, self._input, self._channels)
-        rows = [self._loader.dataset[0, position] for position in positions.tolist()]
-        return batch_of(rows, self._split.labels)
+        return self._normalized(self._loader.dataset.__getitems__([(0, position) for position in positions.tolist()]))
+
+    def new(self) -> Tensor:
+        """Positions of images that are decoded once more and then kept; none of those that no cache holds."""
+        return self._split.waiting() if isinstance(self._split, Reduced) else torch.empty(0, dtype=torch.long)
+
+    def _normalized(self, pixels: Batch) -> Batch:
+        return pixels._replace(images=self._normalize(pixels.images)) if len(pixels.positions) else pixels
 
     def close(self) -> None:
         """Ends the processes that read."""
@@ -126,16 +151,26 @@ class _Keys:
 
 
 class _Images:
-    """An image by epoch and position, changed as these and the seed decide."""
+    """Images by epoch and position, changed as these and the seed decide; bytes, a batch at once."""
 
     def __init__(self, split: Split, transform: v2.Compose, seed: int) -> None:
         self._split, self._transform, self._seed = split, transform, seed
 
-    def __getitem__(self, key: Key) -> Read:
-        epoch, position = key
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed_of(self._seed, epoch, position))
-            return read(self._split, self._transform, position)
+    def __getitems__(self, keys: list[Key]) -> Batch:
+        """What the loader calls, in a process that reads or in the one that trains, whose random numbers stay."""
+        return batch_of(list(self._rows(keys)), self._split.labels)
+
+    def _rows(self, keys: list[Key]) -> Iterator[Read]:
+        generator = torch.default_generator  # all transforms draw from it
+        before = generator.get_state()
+        for epoch, position in keys:
+            generator.manual_seed(seed_of(self._seed, epoch, position))
+            yield read(self._split, self._transform, position)
+        generator.set_state(before)
+
+
+def _as_it_is(batch: Batch) -> Batch:
+    return batch
 
 
 def seed_of(*numbers: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +13,27 @@ from zoo.lazy import torch
 from zoo.partial import replacing
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from zoo.training.loop import Run
 
-__all__ = ["LAST", "read_checkpoint", "restore", "state_of", "write_checkpoint"]
+__all__ = ["LAST", "random_states", "read_checkpoint", "restore", "state_of", "write_checkpoint"]
 
 LAST = "last.ckpt"
-FORMAT = 1
+FORMAT = 2
 
 
-def state_of(run: Run) -> dict[str, Any]:
-    """All that changes in the course of a training: tensors and plain numbers, nothing that is run when it is read."""
+def random_states() -> tuple[Tensor, list[Tensor]]:
+    """Where this process is in its random numbers, on the processor and on each GPU."""
+    return torch.get_rng_state(), torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+
+
+def state_of(run: Run, random: Sequence[tuple[Tensor, list[Tensor]]]) -> dict[str, Any]:
+    """All that changes in the course of a training: tensors and plain numbers, nothing that is run when it is read.
+
+    Args:
+        random: `random_states` of all processes, by rank.
+    """
     return {
         "format": FORMAT,
         "model": run.model.state_dict(),
@@ -29,8 +41,8 @@ def state_of(run: Run) -> dict[str, Any]:
         "average": None if run.average is None else (run.average.model.state_dict(), run.average.steps),
         "scaler": run.scaler.state_dict(),
         "order": run.order_state,
-        "random": torch.get_rng_state(),
-        "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "processes": run.team.size,
+        "random": [list(states) for states in random],
         "position": dataclasses.asdict(run.position),
         "curve": [dataclasses.asdict(epoch) for epoch in run.curve],
         "best": run.best_state,
@@ -40,26 +52,31 @@ def state_of(run: Run) -> dict[str, Any]:
 def restore(run: Run, state: dict[str, Any]) -> None:
     """Puts a training where it was."""
     run.model.load_state_dict(state["model"])
-    run.move_to(state["position"])
+    run.move_to(state["position"], state["processes"])
     run.optimizer.load_state_dict(state["optimizer"])
     if run.average is not None:
         run.average.model.load_state_dict(state["average"][0])
         run.average.steps = state["average"][1]
     run.scaler.load_state_dict(state["scaler"])
     run.order.set_state(state["order"])
-    torch.set_rng_state(state["random"])
-    if state["random_cuda"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(state["random_cuda"])
+    if state["processes"] == run.team.size:  # else each goes on from the seed it has
+        on_processor, on_gpus = state["random"][run.team.rank]
+        torch.set_rng_state(on_processor)
+        if on_gpus and len(on_gpus) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(on_gpus)
     run.take_history(state["curve"], state["best"])
 
 
-def write_checkpoint(run: Run, folder: Path) -> None:
+def write_checkpoint(state: Mapping[str, Any], folder: Path) -> None:
     """Written whole or not at all; the one before stays until then.
+
+    Args:
+        state: see `state_of`.
 
     Raises:
         DataError: it cannot be written, or there is no room for it; what the training needs to go on stands.
     """
-    state, path = state_of(run), folder / LAST
+    path = folder / LAST
     needed = sum(tensor.nbytes for tensor in _tensors(state))
     free = shutil.disk_usage(folder).free
     if free < 1.1 * needed:
@@ -80,8 +97,8 @@ def read_checkpoint(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        if state["format"] > FORMAT:
-            raise ValueError(f"it is of format {state['format']}, this version reads up to {FORMAT}")
+        if state["format"] != FORMAT:
+            raise ValueError(f"it is of format {state['format']}, this version reads {FORMAT}")
     except Exception as error:
         raise DataError(f"{path} cannot be read: {one_line(str(error), 120)}; --fresh starts anew beside it") from error
     return state
@@ -90,5 +107,5 @@ def read_checkpoint(folder: Path) -> dict[str, Any] | None:
 def _tensors(value: Any) -> list[Any]:
     if isinstance(value, torch.Tensor):
         return [value]
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
     return [tensor for part in parts for tensor in _tensors(part)]

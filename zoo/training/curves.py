@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.partial import replacing
 
 if TYPE_CHECKING:
-    from zoo.training.loop import Epoch
+    from zoo.training.course import Epoch
 
 __all__ = ["draw"]
 

@@ -9,20 +9,48 @@ from typing import TYPE_CHECKING
 
 from zoo.errors import InvalidOption, shown
 from zoo.lazy import torch
+from zoo.training.processes import ALONE, Team
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from zoo.data.dataset import Batch
 
-__all__ = ["PRECISIONS", "autocast", "keep_freed_memory", "to_device"]
+__all__ = ["PRECISIONS", "autocast", "keep_freed_memory", "named_device", "to_device"]
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 
+def named_device(name: str, crew: Team = ALONE) -> str:
+    """The device that a name means for this process: with `auto` a GPU where there is one; of several its own.
+
+    Raises:
+        InvalidOption: there is none of this name, or too few for all processes of this machine.
+    """
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "auto":
+        name = "cuda" if gpus else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InvalidOption(f"a device is auto, cpu, cuda or cuda:N; got {shown(name)}") from None
+    if device.type != "cuda":
+        return name
+    number = device.index if device.index is not None else crew.local_rank
+    if number >= gpus or (crew.local_size > gpus and crew.size > 1):
+        raise InvalidOption(
+            f"{crew.local_size} processes on this machine, {gpus} GPUs; got {shown(name)}; try --device cpu"
+        )
+    torch.cuda.set_device(number)
+    return f"cuda:{number}"
+
+
 def to_device(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
     """Images and labels of a batch where the network is, the channels of a pixel side by side."""
-    images = batch.images.to(device, non_blocking=True).contiguous(memory_format=torch.channels_last)
+    images = batch.images
+    if device.type == "cuda":  # from pinned memory the copy runs beside the arithmetic
+        images = images.pin_memory()
+    images = images.to(device, non_blocking=True).contiguous(memory_format=torch.channels_last)
     return images, batch.labels.to(device, non_blocking=True)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,6 +14,7 @@ from zoo.lazy import classifier, nn, torch
 from zoo.runtimes.session import Session
 from zoo.spec import resized
 from zoo.training.devices import autocast, to_device
+from zoo.training.processes import Team, team
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,6 +38,8 @@ class Labelled(Protocol):
     def name(self, position: int) -> str: ...
 
     def batches(self, batch_size: int, input: Input, channels: int = 3) -> Iterator[Batch]: ...
+
+    def subset(self, positions: Sequence[int]) -> Labelled: ...
 
 
 class TrainingFailed(RuntimeError):
@@ -153,7 +156,7 @@ def evaluate(
     """The model's answers to all images, each counted exactly once; leaves the model in evaluation mode.
 
     Images become the network's input as `zoo.preprocessing` has it. Where the model and the data name their classes,
-    these are matched by name.
+    these are matched by name. Several processes, as torchrun starts them, share the images and all know the answers.
 
     Args:
         model: a network of the zoo, or one that `zoo.open_runtime` opened: then the very session is counted that is
@@ -183,27 +186,34 @@ def evaluate(
     else:
         model.eval().to(memory_format=torch.channels_last)
         device, images_input, answered = next(model.parameters()).device, model.spec.input, model
-    count = len(images.labels)
-    top = torch.full((count, min(TOP, model.num_classes)), -1)
-    probabilities = torch.full((count,), math.nan)
+    count, crew = len(images.labels), team()
+    top = torch.full((count, min(TOP, model.num_classes)), -1)  # as it stays where there is nothing to answer to
+    probabilities = torch.zeros(count)
     times = torch.zeros(count, dtype=torch.long)
     unreadable: dict[int, str] = {}
     loss = 0.0
     with torch.inference_mode(), autocast(device, precision):
-        for batch in images.batches(batch_size, images_input, model.in_channels):
+        for batch in _shares(images, batch_size, images_input, model.in_channels, crew):
             unreadable.update(batch.unreadable)
+            finite = True
             seen = torch.cat([batch.positions, torch.tensor(list(batch.unreadable), dtype=torch.long)])
             times.index_add_(0, seen, torch.ones_like(seen))
             if len(batch.positions):
                 inputs, labels = to_device(batch, device)
                 logits = answered(inputs).float()
-                if not logits.isfinite().all():
-                    raise TrainingFailed(f"{model.spec.label} answers with logits that are not finite")
+                finite = bool(logits.isfinite().all())
                 top[batch.positions] = logits.topk(top.shape[1]).indices.cpu()
                 probabilities[batch.positions] = logits.softmax(1).amax(1).cpu()
                 loss += nn.functional.cross_entropy(logits, labels, reduction="sum").item()
+            done, not_finite = crew.totals(int(times.sum()), not finite)
+            if not_finite:
+                raise TrainingFailed(f"{model.spec.label} answers with logits that are not finite")
             if on_progress is not None:
-                on_progress(int(times.sum()), count)
+                on_progress(int(done), count)
+    (loss,) = crew.totals(loss)
+    top, probabilities, times = crew.summed(top + 1) - 1, crew.summed(probabilities), crew.summed(times)
+    unreadable = {place: reason for found in crew.gathered(unreadable) for place, reason in found.items()}
+    probabilities[list(unreadable)] = math.nan
     if not bool((times == 1).all()):
         wrong = int((times != 1).nonzero()[0])
         raise RuntimeError(f"image {images.name(wrong)} was counted {int(times[wrong])} times instead of once")
@@ -219,6 +229,26 @@ def evaluate(
         class_names=model.class_names,
         num_classes=model.num_classes,
     )
+
+
+def _shares(images: Labelled, batch_size: int, input: Input, channels: int, crew: Team) -> Iterator[Batch]:
+    """The batches of this process's part of the images, empty ones behind them as long as another has some."""
+    if crew.size == 1:
+        yield from images.batches(batch_size, input, channels)
+        return
+    own = range(crew.rank, len(images.labels), crew.size)
+    batches = images.subset(own).batches(batch_size, input, channels) if len(own) else iter(())
+    while True:
+        batch = next(batches, None)
+        (more,) = crew.totals(batch is not None)
+        if not more:
+            return
+        if batch is None:
+            nothing = torch.zeros(0, dtype=torch.long)
+            yield Batch(torch.empty(0), nothing, nothing)
+        else:
+            unreadable = {own[position]: reason for position, reason in batch.unreadable.items()}
+            yield Batch(batch.images, batch.labels, batch.positions * crew.size + crew.rank, unreadable)
 
 
 def _in_batches(session: Session, images: Tensor) -> Tensor:

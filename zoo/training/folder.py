@@ -34,11 +34,12 @@ if TYPE_CHECKING:
     from zoo.classifier import Classifier
     from zoo.training.evaluation import Evaluation
     from zoo.training.loop import Run
+    from zoo.training.processes import Team
+    from zoo.training.way import Way
 
-__all__ = ["BEST", "CONFIG", "Finished", "Folder", "Plan", "folder_name"]
+__all__ = ["BEST", "CONFIG", "Finished", "Folder", "Plan", "differences", "folder_name", "open_together"]
 
 CONFIG, SUMMARY, BEST, CURVES = "config.json", "summary.csv", "best.safetensors", "curves.png"
-SAVE_EVERY_S = 600.0
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # names that Windows keeps for itself
 COLUMNS = ("epoch", "train_loss", "train_top1", "val_loss", "val_top1", "ema_top1", "lr", "seconds")
 
@@ -47,7 +48,7 @@ class Finished(Exception):
     """The folder holds this very training, complete; `result` is what it found."""
 
     def __init__(self, path: Path, result: Mapping[str, Any]) -> None:
-        super().__init__(str(path))
+        super().__init__(path, result)
         self.path, self.result = path, result
 
 
@@ -65,7 +66,7 @@ class Plan:
 
     @classmethod
     def of(
-        cls, model: Classifier, data: Data, recipe: Recipe, *, seed: int, precision: str, weights: str, command: str
+        cls, model: Classifier, data: Data, recipe: Recipe, *, seed: int, way: Way, weights: str, command: str
     ) -> Plan:
         identity = {
             "model": model.spec.label,
@@ -74,7 +75,7 @@ class Plan:
             "input": dataclasses.asdict(model.spec.input),
             "recipe": dataclasses.asdict(recipe),
             "seed": seed,
-            "precision": precision,
+            **way.identity,
             "data": {"name": data.name, "fingerprint": data.fingerprint, "split": dict(data.split)},
         }
         about = {
@@ -89,9 +90,9 @@ class Plan:
 class Folder:
     """The files of a training while it runs; no other process writes them meanwhile."""
 
-    def __init__(self, path: Path, plan: Plan, state: dict[str, Any] | None, lock: Any) -> None:
+    def __init__(self, path: Path, plan: Plan, state: dict[str, Any] | None, lock: Any = None) -> None:
         self.path, self.plan, self.state = path, plan, state
-        self._lock, self._saved = lock, time.monotonic()
+        self._lock, self._saved, self._steps = lock, time.monotonic(), 0
         self._events: Any = None
 
     @classmethod
@@ -103,7 +104,7 @@ class Folder:
             DataError: the folder holds something else, another process trains in it, or it cannot be written.
         """
         if fresh:
-            path = _beside(path)
+            path = _beside(path, again=int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0)
         try:
             path.mkdir(parents=True, exist_ok=True)
             lock = _locked(path)
@@ -129,11 +130,13 @@ class Folder:
 
     def first_line(self, run: Run) -> str:
         """Whether it is new or goes on, and where."""
-        if not (run.position.epoch or run.position.batch):
+        if self.state is None:
             self._write_config()
             return f"new training in {self.path}"
-        done = run.position.epoch * run.steps_an_epoch + run.position.batch // run.recipe.grad_accum_steps
-        return f"goes on in {self.path} at step {done:,} of {run.recipe.epochs * run.steps_an_epoch:,}"
+        before = (self.state or {}).get("processes", run.team.size)
+        others = f", with {run.team.size} processes instead of {before}" if before != run.team.size else ""
+        total = run.recipe.epochs * run.steps_an_epoch
+        return f"goes on in {self.path} at step {run.steps_done:,} of {total:,}{others}"
 
     def went_on(self, run: Run) -> None:
         """After a checkpoint was put back: a training that was complete may have been given more epochs."""
@@ -149,20 +152,21 @@ class Folder:
         finally:
             model.auxiliary = auxiliary
 
-    def step_done(self, run: Run) -> None:
-        """Writes a checkpoint if the last one is old."""
-        if time.monotonic() - self._saved > SAVE_EVERY_S:
-            self.save(run)
+    def due(self, way: Way) -> bool:
+        """After a step: whether the last checkpoint is so old that the next is to be written."""
+        self._steps += 1
+        old = time.monotonic() - self._saved >= 60 * way.save_minutes
+        return old or bool(way.save_steps and self._steps >= way.save_steps)
 
     def epoch_done(self, run: Run) -> None:
-        """Writes the curve and a checkpoint."""
+        """Writes the curve; a checkpoint is to follow, and after a kill between the two the epoch is done again."""
         self._write_summary(run)
-        self.save(run)
         self._write_events(run)
 
-    def save(self, run: Run) -> None:
-        write_checkpoint(run, self.path)
-        self._saved = time.monotonic()
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Writes a checkpoint; see `zoo.training.checkpoints.state_of`."""
+        write_checkpoint(state, self.path)
+        self._saved, self._steps = time.monotonic(), 0
 
     def finished(self, run: Run, judged_on: str, evaluation: Evaluation) -> None:
         """Writes the result and draws the curve."""
@@ -223,6 +227,56 @@ class Folder:
         self._events.flush()
 
 
+class Onlooker(Folder):
+    """The folder in a process that does not lead: it knows what was read, and writes nothing."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def improved(self, model: Classifier) -> None:
+        """The leading process has the same network, and writes it."""
+
+    def due(self, way: Way) -> bool:
+        """The leading process says when."""
+        return False
+
+    def epoch_done(self, run: Run) -> None:
+        """The leading process has the same curve."""
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        """The leading process has the same state."""
+
+    def finished(self, run: Run, judged_on: str, evaluation: Evaluation) -> None:
+        """The leading process has the same result."""
+
+    def load_best(self, model: Classifier) -> None:
+        """The leading process hands it over."""
+
+    def _write_config(self, result: Mapping[str, Any] | None = None) -> None:
+        """The leading process has the same plan."""
+
+
+def open_together(path: Path, plan: Plan, crew: Team, *, fresh: bool) -> Folder:
+    """`Folder.open` in the leading process of a team; the others get to know what it found.
+
+    Raises:
+        DataError, Finished: in all of them.
+    """
+    folder, found = None, None
+    if crew.leads:
+        try:
+            folder = Folder.open(path, plan, fresh=fresh)
+            found = (folder.path, folder.state)
+        except (DataError, Finished) as error:
+            if crew.size == 1:
+                raise
+            found = error
+    answer: Any = crew.shared(found)
+    if isinstance(answer, Exception):
+        raise answer
+    return folder if folder is not None else Onlooker(answer[0], plan, answer[1])
+
+
 def folder_name(model: str, data: str) -> str:
     """A name for the folder of a training that is one on every system."""
     parts = [re.sub(r"[^\w.=+-]+", "_", part).strip("._-") for part in (model, data)]
@@ -244,7 +298,7 @@ def _resumable(path: Path, plan: Plan) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{config} cannot be read: {error!r:.80}; --fresh starts anew beside it") from error
     result = written.get("result")
-    differs = _differences(before, plan.identity)
+    differs = differences(before, plan.identity)
     longer = differs == ["recipe.epochs"] and plan.identity["recipe"]["epochs"] > before["recipe"]["epochs"]
     if differs and not (longer and result):
         told = "; ".join(f"{key} was {_at(before, key)}, now {_at(plan.identity, key)}" for key in differs[:3])
@@ -256,13 +310,13 @@ def _resumable(path: Path, plan: Plan) -> dict[str, Any] | None:
     return read_checkpoint(path)
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any], above: str = "") -> list[str]:
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], above: str = "") -> list[str]:
     """The keys whose values differ, those of parts with a dot."""
     found = []
     for key in sorted({*before, *now}):
         old, new = before.get(key), now.get(key)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
-            found += _differences(old, new, f"{above}{key}.")
+            found += differences(old, new, f"{above}{key}.")
         elif old != new:
             found.append(f"{above}{key}")
     return found
@@ -275,13 +329,13 @@ def _at(values: Mapping[str, Any], key: str) -> str:
     return shown(found) if not isinstance(found, list) else f"{len(found)} of them"
 
 
-def _beside(path: Path) -> Path:
-    """The first of path, path-2, path-3 ... that is not there."""
-    number, free = 1, path
+def _beside(path: Path, *, again: bool) -> Path:
+    """The first of path, path-2, path-3 ... that is not there; the one before it if it was begun by this command."""
+    number, free, before = 1, path, path
     while free.exists():
         number += 1
-        free = path.with_name(f"{path.name}-{number}")
-    return free
+        before, free = free, path.with_name(f"{path.name}-{number}")
+    return before if again else free
 
 
 def _locked(path: Path) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from zoo.lazy import nn, torch
 from zoo.training.devices import autocast, to_device
+from zoo.turns import elapsed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,24 +31,32 @@ class Forecast:
         head_s, all_s: an image, in the phases in which the classifier and in which everything is trained.
         test_s: an image that is tested.
         step_s: a step of the phase now.
+        once_s: all that is done once for each image, in the first epoch from here: decoding what is then kept.
     """
 
-    def __init__(self, run: Run, *, head_s: float, all_s: float, test_s: float, step_s: float) -> None:
+    def __init__(
+        self, run: Run, *, head_s: float, all_s: float, test_s: float, step_s: float, once_s: float = 0.0
+    ) -> None:
         self._head_s, self._all_s, self._test_s, self._step_s = head_s, all_s, test_s, step_s
+        self._once_s, self._first = once_s, run.position.epoch
         self._total_s = self._expected_s(run, run.recipe.epochs, 0)
-        self._before_s = self._expected_s(run, run.position.epoch, self._images(run))
+        self._before_s = self._expected_s(run, run.position.epoch, run.images_done)
         self._started = time.monotonic()
 
     @classmethod
     def of(cls, run: Run) -> Forecast:
         """Tries a batch; the network, its statistics and the random numbers are as before."""
         positions = torch.arange(min(run.count, run.recipe.batch_size))
-        started = time.perf_counter()
-        run.batches.here(positions[:READ])
-        read_s = (time.perf_counter() - started) / min(READ, len(positions))
+        new = run.batches.new()
+        tried = (new if len(new) else positions)[:READ]
+        first_s, read_s = (elapsed(lambda: run.batches.here(tried)) / len(tried) for _ in range(2))
+        held = torch.arange(min(READ, len(run.watched.labels)))
+        look_s = elapsed(lambda: run.watched.batch(held, run.model.spec.input, run.model.in_channels)) / len(held)
         batch = run.batches.here(positions)
         if not len(batch.images):
-            return cls(run, head_s=read_s, all_s=read_s, test_s=read_s, step_s=read_s * len(positions))
+            return cls(
+                run, head_s=read_s, all_s=read_s, test_s=read_s, step_s=read_s * len(positions)
+            )  # none could be read
         images, labels = to_device(batch, run.device)
         if len(images) == 1:
             images, labels = images.repeat(2, 1, 1, 1), labels.repeat(2)
@@ -65,17 +74,19 @@ class Forecast:
                 buffer.copy_(before)
         on_cpu = run.device.type == "cpu"
 
-        def with_reading(seconds: float) -> float:
-            reading = read_s / (os.cpu_count() or 1)  # by processes beside this one, which on a CPU share its cores
+        processors = os.cpu_count() or 1  # on which images are read beside a network, or beside a card that has it
+
+        def with_reading(seconds: float, reading: float) -> float:
             return seconds + reading if on_cpu else max(seconds, reading)
 
         now = times[run.in_head]
         return cls(
             run,
-            head_s=with_reading(times.get(True, 0.0)),
-            all_s=with_reading(times.get(False, 0.0)),
-            test_s=with_reading(test_s) * (2 if run.recipe.model_ema else 1),
+            head_s=with_reading(times.get(True, 0.0), read_s / processors) / run.team.size,
+            all_s=with_reading(times.get(False, 0.0), read_s / processors) / run.team.size,
+            test_s=with_reading(test_s, look_s) * (2 if run.recipe.model_ema else 1) / run.team.size,
             step_s=now * run.recipe.batch_size * run.recipe.grad_accum_steps,
+            once_s=max(0.0, first_s - read_s) / processors * len(new),
         )
 
     @property
@@ -85,7 +96,7 @@ class Forecast:
 
     def left_s(self, run: Run, tested: int) -> float:
         """Seconds left, from what was expected and what it took so far; never negative."""
-        done = self._expected_s(run, run.position.epoch, self._images(run)) + tested * self._test_s
+        done = self._expected_s(run, run.position.epoch, run.images_done) + tested * self._test_s
         expected, took = done - self._before_s, time.monotonic() - self._started
         pace = took / expected if expected > 0 and took > 2 else 1.0
         return max(0.0, (self._total_s - done) * pace)
@@ -95,10 +106,8 @@ class Forecast:
         head = run.recipe.epochs if run.recipe.head_only else min(run.recipe.head_epochs, run.recipe.epochs)
         one = self._head_s if epochs < head else self._all_s
         whole = min(epochs, head) * self._head_s + max(0, epochs - head) * self._all_s
-        return whole * run.count + epochs * len(run.watched.labels) * self._test_s + images * one
-
-    def _images(self, run: Run) -> int:
-        return min(run.position.batch * run.recipe.batch_size, run.count)
+        once = self._once_s * (1.0 if epochs > self._first else images / run.count if epochs == self._first else 0.0)
+        return whole * run.count + epochs * len(run.watched.labels) * self._test_s + images * one + once
 
 
 def duration(seconds: float) -> str:

@@ -6,18 +6,20 @@ import copy
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
 
 from zoo.data.dataset import Batch, Data, Split
 from zoo.errors import DataError
 from zoo.lazy import nn, torch
 from zoo.training.averaging import Average
 from zoo.training.batches import Batches
+from zoo.training.course import Epoch, Position, Progress, Sums
 from zoo.training.devices import autocast, to_device
 from zoo.training.evaluation import Evaluation, TrainingFailed, evaluate
 from zoo.training.losses import balanced_weights, cross_entropy, mixed
 from zoo.training.optimizers import optimizer, train_only_classifier, train_the_rest
+from zoo.training.processes import Team, team
 from zoo.training.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -25,81 +27,13 @@ if TYPE_CHECKING:
 
     from zoo.classifier import Classifier
 
-__all__ = ["Epoch", "Position", "Progress", "Run", "Stopped"]
-
-
-class Stopped(Exception):
-    """Somebody asked for the end; everything is where a later call goes on."""
-
-
-class Progress(NamedTuple):
-    """How far a training is: images and all of them, the epoch now and of how many, what it finds, seconds left."""
-
-    done: int
-    total: int
-    epoch: int
-    epochs: int
-    loss: float
-    accuracy: float | None
-    testing: bool = False
-    left_s: float | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class Epoch:
-    """One point of the learning curve.
-
-    Args:
-        loss: mean training loss without the auxiliary classifiers' part, taken while training.
-        train_accuracy: part of the training images answered rightly, taken while training; None where they are mixed.
-        val_loss, val_accuracy: on the images that are watched, behind the epoch.
-        ema_accuracy: the same of the running mean of the weights; None without one.
-        lr: highest rate of the last step.
-        seconds: spent training, without the test.
-    """
-
-    loss: float
-    train_accuracy: float | None
-    val_loss: float
-    val_accuracy: float
-    ema_accuracy: float | None
-    lr: float
-    seconds: float
-
-
-@dataclass(slots=True, kw_only=True)
-class Position:
-    """How far a training is, and the sums of the epoch it is in.
-
-    Args:
-        epoch: epochs that are complete, the test behind each included.
-        batch: batches done of the epoch now.
-        step: steps done of the phase now.
-        loss, weight: sum over the batches done of the mean loss, each with its part of a whole batch, and of the parts.
-        correct, images: sums over the batches done.
-        seconds: spent training on them.
-        stale: epochs since the best.
-        waited: epochs since the best or since the rate was last lowered.
-        reductions: how often the rate was lowered because of a plateau.
-        stopped: training ended before the last epoch, for want of progress.
-    """
-
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
-    loss: float = 0.0
-    weight: float = 0.0
-    correct: int = 0
-    images: int = 0
-    seconds: float = 0.0
-    stale: int = 0
-    waited: int = 0
-    reductions: int = 0
-    stopped: bool = False
+__all__ = ["Run"]
 
 
 class Run:
     """A training under way; `zoo.training.checkpoints` writes it down and puts it back.
+
+    Several processes that train together each have one, and do the same with it in the same order.
 
     Args:
         model: trained in place.
@@ -107,6 +41,7 @@ class Run:
         seed: of the order of the images, their changes and dropout; the weights are the caller's.
         precision: "fp32", or "bf16" or "fp16" for mixed precision.
         workers: processes that read images.
+        compiled: whether `torch.compile` makes the steps.
         improved: told when the watched images are answered better than ever before, with the network that does.
         on_progress: told after every batch; may raise `Stopped`.
 
@@ -123,6 +58,7 @@ class Run:
         seed: int,
         precision: str = "fp32",
         workers: int = 0,
+        compiled: bool = False,
         improved: Callable[[Classifier], None] | None = None,
         on_progress: Callable[[Progress], None] = lambda progress: None,
     ) -> None:
@@ -132,7 +68,8 @@ class Run:
         if watched is None:
             raise DataError(f"{data.name} has no images to tell how good a network is: neither a val nor a test part")
         self.model = model.to(memory_format=torch.channels_last)
-        self.recipe, self.precision, self.seed = recipe, precision, seed
+        self.recipe, self.precision, self.seed, self.compiled = recipe, precision, seed, compiled
+        self.team: Team = team()
         self.device = next(model.parameters()).device
         self.watched: Split = watched
         self.count = len(data.train.labels)
@@ -165,22 +102,53 @@ class Run:
 
     @property
     def steps_an_epoch(self) -> int:
-        return -(-len(self.batches) // self.recipe.grad_accum_steps)
+        return self._steps_of(self.team.size)
+
+    def _steps_of(self, processes: int) -> int:
+        """Steps an epoch of so many processes."""
+        return -(-self.count // (self.recipe.batch_size * processes * self.recipe.grad_accum_steps))
+
+    @property
+    def batches_now(self) -> int:
+        """Batches of the epoch now, for each process."""
+        return -(-(self.count - self.position.skipped) // (self.recipe.batch_size * self.team.size))
+
+    @property
+    def images_done(self) -> int:
+        """Of the epoch now, by all processes."""
+        here = self.position
+        return min(here.skipped + here.batch * self.recipe.batch_size * self.team.size, self.count)
+
+    @property
+    def steps_done(self) -> int:
+        """Of all phases, as this number of processes would have done them."""
+        a_step = self.recipe.batch_size * self.team.size * self.recipe.grad_accum_steps
+        return self.position.epoch * self.steps_an_epoch + -(-self.images_done // a_step)
 
     @property
     def steps(self) -> int:
         """Steps of the phase now."""
+        return self._epochs_of_phase * self.steps_an_epoch
+
+    @property
+    def _epochs_of_phase(self) -> int:
         head = min(self.recipe.head_epochs, self.recipe.epochs)
         if self.recipe.head_only:
-            return self.recipe.epochs * self.steps_an_epoch
-        return (head if self.in_head else self.recipe.epochs - head) * self.steps_an_epoch
+            return self.recipe.epochs
+        return head if self.in_head else self.recipe.epochs - head
 
     @property
     def finished(self) -> bool:
         return self.position.stopped or self.position.epoch >= self.recipe.epochs
 
     def _enter_phase(self) -> None:
+        from zoo.training.auxiliary import WithAuxiliary
+
         self.set_modes(head=self.in_head)
+        answers: nn.Module = WithAuxiliary(self.model, left_out=self.in_head)
+        self.network = self.team.wrapped(answers, unused=self.in_head and len(self.model.auxiliary) > 0)
+        if self.compiled:
+            self.network = torch.compile(self.network)  # type: ignore[assignment]
         self.optimizer = optimizer(self.model, self.recipe, head=self.in_head)
         self.position.step = 0
 
@@ -197,12 +165,19 @@ class Run:
         if self.recipe.model_ema:
             self.average = Average(self.model, self.recipe.model_ema_decay)
 
-    def move_to(self, position: Mapping[str, Any]) -> None:
-        """To where a checkpoint was written."""
-        self.position = Position(**position)
-        step = self.position.step
+    def move_to(self, position: Mapping[str, Any], processes: int) -> None:
+        """To where a checkpoint was written by so many processes.
+
+        If there are others now, the rest of the epoch is dealt out anew, and the schedule is as far as it was.
+        """
+        self.position = here = Position(**position)
+        step = here.step
+        if processes != self.team.size:
+            here.skipped = min(here.skipped + here.batch * self.recipe.batch_size * processes, self.count)
+            here.batch = 0
+            step = round(step * self.steps_an_epoch / self._steps_of(processes))
         self._enter_phase()
-        self.position.step = step
+        here.step = step
 
     def take_history(self, curve: list[dict[str, Any]], best: dict[str, Any]) -> None:
         """What a checkpoint says of the epochs before it."""
@@ -216,7 +191,7 @@ class Run:
         here = self.position
         self.order_state = self.order.get_state()
         order = torch.randperm(self.count, generator=self.order)
-        if here.batch < len(self.batches):
+        if here.batch < self.batches_now:
             self.set_modes(head=self.in_head)
             self._train(order)
         evaluation, ema = self._test()
@@ -233,7 +208,7 @@ class Run:
         self.curve.append(epoch)
         self._judge(evaluation, ema)
         was_head = self.in_head
-        here.epoch, here.batch, here.correct, here.images = here.epoch + 1, 0, 0, 0
+        here.epoch, here.skipped, here.batch, here.correct, here.images = here.epoch + 1, 0, 0, 0, 0
         here.loss, here.weight, here.seconds = 0.0, 0.0, 0.0
         here.stopped = bool(self.recipe.patience and here.stale >= self.recipe.patience)
         if was_head != self.in_head:
@@ -244,59 +219,87 @@ class Run:
     def _train(self, order: Tensor) -> None:
         here, many = self.position, self.recipe.grad_accum_steps
         started, before = time.perf_counter(), here.seconds
-        weight: Tensor | float = 0.0  # of the batches whose gradients wait for a step
-        for batch in self.batches.epoch(here.epoch, order, start=here.batch):
-            if len(batch.positions):
-                weight = weight + self._backward(batch, first=isinstance(weight, float) and not weight)
+        own = self.team.share(order[here.skipped :], self.recipe.batch_size)
+        sums = Sums()
+        for batch in self.batches.epoch(here.epoch, own, start=here.batch):
+            last = (here.batch + 1) % many == 0 or here.batch + 1 == self.batches_now
+            if len(batch.positions) or self.team.size > 1:
+                self._backward(batch, sums, last=last)
             here.batch += 1
             here.seconds = before + time.perf_counter() - started
-            if here.batch % many == 0 or here.batch == len(self.batches):
-                if weight:
-                    self._step(weight)
-                weight = 0.0
+            if last:
+                self._step(sums)
+                sums = Sums()
                 self._tell()  # between two steps everything is as a checkpoint can hold it
 
-    def _backward(self, batch: Batch, *, first: bool) -> Tensor | int:
-        """Adds the gradient of a batch to those that wait, unless it is the `first`; returns its weight."""
+    def _backward(self, batch: Batch, sums: Sums, *, last: bool) -> None:
+        """Adds the gradient of a batch to those that wait.
+
+        Args:
+            last: before a step, for which the processes add up what they have.
+        """
         here, recipe = self.position, self.recipe
-        inputs, labels = to_device(batch, self.device)
+        count = len(batch.positions)
+        if not self.team.counts(here.batch, self.count - here.skipped, recipe.batch_size):
+            count = 0
+        inputs, labels = to_device(batch, self.device) if len(batch.positions) else self._stand_in()
         if len(inputs) == 1 and self.normalized:  # norms find no variance in one value: the image is shown twice
             inputs, labels = inputs.repeat(2, 1, 1, 1), labels.repeat(2)
-        seed = (self.seed, here.epoch, self.count + here.batch)
+        seed = (self.seed, here.epoch, self.count + here.batch * self.team.size + self.team.rank)
         inputs, targets = mixed(inputs, labels, recipe, self.model.num_classes, seed)
-        with autocast(self.device, self.precision):
-            logits, *auxiliary = (self.model(inputs),) if self.in_head else self.model.forward_train(inputs)
-            (main, weight), *others = (
-                cross_entropy(each, targets, recipe.label_smoothing, self.class_weights)
-                for each in (logits, *auxiliary)
-            )
-            part = self.model.spec.auxiliary_weight
-            loss = main + part * sum(other for other, _ in others) if others else main
-        value = main.item()
-        if not math.isfinite(value):
+        quiet = nullcontext() if last or self.team.size == 1 else self.network.no_sync()  # type: ignore[operator]
+        with self.team.together(), quiet:
+            with autocast(self.device, self.precision):
+                logits, *auxiliary = self.network(inputs)
+                (main, weight), *others = (
+                    cross_entropy(each, targets, recipe.label_smoothing, self.class_weights)
+                    for each in (logits, *auxiliary)
+                )
+                part = self.model.spec.auxiliary_weight
+                loss = main + part * sum(other for other, _ in others) if others else main
+            value, weight = main.item() if count else 0.0, weight if count else 0.0
+            if not sums.begun:
+                self.optimizer.zero_grad(set_to_none=True)
+                sums.begun = True
+            self.scaler.scale(loss if self._one_batch_a_step else loss * weight).backward()
+        sums.loss += value * (count / recipe.batch_size)
+        sums.share += count / recipe.batch_size
+        sums.weight = sums.weight + weight
+        sums.images += count
+        if targets is labels:
+            sums.correct += int((logits[:count].argmax(1) == labels[:count]).sum())
+
+    @property
+    def _one_batch_a_step(self) -> bool:
+        return self.recipe.grad_accum_steps == 1 and self.team.size == 1
+
+    def _stand_in(self) -> tuple[Tensor, Tensor]:
+        """What a process is shown that has no image while others have: all wait for one another."""
+        side = self.model.spec.input.size
+        images = torch.zeros(2, self.model.in_channels, side, side, device=self.device)
+        return images, torch.zeros(2, dtype=torch.long, device=self.device)
+
+    def _step(self, sums: Sums) -> None:
+        here, groups = self.position, self.optimizer.param_groups
+        if self.team.size > 1:
+            mine = (sums.loss, sums.share, sums.correct, sums.images, float(sums.weight))
+            sums.loss, sums.share, correct, images, sums.weight = self.team.totals(*mine)
+            sums.correct, sums.images = int(correct), int(images)
+        if not math.isfinite(sums.loss):
             raise TrainingFailed(
-                f"training diverged: the loss is {value} at step {here.step + 1} of {self.steps} "
+                f"training diverged: the loss is {sums.loss / sums.share} at step {here.step + 1} of {self.steps} "
                 f"(epoch {here.epoch + 1}); a lower rate may help"
             )
-        if first:
-            self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(loss if recipe.grad_accum_steps == 1 else loss * weight).backward()
-        count = len(batch.positions)
-        here.loss += value * (count / recipe.batch_size)
-        here.weight += count / recipe.batch_size
-        here.images += count
-        if targets is labels:
-            here.correct += int((logits[:count].argmax(1) == labels[:count]).sum())
-        return weight
-
-    def _step(self, weight: Tensor | float) -> None:
-        here, groups = self.position, self.optimizer.param_groups
+        here.loss, here.weight = here.loss + sums.loss, here.weight + sums.share
+        here.correct, here.images = here.correct + sums.correct, here.images + sums.images
+        if not sums.weight:
+            return
         part = self.recipe.schedule(here.step, self.steps, self.steps_an_epoch, here.reductions)
         for group in groups:
             group["lr"] = group["peak"] * part
         changed = [each for group in groups for each in group["params"] if each.grad is not None]
-        if self.recipe.grad_accum_steps > 1:  # what was added up were sums over images
-            torch._foreach_div_([each.grad for each in changed], float(weight))
+        if not self._one_batch_a_step:  # what was added up were sums over images, of which DDP takes the mean
+            torch._foreach_div_([each.grad for each in changed], float(sums.weight) / self.team.size)
         if self.recipe.clip_grad:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(changed, self.recipe.clip_grad)
@@ -312,7 +315,7 @@ class Run:
 
     def _tell(self, tested: int = 0) -> None:
         here = self.position
-        done = here.epoch * self.count + min(here.batch * self.recipe.batch_size, self.count)
+        done = here.epoch * self.count + self.images_done
         accuracy = here.correct / here.images if here.images and not (self.recipe.mixup or self.recipe.cutmix) else None
         self.on_progress(
             Progress(
@@ -324,6 +327,9 @@ class Run:
     # --- the test behind it -------------------------------------------------------------------------------------------
 
     def _test(self) -> tuple[Evaluation, Evaluation | None]:
+        for each in (self.model, self.average.model if self.average else None):
+            if each is not None:  # of a step's statistics only those of the leading process go on
+                self.team.align(each.buffers())
         found = [
             evaluate(each, self.watched, precision=self.precision, on_progress=lambda done, _: self._tell(tested=done))
             for each in (self.model, self.average.model if self.average else None)

@@ -70,7 +70,7 @@ def train_the_rest(model: Classifier, *, freeze_bn: bool) -> None:
 
 def _layerwise(model: Classifier, recipe: Recipe) -> torch.optim.Optimizer:
     """Adam with a rate for each tensor, see `Recipe`."""
-    normalized = any(isinstance(layer, nn.BatchNorm2d) for layer in model.modules())
+    normalized = any(_norms(model))
     step = recipe.normalized_step if normalized else recipe.plain_step / depth(model)
     groups: list[dict[str, Any]] = []
     for parameter in model.parameters():

@@ -22,8 +22,10 @@ class Wish:
 
 
 @contextmanager
-def stop_requests() -> Iterator[Wish]:
+def stop_requests(*, alone: bool = True) -> Iterator[Wish]:
     """While the block runs, the first signal is a wish, and the next what it would have been before.
+
+    One of several processes gets the same signal from the system and from whoever started it: there, all are the wish.
 
     In any other thread than the main one Python delivers no signals, and nothing changes.
     """
@@ -33,7 +35,8 @@ def stop_requests() -> Iterator[Wish]:
 
     def note(number: int, _frame: FrameType | None) -> None:
         wish.number = number
-        restore()
+        if alone:
+            restore()
 
     def restore() -> None:
         for number, handler in before.items():

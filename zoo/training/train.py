@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.data.dataset import Data
-from zoo.errors import InvalidOption, shown
+from zoo.data.reduced import CACHE_GB, reduced
+from zoo.errors import DataError, InvalidOption, shown
 from zoo.lazy import classifier, torch
 from zoo.shell import Interrupted
 from zoo.training.averaging import folded_norms, restore_statistics
-from zoo.training.checkpoints import restore
+from zoo.training.batches import needed_side, seed_of
+from zoo.training.checkpoints import random_states, restore, state_of
+from zoo.training.course import Epoch, Progress, Stopped
 from zoo.training.evaluation import Evaluation, TrainingFailed, evaluate, held_out
 from zoo.training.fitting import is_out_of_memory, largest_batch
-from zoo.training.folder import Folder, Plan
+from zoo.training.folder import Folder, Plan, differences, open_together
 from zoo.training.forecast import Forecast
-from zoo.training.loop import Epoch, Progress, Run, Stopped
+from zoo.training.loop import Run
+from zoo.training.norms import synchronized
+from zoo.training.processes import PeerLost, Team, team
 from zoo.training.recipes import Recipe, recipe, recipes
 from zoo.training.start import give_classes, input_for, take_input
 from zoo.training.stopping import stop_requests
+from zoo.training.way import Way
+from zoo.training.workers import limited, usual
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,6 +97,11 @@ def train(
     fresh: bool = False,
     precision: str = "fp32",
     workers: int | None = None,
+    cache_gb: float = CACHE_GB,
+    compile: bool = False,
+    sync_bn: bool = False,
+    save_minutes: float = 10.0,
+    save_steps: int = 0,
     command: str = "",
     weights: str = "",
     on_progress: Callable[[Progress], None] | None = None,
@@ -96,7 +111,8 @@ def train(
 
     With a folder, everything needed to go on is kept in it: the same call again goes on where the last one ended,
     however that was, and does nothing where it had come to its end. Asked to end by a signal, it writes down where it
-    is and raises `KeyboardInterrupt`.
+    is and raises `KeyboardInterrupt`. Several processes, as torchrun starts them, train one network together, with
+    batches of the recipe's size in each; a checkpoint may be gone on from by another number of them.
 
     Args:
         model: a network of the zoo; where its classes are not those of the data it gets a new classifier, and where the
@@ -108,7 +124,12 @@ def train(
             TensorBoard installed, its events go.
         fresh: start anew in a folder beside the one there is.
         precision: "fp32", or "bf16" or "fp16" for mixed precision.
-        workers: processes that read images; None for as many as suit the machine.
+        workers: processes that read images, for each that trains; None for as many as suit the machine.
+        cache_gb: gigabytes of decoded photographs that are kept on this machine, from which later epochs and trainings
+            read; what does not fit is decoded each time. 0 for none; the weights are the same with any number.
+        compile: let `torch.compile` make the steps.
+        sync_bn: norms take the statistics of all processes' images, on CUDA.
+        save_minutes, save_steps: a checkpoint at least so often, besides that behind every epoch.
         command: that goes on, for the record.
         weights: what the network started from, for the record.
         on_progress: told after every step.
@@ -118,7 +139,7 @@ def train(
         DataError: there is nothing to train on or to choose by, or the folder holds another training.
         TrainingFailed: the loss is no longer finite, or there is no memory for a batch.
     """
-    _check(model, data, recipe_or_name, seed, output_dir, workers)
+    _check(model, data, recipe_or_name, seed, output_dir, workers, cache_gb)
     chosen = recipe_or_name if isinstance(recipe_or_name, Recipe) else recipe(recipe_or_name, model.spec)
     data, new = give_classes(model, data, trained=False)
     if new:
@@ -127,17 +148,30 @@ def train(
     wanted = data.img_size or chosen.img_size or model.spec.input.size
     if wanted < model.spec.input.min_size:
         on_note(f"{model.spec.label} takes no images below {model.spec.input.min_size} pixels, so they have that size")
-    plan = Plan.of(model, data, chosen, seed=seed, precision=precision, weights=weights, command=command)
-    folder = Folder.open(Path(output_dir), plan, fresh=fresh) if output_dir is not None else None
+    way = Way(precision=precision, compiled=compile, sync_bn=sync_bn, save_minutes=save_minutes, save_steps=save_steps)
+    plan, crew = Plan.of(model, data, chosen, seed=seed, way=way, weights=weights, command=command), team()
+    _check_alike(plan, crew)
+    folder = open_together(Path(output_dir), plan, crew, fresh=fresh) if output_dir is not None else None
+    synced = sync_bn and crew.size > 1 and next(model.parameters()).is_cuda
+    if sync_bn and not synced:
+        on_note("norms are synchronised between several processes on CUDA; here each takes its own images' statistics")
     try:
+        side = needed_side(model.spec.input, chosen)
+        small, notes = reduced(data, side, model.spec.input.interpolation, cache_gb=cache_gb)
+        data = dataclasses.replace(data, train=small)
+        for note in notes:
+            on_note(note)
         trained = bool(weights) or chosen.head_only or chosen.head_epochs > 0  # new networks have such norms too
-        return _train(model, data, chosen, folder, seed, precision, workers, trained, on_progress, on_note)
+        with synchronized(model) if synced else nullcontext():
+            return _train(model, data, chosen, folder, seed, way, workers, trained, on_progress, on_note)
     finally:
         if folder is not None:
             folder.close()
 
 
-def _check(model: object, data: object, named: object, seed: object, output_dir: object, workers: object) -> None:
+def _check(
+    model: object, data: object, named: object, seed: object, output_dir: object, workers: object, cache_gb: object
+) -> None:
     """Raises `TypeError` or `InvalidOption` for arguments of another kind than `train` takes."""
     if not isinstance(model, classifier.Classifier):
         raise TypeError(f"zoo.train trains a network of the zoo; got {shown(model)}")
@@ -150,6 +184,15 @@ def _check(model: object, data: object, named: object, seed: object, output_dir:
     for name, value in (("seed", seed), ("workers", 0 if workers is None else workers)):
         if classifier.check_count(name, value, at_least=0) > LARGEST:
             raise InvalidOption(f"{name} is at most {LARGEST:,}; got {shown(value)}")
+    if not isinstance(cache_gb, Real) or isinstance(cache_gb, bool) or not 0 <= float(cache_gb) < math.inf:
+        raise InvalidOption(f"cache_gb takes a number of gigabytes from 0 on; got {shown(cache_gb)}")
+
+
+def _check_alike(plan: Plan, crew: Team) -> None:
+    """Raises `DataError` where the processes of a team are about to train different things."""
+    for rank, other in enumerate(crew.gathered(plan.identity)):
+        if differs := differences(crew.shared(plan.identity), other):
+            raise DataError(f"process {rank} differs from process 0 in {', '.join(differs[:3])}; all need the same")
 
 
 def _train(
@@ -158,26 +201,35 @@ def _train(
     chosen: Recipe,
     folder: Folder | None,
     seed: int,
-    precision: str,
+    way: Way,
     workers: int | None,
     trained: bool,
     on_progress: Callable[[Progress], None] | None,
     on_note: Callable[[str], None],
 ) -> Training:
-    with torch.random.fork_rng(), stop_requests() as wish:
+    crew = team()
+    with torch.random.fork_rng(), stop_requests(alone=crew.size == 1) as wish:
 
         def told(progress: Progress) -> None:
             if on_progress is not None:
                 on_progress(progress)
-            if wish.number:
+            due = folder is not None and not progress.testing and folder.due(way)
+            number, anyones = crew.largest(wish.number, due)
+            if number:
+                wish.number = int(number)
                 raise Stopped
-            if folder is not None and not progress.testing:
-                folder.step_done(run)
+            if anyones:
+                save()
 
-        torch.manual_seed(seed)  # dropout draws from the global generator
+        def save() -> None:
+            if folder is not None:
+                folder.save(state_of(run, crew.gathered(random_states())))
+
+        # dropout draws from the global generator, in each process other numbers
+        torch.manual_seed(seed if crew.leads else seed_of(seed, crew.rank))
         run = Run(
-            model, data, chosen, seed=seed, precision=precision,
-            workers=_workers(data) if workers is None else workers, on_progress=told,
+            model, data, chosen, seed=seed, precision=way.precision, compiled=way.compiled,
+            workers=_workers(model, chosen, workers, crew, on_note), on_progress=told,
             improved=folder.improved if folder is not None else None,
         )  # fmt: skip
         try:
@@ -193,22 +245,27 @@ def _train(
                 run.restart()
             if folder is not None:
                 on_note(folder.first_line(run))
-                forecast = Forecast.of(run)
-                run.left_s = partial(forecast.left_s, run)
-                on_note(forecast.text)
+                if crew.leads:
+                    forecast = Forecast.of(run)
+                    run.left_s = partial(forecast.left_s, run)
+                    on_note(forecast.text)
             while not run.finished:
                 run.epoch()
                 if folder is not None:
                     folder.epoch_done(run)
+                    save()
         except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
+            if isinstance(error, PeerLost) or not is_out_of_memory(error):
                 raise
+            if crew.size > 1:  # the others cannot be asked to try
+                raise TrainingFailed(f"out of memory with batches of {chosen.batch_size}; try half of it") from error
             fits = largest_batch(run)
             hint = f"a batch_size of {fits} fits" if fits else "a smaller img_size may fit"
             raise TrainingFailed(f"out of memory with batches of {chosen.batch_size}; {hint}") from error
         except Stopped:
             if folder is not None:
-                folder.save(run)
+                save()
+                crew.totals(0)  # the others leave when it is written, lest their end takes the leading one along
                 on_note(
                     f"stopped at step {run.position.step} of epoch {run.position.epoch + 1}; the same command goes on"
                 )
@@ -235,6 +292,7 @@ def _kept(run: Run, data: Data, folder: Folder | None) -> Evaluation:
     if run.recipe.keep == "best":
         if folder is not None:
             folder.load_best(run.model)
+            run.team.align(run.model.state_dict().values())
         elif run.best_weights:
             run.model.load_state_dict(run.best_weights)
     judges = held_out(data)
@@ -244,7 +302,15 @@ def _kept(run: Run, data: Data, folder: Folder | None) -> Evaluation:
     return evaluate(run.model, judges, precision="fp32" if folder is not None else run.precision)
 
 
-def _workers(data: Data) -> int:
-    """Processes that read images beside the one that trains: half of the processors, at most 8."""
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(8, max(1, processors // 2))
+def _workers(model: Classifier, chosen: Recipe, wanted: int | None, crew: Team, on_note: Callable[[str], None]) -> int:
+    """Processes that read images beside each that trains."""
+    side = model.spec.input.size
+    number, line = limited(
+        usual(crew.local_size) if wanted is None else wanted,
+        images=chosen.batch_size,
+        image_bytes=4 * model.in_channels * side * side,
+        processes=crew.local_size,
+    )
+    if line:
+        on_note(line)
+    return number

@@ -22,7 +22,7 @@ from benchmarks.report.table import Cell, TableColumn, table, text_column
 from benchmarks.report.words import condition_in_words, count_of, enumerate_words, markdown, number
 from benchmarks.studies.arm import Arm
 from benchmarks.studies.evidence import Evidence
-from benchmarks.studies.study import Claim, Published, Study, Verdict
+from benchmarks.studies.study import Claim, Grid, Published, Study, Verdict
 from zoo.data import DATASETS
 
 __all__ = ["answer", "begun", "commands_of", "file_names", "verdicts", "write_study"]
@@ -71,6 +71,7 @@ def write_study(
         answer(study, evidence),
         f"Source: {study.source}. Run it with {code(command(study))}.",
         *pictures[:1],
+        *(_grid(grid, evidence) for grid in study.grids),
         _variants(study, evidence),
         _claims(study, evidence),
         _figures(study, evidence),
@@ -211,6 +212,16 @@ def _accuracy(arm: Arm, evidence: Evidence) -> str:
         return f"{number(100 * mean.value, -1)} (1 seed)"
     value, low, high = (number(100 * figure, -1) for figure in (mean.value, mean.low, mean.high))
     return f"{value} ({low} to {high}, {mean.count} seeds)"
+
+
+def _grid(grid: Grid, evidence: Evidence) -> str:
+    """A table of the study's own."""
+
+    def column(place: int, head: str) -> TableColumn:
+        return text_column(head, lambda row: markdown(row[place]))
+
+    columns = [column(place, head) for place, head in enumerate(grid.heads)]
+    return section(grid.title, grid.text, table(columns, grid.rows(evidence)))
 
 
 def _claims(study: Study, evidence: Evidence) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -19,6 +19,8 @@ SESSIONS: list[list[Case]] = []
 
 class FakeSession:
     """Has room for two cases, the first of which is timed and the second lost."""
+
+    where: ClassVar[dict[Case, dict[str, Any]]] = {}
 
     def __init__(self, waiting: list[Case], **_options: Any) -> None:
         self.taken, waiting[:] = waiting[:2], waiting[2:]

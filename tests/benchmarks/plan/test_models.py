@@ -10,6 +10,7 @@ import pytest
 from benchmarks.plan import published
 from benchmarks.plan.arguments import Request, parse
 from benchmarks.plan.cases import plan
+from benchmarks.plan.models import expand_models
 from benchmarks.plan.published import absent_weights, treatment, with_reason
 from benchmarks.records.naming import names_of
 from benchmarks.records.record import Case, Record
@@ -166,3 +167,18 @@ def test_what_is_here_is_found_without_a_network(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "hub"))
     assert "is not on this machine" in absent_weights(["resnet18"], "imagenet", fetch=True)["resnet18"]
     assert absent_weights(["resnet18"], "imagenet", fetch=False) == {}
+
+
+# --- sweeps -----------------------------------------------------------------------------------------------------------
+
+
+def test_options_are_swept_every_value_with_every_other_s() -> None:
+    found = expand_models("mobilenet_v1:width=0.25|0.5,resolution=128|160,resnet18")
+    pairs = [(resolution, width) for width in ("0.25", "0.5") for resolution in ("128", "160")]
+    assert found == [*(f"mobilenet_v1:resolution={pixels},width={width}" for pixels, width in pairs), "resnet18"]
+    assert expand_models("mobilenet_v1:width=1|0.5") == ["mobilenet_v1", "mobilenet_v1:width=0.5"]
+
+
+def test_a_sweep_without_a_value_is_refused() -> None:
+    with pytest.raises(ValueError, match="value on either side"):
+        expand_models("mobilenet_v1:width=0.25|")

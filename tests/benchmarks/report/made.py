@@ -163,8 +163,9 @@ def chosen(*names: str) -> list[Record]:
     return [record for record in full_records() if record.case.model in names]
 
 
-def page_of(records: Iterable[Record], folder: Path, **options: object) -> str:
-    return write_report(records, ENVIRONMENT, folder, **options).read_text()  # type: ignore[arg-type]
+def page_of(records: Iterable[Record], folder: Path, name: str = "details.md", **options: object) -> str:
+    """A page of a run's report."""
+    return (write_report(records, ENVIRONMENT, folder, **options).parent / name).read_text()  # type: ignore[arg-type]
 
 
 def answer(records: Iterable[Record], need: str) -> str:

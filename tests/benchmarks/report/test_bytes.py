@@ -84,7 +84,7 @@ def test_every_page_table_and_picture_is_the_same(folders: list[Path]) -> None:
     ]
     names = set(found[0])
     assert names == set(found[1])
-    assert {"README.md", "results.csv", "figures/mobilenet_grid.svg", "figures/accuracy_mult_adds.png",
+    assert {"README.md", "details.md", "results.csv", "figures/mobilenet_grid.svg", "figures/accuracy_mult_adds.png",
             "studies/mobilenet_shallow.md", "studies/figures/mobilenet_shallow_stacked.svg"} <= names  # fmt: skip
     assert [name for name in sorted(names) if found[0][name] != found[1][name]] == []
 

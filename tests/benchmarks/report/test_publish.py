@@ -131,4 +131,4 @@ def test_a_broken_study_costs_no_other_page(
     said = capsys.readouterr().err
     assert said == "study residual: no page: KeyError: 'no arm has this title'\n"
     assert len(list((tmp_path / "studies").glob("*.md"))) == len(STUDIES)
-    assert "[Earlier](studies/residual.md): Still here." in (tmp_path / "README.md").read_text()
+    assert "[Earlier](studies/residual.md): Still here." in (tmp_path / "details.md").read_text()

@@ -60,3 +60,19 @@ def test_interrupted_it_says_that_it_goes_on(
     with pytest.raises(KeyboardInterrupt):
         check().main(["--output-dir", str(tmp_path)])
     assert "interrupted" in capsys.readouterr().err
+
+
+def test_what_is_measured_on_files_is_measured_where_all_of_them_are_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inputs = {"data-dir": "a folder", "weights": "a file"}
+    fed = Benchmark(name="toy", description="", tasks={"one": dict}, page=PAGE, inputs=inputs, fed={"more": dict})
+    output = ["--output-dir", str(tmp_path)]
+    assert fed.main(output) == 0
+    assert "more" not in (tmp_path / "toy.json").read_text()
+    for wrong in (["--data-dir", "x"], ["--sections", "more", "--data-dir", "x"], ["--sections", "more"]):
+        with pytest.raises(SystemExit) as status:
+            fed.main([*output, *wrong])
+        assert status.value.code == 2 and "--weights" in capsys.readouterr().err
+    assert fed.main([*output, "--data-dir", "x", "--weights", "y"]) == 0
+    assert "more" in (tmp_path / "toy.json").read_text()

@@ -68,6 +68,11 @@ class Few:
         for start in range(0, len(order), batch_size):
             yield self.batch(torch.tensor(order[start : start + batch_size]), input, channels)
 
+    def subset(self, positions: Sequence[int]) -> Few:
+        some = Few(self.labels[list(positions)].tolist())
+        some.image = lambda position: self.image(positions[position])  # type: ignore[method-assign]
+        return some
+
     def relabelled(self, labels: Tensor) -> Few:
         return Few(labels.tolist(), broken=self.broken, shown=self.shown)
 

@@ -18,8 +18,8 @@ from tests.zoo.training.small import three_colours
 from zoo.data.dataset import Data
 from zoo.training import curves
 from zoo.training.checkpoints import read_checkpoint
+from zoo.training.course import Progress
 from zoo.training.folder import Finished, folder_name
-from zoo.training.loop import Progress
 from zoo.training.recipes import Recipe, recipe
 
 NAME = "mobilenet_v1:shallow=true,width=0.1"

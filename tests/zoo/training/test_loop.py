@@ -14,8 +14,9 @@ from tests.zoo.training.small import Few, three_colours, tiny
 from zoo.blocks import named
 from zoo.data import fashion_mnist
 from zoo.data.dataset import Data
+from zoo.training.course import Progress, Sums
 from zoo.training.evaluation import TrainingFailed
-from zoo.training.loop import Progress, Run
+from zoo.training.loop import Run
 from zoo.training.optimizers import depth, optimizer
 from zoo.training.recipes import Recipe, recipe
 
@@ -143,8 +144,9 @@ def test_auxiliary_losses_count_with_the_papers_weight() -> None:
     logits, auxiliary = expected.forward_train(batch.images)
     entropy = nn.functional.cross_entropy
     (entropy(logits, batch.labels) + 0.3 * entropy(auxiliary, batch.labels)).backward()
-    run._backward(batch, first=True)
-    assert run.position.loss == pytest.approx(entropy(logits, batch.labels).item(), rel=1e-5)
+    sums = Sums()
+    run._backward(batch, sums, last=True)
+    assert sums.loss == pytest.approx(entropy(logits, batch.labels).item(), rel=1e-5)
     for (name, found), wanted in zip(model.named_parameters(), expected.parameters(), strict=True):
         assert torch.allclose(found.grad, wanted.grad, rtol=1e-3, atol=1e-5), name
 

@@ -5,19 +5,27 @@ from __future__ import annotations
 import dataclasses
 import re
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from benchmarks.records.record import Record
 from benchmarks.report.drawing import render
 from benchmarks.report.overview import survey
 from benchmarks.report.own import pictures
 from benchmarks.report.pictures import PICTURES
-from tests.benchmarks.report.made import ENVIRONMENT, accuracy, counted, page_of
+from tests.benchmarks.report import made
+from tests.benchmarks.report.made import ENVIRONMENT, accuracy, counted
 from tests.benchmarks.report.own.made import timed, tried
 
 SCRATCH = {"weights": "", "weights_path": "", "recipe": "scratch"}
 pytestmark = pytest.mark.usefixtures("undrawn")
+
+
+def page_of(records: Iterable[Record], folder: Path, **options: object) -> str:
+    """The page that is read first."""
+    return made.page_of(records, folder, "README.md", **options)
 
 
 def rows(page: str, heading: str) -> dict[str, list[str]]:
@@ -31,7 +39,7 @@ def rows(page: str, heading: str) -> dict[str, list[str]]:
 def test_the_question_is_answered_first(tmp_path: Path) -> None:
     records = [tried("resnet18", (19, 18, 17)), tried("vgg11", (12, 11, 10)), *timed("resnet18", "vgg11")]
     page = page_of(records, tmp_path)
-    assert page.index("## Which network is best for photos?") < page.index("## The comparison")
+    assert page.index("## Which network is best for photos?") < page.index("## The models")
     assert "**Best by top-1:** **resnet18** with 90.0 %" in page and "better than every other" in page
     table = rows(page, "## Which network is best for photos?")
     assert list(table) == ["Network", ":---", "resnet18", "vgg11"]

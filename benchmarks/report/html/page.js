@@ -1,0 +1,528 @@
+"use strict";
+// Everything that is best, alike or fitting was computed before; this only shows, sorts, chooses.
+const data = JSON.parse(document.getElementById("data").textContent);
+const at = (id) => document.getElementById(id);
+const make = (name, attributes = {}, text = "") => {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.textContent = text;
+  return made;
+};
+const body = at("table").tBodies[0];
+const rows = [...body.rows];
+const heads = [...at("table").tHead.rows[0].cells];
+const keys = heads.map((head) => head.dataset.key);
+const titles = heads.map((head) => head.textContent);
+const place = Object.fromEntries(data.figures.map((figure, index) => [figure.key, index]));
+const words = rows.map((row) => row.textContent.toLowerCase());
+const nameOf = (line) => data.models[data.lines[line].m].name;
+const labelOf = (line) => `${nameOf(line)} (${data.ways[data.lines[line].w]})`;
+const FILTERS = ["family", "runtime", "precision", "threads"];
+const kinds = {
+  family: (line) => data.models[line.m].family,
+  runtime: (line) => line.by.runtime,
+  precision: (line) => line.by.precision,
+  threads: (line) => line.by.threads,
+};
+
+// ---- the state, all of which is in the address ----
+const usual = () => ({
+  sort: "", down: "", text: "", family: "", runtime: "", precision: "", threads: "", pins: [],
+  columns: data.figures.filter((figure) => figure.open).map((figure) => figure.key),
+  x: "", y: "", log: "1", open: "", limits: {},
+});
+let state = usual();
+
+function readAddress() {
+  state = usual();
+  const hash = location.hash.slice(1);
+  if (!hash.includes("=")) {
+    state.open = (data.models.find((model) => model.id === hash) || { name: "" }).name;
+    return;
+  }
+  const asked = new URLSearchParams(hash);
+  for (const [key, value] of asked) {
+    if (key in data.choice.limits) {
+      if (value.trim() !== "" && Number.isFinite(Number(value))) state.limits[key] = value;
+    } else if (key === "pin") state.pins.push(value);
+    else if (key === "columns") state.columns = value.split(" ").filter((name) => name in place);
+    else if (typeof state[key] === "string") state[key] = value;
+  }
+  state.pins = state.pins.filter((pin) => data.models.some((model) => model.name === pin));
+}
+
+function writeAddress() {
+  const address = new URLSearchParams();
+  const plain = usual();
+  for (const [key, value] of Object.entries(state)) {
+    if (key === "pins") value.forEach((pin) => address.append("pin", pin));
+    else if (key === "limits") Object.entries(value).forEach((limit) => address.set(...limit));
+    else if (key === "columns") {
+      if (value.join(" ") !== plain.columns.join(" ")) address.set(key, value.join(" "));
+    } else if (value !== plain[key]) address.set(key, value);
+  }
+  const text = address.toString();
+  history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
+}
+
+function change(...changes) {
+  Object.assign(state, ...changes);
+  writeAddress();
+  show();
+}
+
+// ---- choosing: the rule's own ends of figures, against the limits ----
+function verdict(line, name, limit) {
+  const ends = data.choice.ends[name][line];
+  if (!ends) return "unknown";
+  const keeps = (end) => (data.choice.limits[name].most ? end <= limit : end >= limit);
+  if (ends[1] !== null && keeps(ends[1])) return "met";
+  return ends[0] === null || keeps(ends[0]) ? "unsure" : "missed";
+}
+
+function choose() {
+  const limits = Object.entries(state.limits).map(([name, value]) => [name, Number(value)]);
+  const answers = [];
+  const possible = [];
+  for (const line of data.choice.order) {
+    const found = limits.map(([name, limit]) => verdict(line, name, limit));
+    if (found.every((each) => each === "met")) answers.push(line);
+    else if (found.every((each) => each === "met" || each === "unsure")) possible.push(line);
+  }
+  const alike = answers.length ? data.choice.alike[data.choice.kind[answers[0]]] : [];
+  const ties = answers.slice(1).filter((line) => alike.includes(data.choice.kind[line]));
+  return { answers, possible, ties, limited: limits.length > 0 };
+}
+
+function remains(found) {
+  const models = (lines) => new Set(lines.map(nameOf)).size;
+  const some = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+  const aside = data.choice.aside.length;
+  const more = aside ? ` ${some(aside, "way")} slower on several threads than on one: set aside.` : "";
+  if (!found.limited) return `No limit: ${some(found.answers.length, "way")} of ` +
+    `${some(models(found.answers), "model")} to choose from.${more}`;
+  const may = found.possible.length
+    ? ` ${some(found.possible.length, "way")} may fit: the interval holds the limit.` : "";
+  if (!found.answers.length) return `Nothing fits for certain.${may}${more}`;
+  const first = found.answers[0];
+  const ties = [...new Set(found.ties.map(nameOf))].filter((name) => name !== nameOf(first));
+  const known = data.choice.kind[first] !== undefined && place.published_top1 !== undefined;
+  const best = known ? ` Most accurate: ${labelOf(first)}` : ` First: ${labelOf(first)}`;
+  const equal = ties.length ? `; not to be told apart from it: ${ties.join(", ")}` : "";
+  return `${some(found.answers.length, "way")} of ${some(models(found.answers), "model")} fit for ` +
+    `certain.${best}${equal}.${may}${more}`;
+}
+
+// ---- the table ----
+function rawOf(line, key) {
+  if (key in place) return (data.lines[line].v[place[key]] || [null])[0];
+  const cell = rows[line].cells[keys.indexOf(key)];
+  const text = key === "model" ? nameOf(line) : cell.textContent;
+  if (text === "") return null;
+  return key === "threads" || key === "size" ? Number(text) : text;
+}
+
+function sorted() {
+  const lines = rows.map((_, line) => line);
+  if (!keys.includes(state.sort)) return lines;
+  const raw = lines.map((line) => rawOf(line, state.sort));
+  const known = lines.filter((line) => raw[line] !== null);
+  known.sort((one, other) => (typeof raw[one] === "number" ? raw[one] - raw[other]
+    : raw[one].localeCompare(raw[other], "en", { numeric: true })) || one - other);
+  if (state.down) known.reverse();
+  return [...known, ...lines.filter((line) => raw[line] === null)];
+}
+
+const visible = (line) => words[line].includes(state.text.toLowerCase()) &&
+  FILTERS.every((kind) => !state[kind] || kinds[kind](data.lines[line]) === state[kind]);
+
+let order = "";
+function showTable(found) {
+  const wanted = `${state.sort} ${state.down}`;
+  if (wanted !== order) {
+    body.append(...sorted().map((line) => rows[line]));
+    order = wanted;
+  }
+  const fits = new Set(found.answers);
+  const may = new Set(found.possible);
+  let count = 0;
+  rows.forEach((row, line) => {
+    const seen = visible(line);
+    count += seen;
+    if (row.hidden === seen) row.hidden = !seen;
+    row.classList.toggle("unfit", found.limited && !fits.has(line) && !may.has(line));
+    row.classList.toggle("perhaps", found.limited && may.has(line));
+    const pinned = state.pins.includes(nameOf(line));
+    row.classList.toggle("pinned", pinned);
+    const pin = row.cells[0].querySelector(".pin");
+    if (pin.getAttribute("aria-pressed") !== String(pinned)) pin.setAttribute("aria-pressed", pinned);
+  });
+  heads.forEach((head, index) => {
+    const key = keys[index];
+    if (key === state.sort) head.setAttribute("aria-sort", state.down ? "descending" : "ascending");
+    else head.removeAttribute("aria-sort");
+    head.querySelector("span").textContent = key !== state.sort ? "" : state.down ? " ▼" : " ▲";
+  });
+  const title = titles[keys.indexOf(state.sort)];
+  const by = title ? `, sorted by ${title}, ${state.down ? "descending" : "ascending"}` : "";
+  at("shown").textContent = `${count} of ${rows.length} rows${by}`;
+}
+
+const sheet = document.head.appendChild(document.createElement("style"));
+let hiddenColumns = null;
+function showColumns() {
+  const closed = keys.map((key, index) => (key in place && !state.columns.includes(key) ? index + 1 : 0))
+    .filter(Boolean).map((index) => `#table tr > :nth-child(${index})`).join(",");
+  if (closed === hiddenColumns) return;
+  sheet.textContent = closed ? `${closed} { display: none; }` : "";
+  hiddenColumns = closed;
+}
+
+function csv() {
+  const neutral = (text) => (/^\s*[=+\-@]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text);
+  const quoted = (cell) => `"${neutral(String(cell === null ? "" : cell)).replaceAll('"', '""')}"`;
+  const open = keys.filter((key) => !(key in place) || state.columns.includes(key));
+  const lines = [...body.rows].filter((row) => !row.hidden).map((row) => Number(row.dataset.line));
+  const head = open.map((key) => quoted(titles[keys.indexOf(key)])).join(",");
+  return [head, ...lines.map((line) => open.map((key) => quoted(rawOf(line, key))).join(","))].join("\n");
+}
+
+// ---- the picture ----
+const WIDE = 900, HIGH = 520, LEFT = 70, RIGHT = 30, TOP = 20, BOTTOM = 60;
+const SHAPES = {
+  o: "M-6,0a6,6 0 1,0 12,0a6,6 0 1,0 -12,0", s: "M-5.5,-5.5h11v11h-11z", "^": "M0,-7L7,5.5H-7z",
+  v: "M0,7L7,-5.5H-7z", D: "M0,-7.5L7.5,0L0,7.5L-7.5,0z", p: "M0,-7L7,-1.5L4.5,6H-4.5L-7,-1.5z",
+  h: "M0,-7L6,-3.5V3.5L0,7L-6,3.5V-3.5z", P: "M-2.5,-7h5v4.5h4.5v5h-4.5v4.5h-5v-4.5h-4.5v-5h4.5z",
+  X: "M-6,-6L-2,-6L0,-3L2,-6H6L3,0L6,6H2L0,3L-2,6H-6L-3,0z",
+};
+const axes = {};
+data.figures.forEach((figure, index) => {
+  if (!figure.way) axes[figure.key] = { index, title: figure.title, better: figure.better, way: null };
+  else data.ways.forEach((way, w) => {
+    if (data.lines.some((line) => line.w === w && line.v[index])) {
+      axes[`${figure.key}@${way}`] = { index, title: `${figure.title}: ${way}`,
+        better: figure.better, way: w };
+    }
+  });
+});
+const draw = (name, attributes, text) => {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  if (text !== undefined) made.textContent = text;
+  return made;
+};
+const short = (value) => String(Number(value.toPrecision(4)));
+
+function lineAt(model, axis) {
+  return data.lines.findIndex((line) => line.m === model && line.v[axis.index] &&
+    (axis.way === null || line.w === axis.way));
+}
+
+function scale(values, from, to, logarithmic) {
+  const turn = logarithmic ? Math.log : (value) => value;
+  const low = turn(Math.min(...values)), high = turn(Math.max(...values));
+  const room = (high - low) * 0.06 || Math.abs(high) * 0.05 || 1;
+  const place_ = (value) => from + (to - from) * (turn(value) - low + room) / (high - low + 2 * room);
+  const start = low - room, end = high + room;
+  let ticks = [];
+  if (logarithmic) {
+    for (let power = -9; power < 15; power += 1) {
+      for (const step of end - start < 3.5 ? [1, 2, 5] : [1]) ticks.push(step * 10 ** power);
+    }
+  } else {
+    const rough = (end - start) / 6, unit = 10 ** Math.floor(Math.log10(rough));
+    const step = unit * ([1, 2, 5, 10].find((each) => each * unit >= rough) || 10);
+    for (let tick = Math.ceil(start / step) * step; tick <= end; tick += step) ticks.push(tick);
+  }
+  ticks = ticks.filter((tick) => turn(tick) >= start && turn(tick) <= end);
+  return { at: place_, ticks };
+}
+
+function points(x, y) {
+  const found = [], missing = [];
+  data.models.forEach((model, m) => {
+    const lines = [lineAt(m, x), lineAt(m, y)];
+    const shown = data.lines.some((line, index) => line.m === m && visible(index));
+    if (!shown) return;
+    if (lines.includes(-1)) missing.push(model.name);
+    else found.push({ m, lines, x: data.lines[lines[0]].v[x.index], y: data.lines[lines[1]].v[y.index] });
+  });
+  return { found, missing };
+}
+
+function showPicture(choice) {
+  const x = axes[state.x] || axes[at("x").value], y = axes[state.y] || axes[at("y").value];
+  if (!x || !y) return;
+  const { found, missing } = points(x, y);
+  const focused = document.activeElement && document.activeElement.dataset.models;
+  const picture = draw("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, role: "group" });
+  picture.setAttribute("aria-label", `${y.title} over ${x.title}, ${found.length} models`);
+  at("picture").replaceChildren(picture);
+  const note = missing.length ? ` ${missing.length} not drawn, without a figure: ${missing.join(", ")}.` : "";
+  if (!found.length) {
+    at("front").textContent = `Nothing to draw.${note}`;
+    return;
+  }
+  const ends = (axis) => found.flatMap((point) => point[axis]);
+  const logarithmic = state.log === "1" && Math.min(...ends("x")) > 0 && new Set(ends("x")).size > 1;
+  const across = scale(ends("x"), LEFT, WIDE - RIGHT, logarithmic);
+  const up = scale(ends("y"), HIGH - BOTTOM, TOP, false);
+  for (const tick of across.ticks) {
+    const left = across.at(tick);
+    picture.append(draw("line", { class: "axis", x1: left, x2: left, y1: TOP, y2: HIGH - BOTTOM }));
+    picture.append(draw("text", { x: left, y: HIGH - BOTTOM + 18, "text-anchor": "middle" }, short(tick)));
+  }
+  for (const tick of up.ticks) {
+    const top = up.at(tick);
+    picture.append(draw("line", { class: "axis", x1: LEFT, x2: WIDE - RIGHT, y1: top, y2: top }));
+    picture.append(draw("text", { x: LEFT - 8, y: top + 4, "text-anchor": "end" }, short(tick)));
+  }
+  picture.append(draw("text", { x: (LEFT + WIDE) / 2, y: HIGH - 12, "text-anchor": "middle" },
+    `${x.title}${logarithmic ? " (logarithmic)" : ""}`));
+  picture.append(draw("text", { transform: `translate(16,${HIGH / 2}) rotate(-90)`,
+    "text-anchor": "middle" }, y.title));
+  found.forEach((point) => {
+    point.left = across.at(point.x[0]);
+    point.top = up.at(point.y[0]);
+  });
+  const front = data.fronts[`${nameOfAxis(x)}|${nameOfAxis(y)}`];
+  drawFront(picture, front, found);
+  drawPoints(picture, found, front, choice, [x, y], [across, up]);
+  at("front").textContent = `${frontInWords(front, x, y)}${note} The axis up need not start at 0.`;
+  if (focused) {
+    const again = [...picture.querySelectorAll(".point")].find((g) => g.dataset.models === focused);
+    if (again) again.focus();
+  }
+}
+
+const nameOfAxis = (axis) => Object.keys(axes).find((key) => axes[key] === axis);
+
+function frontInWords(front, x, y) {
+  if (!front) return "A front is drawn where less of one axis and more of the other is better.";
+  const list = (models) => models.map((m) => data.models[m].name).join(", ") || "none";
+  return `Surely on the Pareto front (rings): ${list(front[1])}. Perhaps on it (dashed rings): ` +
+    `${list(front[2])}. It is the front of all models that have both figures; the dashed line ` +
+    "joins those on it by their figures alone.";
+}
+
+function drawFront(picture, front, found) {
+  if (!front) return;
+  const line = front[0].map((m) => found.find((point) => point.m === m)).filter(Boolean);
+  const steps = line.map((point, index) => (index ? `H${point.left}V${point.top}`
+    : `M${point.left},${point.top}`)).join("");
+  if (steps) picture.append(draw("path", { class: "front", d: steps }));
+}
+
+function drawPoints(picture, found, front, choice, [x, y], [across, up]) {
+  const good = new Set([...choice.answers, ...choice.possible]);
+  const fitting = new Set([...good].map((line) => data.lines[line].m));
+  const fits = (point) => {
+    const way = x.way !== null ? point.lines[0] : y.way !== null ? point.lines[1] : null;
+    return !choice.limited || (way === null ? fitting.has(point.m) : good.has(way));
+  };
+  for (const { x: wide, y: high, left, top } of found) {
+    if (wide.length > 2) picture.append(draw("line", { class: "whisker", y1: top, y2: top,
+      x1: across.at(wide[1]), x2: across.at(wide[2]) }));
+    if (high.length > 2) picture.append(draw("line", { class: "whisker", x1: left, x2: left,
+      y1: up.at(high[1]), y2: up.at(high[2]) }));
+  }
+  const boxes = [];
+  for (const point of found) {
+    const near = found.filter((other) => Math.hypot(other.left - point.left, other.top - point.top) < 9);
+    const told = near.map((other) => describe(other, x, y)).join("\n");
+    const name = data.models[point.m].name;
+    const family = data.models[point.m].family;
+    const [color, shape] = data.looks[family] || data.looks[""];
+    const group = draw("g", { class: `point${fits(point) ? "" : " unfit"}`, tabindex: 0, role: "button",
+      transform: `translate(${point.left},${point.top})`, "aria-label": told });
+    group.dataset.models = name;
+    group.append(draw("path", { d: SHAPES[shape] || SHAPES.X, fill: color }));
+    const sure = front && front[1].includes(point.m);
+    if (sure || (front && front[2].includes(point.m))) {
+      group.append(draw("circle", { r: 11, class: sure ? "sure" : "possible" }));
+    }
+    const say = () => { at("tip").textContent = told; };
+    for (const event of ["pointerenter", "focus", "click"]) group.addEventListener(event, say);
+    group.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" || event.key === " ") {
+        event.preventDefault();
+        change({ open: name });
+      }
+    });
+    picture.append(group);
+    const box = [point.left + 13, point.top - 8, point.left + 16 + 7 * name.length, point.top + 8];
+    const free = boxes.every((other) => box[0] > other[2] || box[2] < other[0] ||
+      box[1] > other[3] || box[3] < other[1]);
+    if (free && box[2] < WIDE + 20 || state.pins.includes(name)) {
+      picture.append(draw("text", { x: box[0], y: point.top + 4, "aria-hidden": true }, name));
+      boxes.push(box);
+    }
+  }
+  drawKey();
+}
+
+function describe(point, x, y) {
+  const told = ([value, low, high]) => short(value) +
+    (low === undefined ? "" : ` (${short(low)} to ${short(high)})`);
+  return `${data.models[point.m].name}: ${x.title} ${told(point.x)}; ${y.title} ${told(point.y)}`;
+}
+
+function drawKey() {
+  const shown = new Set(data.models.map((model) => (model.family in data.looks ? model.family : "")));
+  const key = make("p", { class: "controls", "aria-label": "families" });
+  for (const [family, [color, shape, title]] of Object.entries(data.looks)) {
+    if (!shown.has(family)) continue;
+    const mark = draw("svg", { viewBox: "-8 -8 16 16", style: "width:1rem;height:1rem", "aria-hidden": true });
+    mark.append(draw("path", { d: SHAPES[shape] || SHAPES.X, fill: color }));
+    const entry = make("span");
+    entry.append(mark, ` ${title}`);
+    key.append(entry);
+  }
+  at("picture").append(key);
+}
+
+// ---- models, opened and side by side ----
+function showModels() {
+  const opened = data.models.find((model) => model.name === state.open);
+  if (opened && at(opened.id) && !at(opened.id).open) {
+    at(opened.id).open = true;
+    at(opened.id).scrollIntoView();
+  }
+  at("no-pins").hidden = state.pins.length > 1;
+  const wanted = state.pins.slice(-2);
+  if (at("pair").dataset.shown === wanted.join("\n")) return;
+  at("pair").dataset.shown = wanted.join("\n");
+  at("pair").replaceChildren(...wanted.map((name) => {
+    const side = make("section", { "aria-label": name });
+    const { id } = data.models.find((model) => model.name === name);
+    side.append(make("h3", {}, name));
+    if (at(id)) side.append(...[...at(id).cloneNode(true).children].slice(1));
+    return side;
+  }));
+}
+
+// ---- controls ----
+function pickers() {
+  const option = (value, text) => make("option", { value }, text);
+  for (const kind of FILTERS) {
+    const found = [...new Set(data.lines.map(kinds[kind]))].filter(Boolean);
+    if (found.length < 2) continue;
+    const label = make("label", {}, `${titles[keys.indexOf(kind)]} `);
+    const select = make("select", { id: kind });
+    select.append(option("", "all"), ...found.map((each) => option(each, each)));
+    select.addEventListener("change", () => change({ [kind]: select.value }));
+    label.append(select);
+    at("filters").append(label);
+  }
+  for (const [side, first, better] of [["x", "latency_ms_p50", "low"], ["y", "published_top1", "high"]]) {
+    const all = Object.keys(axes);
+    at(side).append(...all.map((key) => option(key, axes[key].title)));
+    at(side).value = all.find((key) => key.startsWith(first)) ||
+      all.find((key) => axes[key].better === better) || all[0];
+    at(side).addEventListener("change", () => change({ [side]: at(side).value }));
+  }
+  for (const figure of data.figures) {
+    const label = make("label");
+    const box = make("input", { type: "checkbox", "data-column": figure.key });
+    box.addEventListener("change", () => change({ columns: data.figures.map((each) => each.key)
+      .filter((key) => (key === figure.key ? box.checked : state.columns.includes(key))) }));
+    label.append(box, ` ${figure.title}`);
+    at("columns").lastElementChild.append(label);
+  }
+}
+
+function sliders() {
+  for (const [name, limit] of Object.entries(data.choice.limits)) {
+    const words_ = `${limit.most ? "At most" : "At least"} ${limit.title}`;
+    const line = make("div", { class: "limit" });
+    const step = 10 ** Math.floor(Math.log10((limit.high - limit.low) / 200));
+    const low = Math.floor(limit.low / step) * step, high = Math.ceil(limit.high / step) * step;
+    const slider = make("input", { type: "range", id: `${name}-slider`, min: low, max: high, step,
+      "aria-label": `${words_}, ${limit.unit}` });
+    slider.value = limit.most ? high : low;
+    const typed = make("input", { type: "number", id: name, step: "any", inputmode: "decimal" });
+    slider.addEventListener("input", () => limitTo(name, slider.value));
+    typed.addEventListener("input", () => limitTo(name, typed.value));
+    line.append(make("label", { for: name }, words_), slider, typed, make("span", {}, limit.unit));
+    at("limits").append(line);
+  }
+}
+
+function limitTo(name, value) {
+  const limits = { ...state.limits };
+  if (value.trim() === "" || !Number.isFinite(Number(value))) delete limits[name];
+  else limits[name] = value;
+  change({ limits });
+}
+
+function fillIn() {
+  for (const name of ["text", ...FILTERS, "x", "y"]) {
+    const control = at(name);
+    if (control && (state[name] || !"xy".includes(name)) && control.value !== state[name]) {
+      control.value = state[name];
+    }
+  }
+  at("log").checked = state.log === "1";
+  for (const box of at("columns").querySelectorAll("input")) {
+    box.checked = state.columns.includes(box.dataset.column);
+  }
+  for (const [name, limit] of Object.entries(data.choice.limits)) {
+    const value = state.limits[name];
+    if (at(name).value !== (value || "")) at(name).value = value || "";
+    at(`${name}-slider`).value = value || (limit.most ? 1e300 : -1e300);
+  }
+}
+
+function prepare() {
+  heads.forEach((head, index) => {
+    const button = make("button", { type: "button" }, titles[index]);
+    button.append(make("span", { "aria-hidden": true }));
+    button.addEventListener("click", () => change({ sort: keys[index],
+      down: state.sort === keys[index] && !state.down ? "1" : "" }));
+    head.replaceChildren(button);
+  });
+  rows.forEach((row, line) => {
+    const pin = make("button", { type: "button", class: "pin", "aria-pressed": false,
+      "aria-label": `Pin ${nameOf(line)}` }, "pin");
+    pin.addEventListener("click", () => change({ pins: state.pins.includes(nameOf(line))
+      ? state.pins.filter((name) => name !== nameOf(line)) : [...state.pins, nameOf(line)] }));
+    row.cells[0].prepend(pin);
+    row.cells[0].querySelector("a").addEventListener("click", (event) => {
+      event.preventDefault();
+      at(data.models[data.lines[line].m].id)?.removeAttribute("open");
+      change({ open: nameOf(line) });
+    });
+  });
+  pickers();
+  sliders();
+  at("text").addEventListener("input", () => change({ text: at("text").value }));
+  at("log").addEventListener("change", () => change({ log: at("log").checked ? "1" : "0" }));
+  at("reset").addEventListener("click", () => change(usual()));
+  at("copy").addEventListener("click", async () => {
+    const link = make("a", { download: "models.csv", href: URL.createObjectURL(new Blob([csv()])) });
+    await navigator.clipboard?.writeText(csv()).catch(() => link.click());
+    at("shown").textContent = "Copied.";
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") at("tip").textContent = "";
+  });
+  for (const part of document.querySelectorAll(".needs-script")) part.hidden = false;
+}
+
+function show() {
+  const choice = choose();
+  fillIn();
+  at("remains").textContent = remains(choice);
+  showColumns();
+  showTable(choice);
+  showPicture(choice);
+  showModels();
+}
+
+window.addEventListener("hashchange", () => {
+  readAddress();
+  show();
+});
+prepare();
+readAddress();
+show();
