@@ -17,13 +17,15 @@ import json
 import math
 import shutil
 import sys
+import textwrap
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.metrics import METRICS, check, derived
+import zoo
+from benchmarks.metrics import METRICS, check, derived, edited
 from benchmarks.metrics.latency import times_of
 from benchmarks.metrics.metric import Column
 from benchmarks.plan.arguments import Parser, words
@@ -82,12 +84,14 @@ class Comparison:
         changes: of the cases both have.
         only_in_a, only_in_b: names of the others, with the reason where the other run tried.
         elsewhere: timed cases that were not compared since the runs were made on different machines.
+        edited: networks that are not those published under their names, in sentences.
     """
 
     changes: Sequence[Change]
     only_in_a: Sequence[str]
     only_in_b: Sequence[str]
     elsewhere: int = 0
+    edited: Sequence[str] = ()
 
 
 def compare(
@@ -121,7 +125,18 @@ def compare(
         only_in_a=list(filter(None, only[0])),
         only_in_b=list(filter(None, only[1])),
         elsewhere=len(timed) - len(here),
+        edited=[sentence for side, run in zip("AB", runs, strict=True) for sentence in _edited(side, run)],
     )
+
+
+def _edited(side: str, run: Mapping[Case, Sequence[Record]]) -> Iterator[str]:
+    """A sentence about each network of a run whose counts are not those of the published one of its name."""
+    for model in dict.fromkeys(case.model for case in run):
+        if edited(record for case, records in run.items() if case.model == model for record in records):
+            printed = zoo.spec(model).published
+            top1 = printed.top1 if printed else None
+            figure = f"; the {100 * top1:.1f} % printed for that are not its own" if top1 else ""
+            yield f"edited in {side}: {model}, which is not the published network{figure}"
 
 
 def _by_case(records: Iterable[Record]) -> dict[Case, list[Record]]:
@@ -176,19 +191,19 @@ class _Judge:
                 after=_shown(column, other),
                 ratio=other.value / one.value if one.value > 0 else None,
             )
-            yield dataclasses.replace(change, **self._verdict(column.measurement, before, after, one, other))
+            yield dataclasses.replace(change, **self._verdict(column, before, after, one, other))
 
     def _verdict(
-        self, name: str, before: Record, after: Record, one: Measurement, other: Measurement
+        self, column: Column, before: Record, after: Record, one: Measurement, other: Measurement
     ) -> Mapping[str, Any]:
         times = times_of(before), times_of(after)
         if times[0] and times[1]:
             return self._of_times(times[0], times[1])
         if one.unit in TIME_UNITS:
             return {"verdict": "too few rounds"}
-        if name == "top1":
+        if column.measurement == "top1":
             return self._of_top1(before, after)
-        return {"verdict": _of_intervals(one, other)}
+        return {"verdict": "same" if abs(other.value - one.value) <= column.noise else _of_intervals(one, other)}
 
     def _of_times(self, before: Times, after: Times) -> Mapping[str, Any]:
         if before.session is not None and before.session == after.session:
@@ -300,6 +315,8 @@ def _lines(found: Comparison, width: int) -> Iterator[str]:
         yield f"timed on different machines and so not compared: {_count(range(found.elsewhere), 'case')}"
     for side, names in (("A", found.only_in_a), ("B", found.only_in_b)):
         yield from (f"only in {side}: {name}" for name in names)
+    for sentence in found.edited:
+        yield from textwrap.wrap(sentence, width, subsequent_indent="  ")
 
 
 def _row(change: Change, room: int) -> Iterator[str]:

@@ -57,6 +57,7 @@ class Column:
         published: field of `zoo.spec.Reference` that is printed beside it; empty where papers print none.
         published_column, published_title: name of the printed figures in `results.csv`, and their heading on the page.
         rare: in `results.csv` only where some row has it.
+        noise: by how much looks at the same thing differ, in the measurement's unit, where none has an interval.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Column:
     published_column: str = ""
     published_title: str = ""
     rare: bool = False
+    noise: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

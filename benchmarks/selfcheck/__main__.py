@@ -16,6 +16,7 @@ CHECKS = {
     "parity": "benchmarks.selfcheck.parity:BENCHMARK.main",
     "deploy": "benchmarks.selfcheck.deploy:main",
     "contract": "benchmarks.selfcheck.contract:BENCHMARK.main",
+    "tutorial": "benchmarks.selfcheck.tutorial.notebook:main",
     "scale": "benchmarks.selfcheck.scale.page:BENCHMARK.main",
     "restamp": "benchmarks.selfcheck.restamp:main",
 }

@@ -18,6 +18,7 @@ from benchmarks.records.predictions import pack
 from benchmarks.records.record import Case, Measurement, Record
 from benchmarks.records.store import RECORDS, read_records
 from benchmarks.stats.verdicts import VERDICTS
+from zoo.counts import COUNTED
 
 
 def timed(
@@ -152,6 +153,41 @@ def test_an_edited_network_in_one_table(tmp_path: Path, capsys: pytest.CaptureFi
     assert "equal in both: 1 figure (gmacs)" in lines
 
 
+def test_an_edited_network_no_longer_carries_the_paper_s_accuracy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By parameters, or by multiply-adds at its own size; a network that nobody counted is taken at its word."""
+    params, mult_adds = COUNTED["mobilenet_v1"]
+
+    def counts(params: int, mult_adds: int, size: int = 224) -> list[Record]:
+        found = counted(mult_adds, metric="mult_adds", name="mult_adds", model="mobilenet_v1", img_size=size)
+        return [counted(params, model="mobilenet_v1"), found]
+
+    clock = timed(1.0, model="mobilenet_v1")
+    before = folder(tmp_path / "a", *counts(params, mult_adds), clock)
+    said = "edited in B: mobilenet_v1, which is not the published network; the 70.6 % printed for that are not its own"
+    for number, (after, edited) in enumerate((
+        ([*counts(params, mult_adds), counts(params, 5, 160)[1]], False), (counts(params - 9, mult_adds), True),
+        (counts(params, mult_adds - 9), True), ([clock], False),
+    )):  # fmt: skip
+        runs = [before, folder(tmp_path / f"b{number}", *after)]
+        assert main(runs) == 0
+        out = capsys.readouterr().out
+        assert (said in out.splitlines()) == edited and "edited in A" not in out
+        assert main([*runs, "--json"]) == 0
+        assert len(json.loads(capsys.readouterr().out)["edited"]) == edited
+
+
+def test_memory_is_another_only_where_another_look_would_find_so() -> None:
+    def used(size: float) -> Record:
+        found = Measurement(name="peak_rss_bytes", value=size, unit="B")
+        return Record(case=Case(metric="memory", model="resnet18"), status="ok", measurements=(found,))
+
+    assert verdicts([used(50e6)], [used(54e6)]) == {"peak_rss_mb resnet18": "same"}
+    assert verdicts([used(50e6)], [used(60e6)]) == {"peak_rss_mb resnet18": "more"}
+    assert verdicts([used(60e6)], [used(50e6)]) == {"peak_rss_mb resnet18": "less"}
+
+
 @pytest.mark.parametrize(("answers", "right", "said"), [(True, 212, "more"), (False, 212, "same"), (False, 260, "more"),
                                                         (True, 203, "same"), (True, 100, "less")])  # fmt: skip
 def test_accuracies_go_image_by_image_where_the_answers_are_known(answers: bool, right: int, said: str) -> None:
@@ -238,7 +274,7 @@ def test_one_object_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[s
     b = folder(tmp_path / "b", timed(1.1, seed=1), timed(1.0, model="nin", count=3))
     assert main([a, b, "--json", "--fail-over", "5"]) == 1
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"cases", "only_in_a", "only_in_b", "elsewhere", "settings"}
+    assert set(found) == {"cases", "only_in_a", "only_in_b", "elsewhere", "edited", "settings"}
     assert found["settings"] == {"run_a": a, "run_b": b, "noise_floor": 0.01, "fail_over": 5.0, "metrics": []}
     assert {each["case"]: each["verdict"] for each in found["cases"]} == {"resnet18": "slower", "nin": "too few rounds"}
     assert found["cases"][0]["ratio_low"] > 1 and found["cases"][1]["ratio_low"] is None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-import torchvision
 from torch import nn
 
 import zoo
@@ -27,6 +26,8 @@ MIXED_AT_299 = {
 @pytest.fixture(scope="module")
 def pair() -> tuple[nn.Module, zoo.Classifier]:
     """torchvision's network and ours with the same weights: both list their layers in the same order."""
+    import torchvision
+
     torch.manual_seed(0)
     theirs = torchvision.models.inception_v3(weights=None, init_weights=False, aux_logits=True, transform_input=False)
     ours = zoo.create("inception_v3", auxiliary=True)

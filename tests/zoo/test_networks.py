@@ -6,7 +6,6 @@ import time
 
 import pytest
 import torch
-import torchvision
 from torch import nn
 
 import zoo
@@ -170,6 +169,8 @@ def test_meta_models_take_milliseconds_and_no_storage() -> None:
 
 @pytest.mark.parametrize("name", ["alexnet", "resnet50", "vgg11_bn"])
 def test_initialisation_has_torchvisions_spread(name: str) -> None:
+    import torchvision
+
     torch.manual_seed(0)
     ours = zoo.create(name).state_dict().values()
     theirs = getattr(torchvision.models, name)().state_dict().values()

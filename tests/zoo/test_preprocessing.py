@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torchvision import models as torchvision_models
 
 import zoo
 
@@ -21,6 +20,8 @@ def photo(width: int = 321, height: int = 200, mode: str = "RGB") -> Image.Image
 
 @pytest.mark.parametrize("name", ["alexnet", "vgg16", "resnet18", "resnet50"])
 def test_torchvision_transform_is_torchvision_s(name: str) -> None:
+    from torchvision import models as torchvision_models
+
     weights = torchvision_models.get_model_weights(name).IMAGENET1K_V1
     theirs = weights.transforms()
     row = next(row for row in zoo.spec(name).weights if row.tag == "torchvision")
@@ -31,6 +32,7 @@ def test_torchvision_transform_is_torchvision_s(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
 def test_ported_weights_see_what_torchvision_s_forward_makes_of_its_input(name: str) -> None:
+    from torchvision import models as torchvision_models
 
     weights = torchvision_models.get_model_weights(name).IMAGENET1K_V1
     theirs = torchvision_models.get_model(name, init_weights=False, transform_input=True)._transform_input(

@@ -8,11 +8,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from benchmarks.metrics import derived
 from benchmarks.metrics.columns import COLUMNS
 from benchmarks.records.record import STATUSES, Measurement, Record
 from benchmarks.report.frame import comparison, to_csv
 from benchmarks.report.overview import survey
-from tests.benchmarks.report.made import ENVIRONMENT, MODELS, accuracy, full_records, latency, record
+from tests.benchmarks.report.made import ENVIRONMENT, MODELS, accuracy, chosen, counted, full_records, latency, record
 
 
 class TestTable:
@@ -30,6 +31,14 @@ class TestTable:
         assert row["peak_rss_mb"] == pytest.approx(25.557032 * 4.5 + 40)
         assert row["published_params"] == 25_557_032 and row["published_top1"] == pytest.approx(76.13)
         assert (row["family"], row["dataset"], row["status"]) == ("resnet", "fashion_mnist", "ok")
+
+    def test_an_edited_network_no_longer_carries_what_is_printed(self) -> None:
+        found = chosen("mobilenet_v1")
+        edited = [*map(derived, (counted("mobilenet_v1", 4_000_000), *found[1:]))]
+        own, other = (comparison(records).dropna(subset=["param_count"]).iloc[0] for records in (found, edited))
+        assert own["published_top1"] == pytest.approx(70.6) and "not the network" not in own["notes"]
+        assert pd.isna(other[["published_params", "published_top1", "published_gmacs"]]).all()
+        assert "not the network that was published under this name" in other["notes"]
 
     def test_one_row_for_each_timed_condition(self) -> None:
         records = [

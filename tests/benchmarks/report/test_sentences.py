@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
-from scipy import stats
 
 from benchmarks.records.record import Measurement, Record
 from benchmarks.report import pictures
@@ -106,6 +105,8 @@ def test_the_fastest_is_over_every_runtime_and_names_it(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_most_accurate_is_a_mean_over_seeds_and_says_of_what(seed: int) -> None:
+    from scipy import stats
+
     records, truth = made_up(seed)
     tops = {model: found["top1"] for model, found in truth.items() if "top1" in found}
     sentence = answer(records, "**Most accurate after")

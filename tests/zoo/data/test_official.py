@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torchvision import datasets
 
 import zoo
 from tests.zoo.data.made import by_class, images, names
@@ -39,6 +38,8 @@ def nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three training images and a test image in the layout of the official archive, with any checksums."""
+    from torchvision import datasets  # takes seconds, which no other process of tests has to wait for
+
     folder = tmp_path / "cifar-10-batches-py"
     folder.mkdir()
     for name, count in (("data_batch_1", 3), ("test_batch", 1)):
@@ -89,6 +90,8 @@ def test_the_sample_is_read_whole() -> None:
 
 
 def test_what_identifies_cifar_is_torchvisions_checksum() -> None:
+    from torchvision import datasets  # takes seconds, which no other process of tests has to wait for
+
     for official, theirs in ((cifar.CIFAR10, datasets.CIFAR10), (cifar.CIFAR100, datasets.CIFAR100)):
         assert (official.archive, official.below) == (theirs.tgz_md5, theirs.base_folder)
 
@@ -110,6 +113,8 @@ def test_imagenette_has_imagenets_names(tmp_path: Path, below: str) -> None:
 
 
 def test_the_wordnet_ids_are_torchvisions() -> None:
+    from torchvision import datasets  # takes seconds, which no other process of tests has to wait for
+
     assert tuple(datasets.Imagenette._WNID_TO_CLASS) == imagenette.WNIDS
     assert datasets.Imagenette._ARCHIVES[imagenette.SIZE][0].endswith(f"{imagenette.FOLDERS[0]}.tgz")
 
@@ -136,6 +141,8 @@ def test_flowers_are_read_as_torchvision_leaves_them(tmp_path: Path, named: str)
 
 
 def test_what_identifies_flowers_is_torchvisions_checksum() -> None:
+    from torchvision import datasets  # takes seconds, which no other process of tests has to wait for
+
     assert datasets.Flowers102._file_dict["image"][1] == flowers102.ARCHIVE
     assert len(datasets.Flowers102.classes) == flowers102.FACTS.num_classes
 

@@ -1,0 +1,1 @@
+"""The lesson: why depthwise separable convolutions win in multiply-adds, and less in milliseconds."""
