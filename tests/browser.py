@@ -33,6 +33,7 @@ class Seen:
         settings: dict[str, Any] = {"offline": True, "viewport": {"width": 1280, "height": 900}} | context
         self.context = browser.new_context(**settings)
         self.page = self.context.new_page()
+        self.page.set_default_timeout(8_000)
         self.said: list[str] = []
         self.asked: list[str] = []
         self.page.on("console", lambda message: self.said.append(message.text))
