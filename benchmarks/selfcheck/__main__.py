@@ -14,6 +14,7 @@ CHECKS = {
     "loading": "benchmarks.selfcheck.loading:BENCHMARK.main",
     "training": "benchmarks.selfcheck.training.page:BENCHMARK.main",
     "parity": "benchmarks.selfcheck.parity:BENCHMARK.main",
+    "page": "benchmarks.selfcheck.page:BENCHMARK.main",
     "contract": "benchmarks.selfcheck.contract:BENCHMARK.main",
     "scale": "benchmarks.selfcheck.scale.page:BENCHMARK.main",
     "restamp": "benchmarks.selfcheck.restamp:main",

@@ -16,7 +16,7 @@ from benchmarks.report.html.markup import anchor, element, escaped, items, scrip
 from benchmarks.report.html.models import model_details, way_name
 from benchmarks.report.joining import SEVERITY
 from benchmarks.report.overview import Overview
-from benchmarks.report.shown import candidate_of, top1_of
+from benchmarks.report.shown import candidates
 from benchmarks.report.words import count_of, machine_in_words
 from benchmarks.stats.intervals import Interval
 
@@ -79,7 +79,6 @@ def write_index(overview: Overview, folder: Path, studies: Sequence[tuple[str, s
 
 def data_of(overview: Overview, lines: Sequence[Line], figures: Sequence[Figure]) -> dict[str, Any]:
     """What the page's script knows; plain JSON without a number that is none."""
-    accuracies = top1_of(overview)
     groups: dict[str, list[int]] = {}
     for line in lines:
         groups.setdefault(way_name(line), []).append(line.place)
@@ -94,7 +93,7 @@ def data_of(overview: Overview, lines: Sequence[Line], figures: Sequence[Figure]
         "models": [{"name": model, "family": families[model], "id": anchor(model)} for model in models],
         "ways": list(groups),
         "lines": [_line(line, models, list(groups), figures) for line in lines],
-        "choice": choices([candidate_of(overview, line.row, accuracies.get(line.row.model)) for line in lines]),
+        "choice": choices(candidates(overview, [line.row for line in lines])),
         "fronts": _numbered(fronts(figures, lines, groups), models),
         "looks": {family: [color, SHAPES[mark]] for family, (color, mark, _) in looks.items()},
         "start": _start(figures, list(groups)),

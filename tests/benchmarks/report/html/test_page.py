@@ -16,7 +16,7 @@ from benchmarks.report.choosing import Budget, choose
 from benchmarks.report.html.figures import lines_of
 from benchmarks.report.html.models import way_name
 from benchmarks.report.overview import survey
-from benchmarks.report.shown import candidate_of, top1_of
+from benchmarks.report.shown import candidates
 from tests.benchmarks.report.html.made import page_of, whole
 from tests.benchmarks.report.made import ENVIRONMENT
 from tests.browser import Seen, needs_browser, opened
@@ -116,9 +116,8 @@ def test_every_column_says_its_unit_its_direction_and_how_it_was_measured(seen: 
 def test_the_page_chooses_as_the_rule_does(seen: Seen) -> None:
     overview = survey(whole(), ENVIRONMENT)
     lines = lines_of(overview)
-    known = top1_of(overview)
-    candidates = [candidate_of(overview, line.row, known.get(line.row.model)) for line in lines]
-    labels = {id(each): f"{each.model} ({way_name(line)})" for each, line in zip(candidates, lines, strict=True)}
+    ways = candidates(overview, [line.row for line in lines])
+    labels = {id(each): f"{each.model} ({way_name(line)})" for each, line in zip(ways, lines, strict=True)}
     chance = random.Random(1)
     asked = [
         Budget(**{
@@ -139,7 +138,7 @@ def test_the_page_chooses_as_the_rule_does(seen: Seen) -> None:
     )
     kinds = set()
     for budget, (answers, ties, possible) in zip(asked, told, strict=True):
-        found = choose(candidates, budget)
+        found = choose(ways, budget)
         assert answers == [labels[id(each)] for each in found.answers]
         assert ties == [labels[id(each)] for each in found.ties]
         assert possible == [labels[id(each)] for each in found.possible]
