@@ -26,7 +26,7 @@ const kinds = {
   threads: (line) => line.by.threads,
 };
 
-// ---- the state, all of which is in the address ----
+// all of it is in the address
 const usual = () => ({
   sort: "", down: "", text: "", family: "", runtime: "", precision: "", threads: "", pins: [],
   columns: data.figures.filter((figure) => figure.open).map((figure) => figure.key),
@@ -66,13 +66,13 @@ function writeAddress() {
   history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
 }
 
-function change(...changes) {
-  Object.assign(state, ...changes);
+function change(changes) {
+  Object.assign(state, changes);
   writeAddress();
   show();
 }
 
-// ---- choosing: the rule's own ends of figures, against the limits ----
+// the rule's own ends of figures, against the limits
 function verdict(line, name, limit) {
   const ends = data.choice.ends[name][line];
   if (!ends) return "unknown";
@@ -112,7 +112,6 @@ function remains(found) {
   return `Fit for certain: ${count}. Best: ${labelOf(first)}${equal}.${may}${more}`;
 }
 
-// ---- the table ----
 function rawOf(line, key) {
   if (key in place) return (data.lines[line].v[place[key]] || [null])[0];
   const cell = rows[line].cells[keys.indexOf(key)];
@@ -135,13 +134,11 @@ function sorted() {
 const visible = (line) => words[line].includes(state.text.toLowerCase()) &&
   FILTERS.every((kind) => !state[kind] || kinds[kind](data.lines[line]) === state[kind]);
 
-let order = "";
+let order = " ";
 function showTable(found) {
   const wanted = `${state.sort} ${state.down}`;
-  if (wanted !== order) {
-    body.append(...sorted().map((line) => rows[line]));
-    order = wanted;
-  }
+  if (wanted !== order) body.append(...sorted().map((line) => rows[line]));
+  order = wanted;
   const fits = new Set(found.answers);
   const may = new Set(found.possible);
   let count = 0;
@@ -161,12 +158,12 @@ function showTable(found) {
     else head.removeAttribute("aria-sort");
     head.querySelector("span").textContent = key !== state.sort ? "" : state.down ? " ▼" : " ▲";
   });
-  const title = titles[keys.indexOf(state.sort)];
-  const by = title ? `, sorted by ${title}, ${state.down ? "descending" : "ascending"}` : "";
+  const by = keys.includes(state.sort) ? `, sorted by ${titles[keys.indexOf(state.sort)]}, ` +
+    `${state.down ? "descending" : "ascending"}` : "";
   at("shown").textContent = `${count} of ${rows.length} rows${by}`;
 }
 
-const sheet = document.head.appendChild(document.createElement("style"));
+const sheet = document.head.appendChild(make("style"));
 let hiddenColumns = null;
 function showColumns() {
   const closed = keys.flatMap((key, index) => (key in place && !state.columns.includes(key)
@@ -174,6 +171,13 @@ function showColumns() {
   if (closed === hiddenColumns) return;
   sheet.textContent = closed ? `${closed} { display: none; }` : "";
   hiddenColumns = closed;
+  // widths are fixed once they are known: else every sorting asks all cells again
+  at("table").style.tableLayout = "auto";
+  heads.forEach((head) => head.style.removeProperty("width"));
+  const widths = heads.map((head) => head.offsetWidth);
+  heads.forEach((head, index) => { head.style.width = `${widths[index]}px`; });
+  const width = `${widths.reduce((one, other) => one + other)}px`;
+  Object.assign(at("table").style, { tableLayout: "fixed", width });
 }
 
 function csv() {
@@ -187,7 +191,6 @@ function csv() {
   return table.map((cells) => cells.map(quoted).join(",")).join("\n");
 }
 
-// ---- the picture ----
 const WIDE = 900, HIGH = 520, LEFT = 70, RIGHT = 30, TOP = 20, BOTTOM = 60;
 const axes = {};
 data.figures.forEach((figure, index) => {
@@ -204,9 +207,13 @@ data.figures.forEach((figure, index) => {
 const draw = (name, attributes, text) => make(name, attributes, text, SVG);
 const short = (value) => String(Number(value.toPrecision(4)));
 
-function lineAt(model, axis) {
-  return data.lines.findIndex((line) => line.m === model && line.v[axis.index] &&
-    (axis.way === null || line.w === axis.way));
+// of each model the line that has the figure, if any
+function linesAt(axis) {
+  const found = {};
+  data.lines.forEach((line, index) => {
+    if (line.v[axis.index] && (axis.way === null || line.w === axis.way)) found[line.m] ??= index;
+  });
+  return found;
 }
 
 function scale(values, from, to, logarithmic) {
@@ -230,22 +237,37 @@ function scale(values, from, to, logarithmic) {
 }
 
 function points(x, y) {
-  const found = [], missing = [];
+  const found = [], missing = [], known = [linesAt(x), linesAt(y)];
+  const shown = new Set(data.lines.filter((_, line) => !rows[line].hidden).map((line) => line.m));
   data.models.forEach((model, m) => {
-    const lines = [lineAt(m, x), lineAt(m, y)];
+    const lines = known.map((each) => each[m]);
     const [across, up] = lines.map((line) => data.lines[line]);
-    if (!data.lines.some((line, index) => line.m === m && visible(index))) return;
-    if (lines.includes(-1)) missing.push(model.name);
+    if (!shown.has(m)) return;
+    if (!across || !up) missing.push(model.name);
     else found.push({ m, lines, x: across.v[x.index], y: up.v[y.index] });
   });
   return { found, missing };
 }
 
+const say = (told) => { at("tip").textContent = told; };
+const drawn = { wanted: "", groups: new Map() };
 function showPicture(choice) {
   const x = axes[state.x] || axes[at("x").value], y = axes[state.y] || axes[at("y").value];
   if (!x || !y) return;
+  const { log, text, pins } = state;
+  const wanted = [x.name, y.name, log, text, pins, FILTERS.map((key) => state[key])].join("\n");
+  if (drawn.wanted !== wanted) drawAll(x, y);
+  drawn.wanted = wanted;
+  const good = new Set([...choice.answers, ...choice.possible]);
+  const fitting = new Set([...good].map((line) => data.lines[line].m));
+  const way = [x, y].findIndex((axis) => axis.way !== null);
+  drawn.groups.forEach((group, { m, lines }) => group.classList.toggle("unfit",
+    choice.limited && !(way < 0 ? fitting.has(m) : good.has(lines[way]))));
+}
+
+function drawAll(x, y) {
+  drawn.groups.clear();
   const { found, missing } = points(x, y);
-  const focused = document.activeElement && document.activeElement.dataset.models;
   const picture = draw("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, role: "group" });
   picture.setAttribute("aria-label", `${y.title} over ${x.title}, ${found.length} models`);
   at("picture").replaceChildren(picture);
@@ -284,12 +306,8 @@ function showPicture(choice) {
   const steps = front ? front[0].flatMap(pointOf) : [];
   picture.append(draw("path", { class: "front", d: steps.map(({ left, top }, index) =>
     (index ? `H${left}V${top}` : `M${left},${top}`)).join("") }));
-  drawPoints(picture, found, front, choice, [x, y], [across, up]);
+  drawPoints(picture, found, front, [x, y], [across, up]);
   at("front").textContent = `${frontInWords(front)}${note} The axis up need not start at 0.`;
-  if (focused) {
-    const again = [...picture.querySelectorAll(".point")].find((g) => g.dataset.models === focused);
-    if (again) again.focus();
-  }
 }
 
 function frontInWords(front) {
@@ -299,13 +317,7 @@ function frontInWords(front) {
     `Perhaps (dashed rings): ${list(front[2])}. The line joins those on it by their figures alone.`;
 }
 
-function drawPoints(picture, found, front, choice, [x, y], [across, up]) {
-  const good = new Set([...choice.answers, ...choice.possible]);
-  const fitting = new Set([...good].map((line) => data.lines[line].m));
-  const fits = (point) => {
-    const way = x.way !== null ? point.lines[0] : y.way !== null ? point.lines[1] : null;
-    return !choice.limited || (way === null ? fitting.has(point.m) : good.has(way));
-  };
+function drawPoints(picture, found, front, [x, y], [across, up]) {
   for (const { x: wide, y: high, left, top } of found) {
     if (wide.length > 2) picture.append(draw("line", { class: "whisker", y1: top, y2: top,
       x1: across.at(wide[1]), x2: across.at(wide[2]) }));
@@ -321,16 +333,17 @@ function drawPoints(picture, found, front, choice, [x, y], [across, up]) {
     const told = near.map((other) => describe(other, x, y)).join("\n");
     const name = data.models[point.m].name;
     const [color, path] = data.looks[data.models[point.m].family] || data.looks[""];
-    const group = draw("g", { class: `point${fits(point) ? "" : " unfit"}`, tabindex: 0,
-      role: "button", transform: `translate(${left},${top})`, "aria-label": told });
-    group.dataset.models = name;
+    const group = draw("g", { class: "point", tabindex: 0, role: "button", "aria-label": told,
+      transform: `translate(${left},${top})` });
+    drawn.groups.set(point, group);
     group.append(draw("path", { d: path, fill: color }));
     if (ringed(point.m)) {
       const sure = front[1].includes(point.m);
       group.append(draw("circle", { r: 11, class: sure ? "sure" : "possible" }));
     }
-    const say = () => { at("tip").textContent = told; };
-    for (const event of ["pointerenter", "focus", "click"]) group.addEventListener(event, say);
+    for (const event of ["pointerenter", "focus", "click"]) {
+      group.addEventListener(event, () => say(told));
+    }
     group.addEventListener("keydown", (event) => {
       if (event.key === "Enter" || event.key === " ") {
         event.preventDefault();
@@ -358,7 +371,6 @@ function describe(point, x, y) {
   return `${data.models[point.m].name}: ${x.title} ${told(point.x)}; ${y.title} ${told(point.y)}`;
 }
 
-// ---- models, opened and side by side ----
 function showModels() {
   const opened = data.models.find((model) => model.name === state.open);
   if (opened && at(opened.id) && !at(opened.id).open) {
@@ -378,7 +390,6 @@ function showModels() {
   }));
 }
 
-// ---- controls ----
 function pickers() {
   const option = (value, text) => make("option", { value }, text);
   for (const kind of FILTERS) {
@@ -396,14 +407,8 @@ function pickers() {
     at(side).value = data.start[side];
     at(side).addEventListener("change", () => change({ [side]: at(side).value }));
   }
-  for (const figure of data.figures) {
-    const label = make("label");
-    const box = make("input", { type: "checkbox", "data-column": figure.key });
-    box.addEventListener("change", () => change({ columns: data.figures.map((each) => each.key)
-      .filter((key) => (key === figure.key ? box.checked : state.columns.includes(key))) }));
-    label.append(box, ` ${figure.title}`);
-    at("columns").lastElementChild.append(label);
-  }
+  at("columns").addEventListener("change", () => change({ columns:
+    [...at("columns").querySelectorAll(":checked")].map((box) => box.dataset.column) }));
 }
 
 function sliders() {
@@ -474,9 +479,7 @@ function prepare() {
     await navigator.clipboard?.writeText(csv()).catch(() => link.click());
     at("shown").textContent = "Copied.";
   });
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") at("tip").textContent = "";
-  });
+  document.addEventListener("keydown", ({ key }) => key === "Escape" && say(""));
   for (const part of document.querySelectorAll(".needs-script")) part.hidden = false;
 }
 
@@ -490,10 +493,7 @@ function show() {
   showModels();
 }
 
-window.addEventListener("hashchange", () => {
-  readAddress();
-  show();
-});
+const arrive = () => { readAddress(); show(); };
+window.addEventListener("hashchange", arrive);
 prepare();
-readAddress();
-show();
+arrive();

@@ -62,6 +62,10 @@ def write_index(overview: Overview, folder: Path, studies: Sequence[tuple[str, s
         "HEAD": _head(overview, rest),
         "TABLE": _table(overview, lines, figures),
         "KEY": _key(overview),
+        "COLUMNS": "".join(
+            element("label", f'<input type="checkbox" data-column="{figure.key}"> ', escaped(figure.title))
+            for figure in figures
+        ),
         "MEANING": items(f"<b>{escaped(figure.title)}</b>: {escaped(figure.how)}" for figure in figures),
         "MODELS": _models(overview, lines, figures),
         "STUDIES": _studies(folder, studies),
