@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks.report.answers import doubts
-from benchmarks.report.choosing import Apart, Budget, Candidate, choose
+from benchmarks.report.choosing import Budget, Candidate, choose
 from benchmarks.report.drawing import Drawing
-from benchmarks.report.findings import Estimate, apart, best
+from benchmarks.report.findings import Estimate, best
 from benchmarks.report.measured import protocols
 from benchmarks.report.overview import Overview
 from benchmarks.report.page import image, listed, section
+from benchmarks.report.shown import VALIDATION_IMAGES, candidates, fastest_runtime, published, ways
 from benchmarks.report.table import Cell, TableColumn, table, text_column
-from benchmarks.report.shown import VALIDATION_IMAGES, candidate_of, fastest_runtime, published, top1_of, ways
 from benchmarks.report.words import (
     condition_in_words,
     count_of,
@@ -37,8 +37,12 @@ FIRST = ("published_latency", "small_data")  # the pictures here, by name
 
 
 def first_page(
-    overview: Overview, head: str, pictures: Mapping[str, Drawing], links: Sequence[str],
-    images: Sequence[str], *more: str
+    overview: Overview,
+    head: str,
+    pictures: Mapping[str, Drawing],
+    links: Sequence[str],
+    images: Sequence[str],
+    *more: str,
 ) -> list[str]:
     """The sections of `README.md`.
 
@@ -97,11 +101,10 @@ def _fastest(overview: Overview) -> Iterator[str]:
 
 def _under_budgets(overview: Overview) -> Iterator[str]:
     """The most accurate that surely keeps each budget, by the one rule of choosing."""
-    accuracies = top1_of(overview)
-    rows = [candidate_of(overview, row, accuracies.get(row.model)) for row in ways(overview)]
+    rows = candidates(overview, ways(overview))
     told = []
     for words, budget in BUDGETS:
-        found = choose([each for each in rows if each.top1], budget, apart=_differ(accuracies))
+        found = choose([each for each in rows if each.top1], budget)
         if found.answers:
             first = found.answers[0]
             ties = list(dict.fromkeys(each.model for each in found.ties if each.model != first.model))
@@ -109,15 +112,6 @@ def _under_budgets(overview: Overview) -> Iterator[str]:
             told.append(f"within {words} {_bold(first.model)} ({_candidate(first)}{equal})")
     if told:
         yield f"**Most accurate that surely keeps a budget:** {'; '.join(told)}."
-
-
-def _differ(accuracies: Mapping[str, tuple[Estimate, str]]) -> Apart:
-    """Whether accuracies of candidates differ, judged as everywhere on the pages."""
-
-    def differ(one: Candidate, other: Candidate) -> bool:
-        return one.model != other.model and apart(accuracies[one.model][0], accuracies[other.model][0])
-
-    return differ
 
 
 def _candidate(found: Candidate) -> str:

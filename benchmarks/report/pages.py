@@ -44,7 +44,9 @@ def write_report(
     command: str = "",
     trained_on: str = "",
 ) -> Path:
-    """Writes `README.md`, `details.md`, `index.html`, `results.csv` and `figures/` into a folder, each file whole or not at all.
+    """Writes `README.md`, `details.md`, `index.html`, `results.csv` and `figures/` into a folder.
+
+    Each file is whole or as it was.
 
     Args:
         records: of a run, in any order; of a case that occurs twice the later record counts. Where all accuracies

@@ -71,8 +71,8 @@ def small_data(overview: Overview) -> Drawing | None:
         heading=f"What learning from {_images(overview)} shows",
         alt=f"Dots with intervals: share of test images right after a short training, for {len(points)} models",
         caption=(
-            f"How readily each network learns, {_tested(overview)}; not how accurate it can become. Highest, and not to "
-            f"be told apart: {told}. Whiskers are 95 % intervals; the axis does not start at 0."
+            f"How readily each network learns, {_tested(overview)}; not how accurate it can become. Highest, and "
+            f"not to be told apart: {told}. Whiskers are 95 % intervals; the axis does not start at 0."
         ),
         data={"points": points, "x": "Test images named rightly, %"},
         draw=figures.dots,

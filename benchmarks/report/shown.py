@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from statistics import fmean
 
 from benchmarks.report.choosing import Candidate
-from benchmarks.report.findings import Estimate, estimate
-from benchmarks.report.joining import Row, model_spec
+from benchmarks.report.findings import Estimate
+from benchmarks.report.joining import Row
 from benchmarks.report.overview import Overview
-from benchmarks.stats.intervals import NORMAL, Interval
+from benchmarks.report.ways import ways_of
+from benchmarks.stats.intervals import NORMAL
 
-__all__ = ["VALIDATION_IMAGES", "candidate_of", "fastest_runtime", "is_own_size", "published", "top1_of", "ways"]
+__all__ = ["VALIDATION_IMAGES", "candidates", "fastest_runtime", "published", "ways"]
 
 VALIDATION_IMAGES = 50_000  # of ImageNet, on which published accuracies are counted
-IMAGENET = "imagenet"
-BYTES = 4  # of a 32-bit parameter
 
 
 def ways(overview: Overview) -> list[Row]:
@@ -50,56 +49,22 @@ def wilson(share: float, model: str) -> Estimate:
     return Estimate(share, middle - reach, middle + reach, model)
 
 
-def measured_on_imagenet(overview: Overview) -> dict[str, Estimate]:
-    """Top-1 of trained weights that were tested here on ImageNet."""
-    records = overview.records("accuracy")
-    return {
-        each.model: each
-        for each in overview.estimates("accuracy", "top1")
-        if records[each.model].case.dataset == IMAGENET and records[each.model].case.weights
+def candidates(overview: Overview, rows: Sequence[Row]) -> list[Candidate]:
+    """Each way as the rule of choosing takes it; one that was not timed on one image is only its name."""
+    records = {id(record): record for row in overview.rows for record in row.records.values()}.values()
+    device = overview.condition.device if overview.condition else "cpu"
+    known = {
+        (each.model, each.runtime, each.precision, each.num_threads, each.img_size): each
+        for each in ways_of(records, device=device)
     }
-
-
-def top1_of(overview: Overview) -> dict[str, tuple[Estimate, str]]:
-    """ImageNet top-1 by model and where it is from: "measured" here on trained weights, else "published"."""
-    told = {model: (found, "published") for model, found in published(overview).items()}
-    return told | {model: (found, "measured") for model, found in measured_on_imagenet(overview).items()}
-
-
-def is_own_size(row: Row) -> bool:
-    """Whether a way takes images of the size that the network was published with."""
-    entry = model_spec(row.model)
-    return entry is not None and row.case.img_size in (0, entry.input.size)
-
-
-def candidate_of(overview: Overview, row: Row, accuracy: tuple[Estimate, str] | None) -> Candidate:
-    """A way as the rule of choosing takes it.
-
-    Args:
-        accuracy: of `top1_of`; that of images of another size is not this way's.
-    """
-    time = row.find("latency", "latency_s")
-    line = overview.models[row.model]
-    top1, source = accuracy if accuracy and is_own_size(row) else (None, "")
-    params, mult_adds = line.value("params", "param_count"), row.value("mult_adds", "mult_adds")
-    memory, rate = row.value("memory", "peak_rss_bytes"), row.find("throughput", "samples_per_sec")
-    latency = estimate(row.model, time).scaled(1e3) if time and row.case.batch_size == 1 else None
-    return Candidate(
-        model=row.model,
-        runtime=row.case.runtime,
-        precision=row.case.precision,
-        num_threads=row.case.num_threads,
-        img_size=row.case.img_size,
-        latency_ms=latency,
-        size_mb=exactly(params * BYTES / 1e6) if params and row.case.precision == "fp32" else None,
-        top1=top1.scaled(100) if top1 else None,
-        memory_mb=exactly(memory / 1e6) if memory else None,
-        gmacs=exactly(mult_adds / 1e9) if mult_adds else None,
-        throughput=estimate(row.model, rate) if rate else None,
-        batch_size=row.case.batch_size if rate else 0,
-        top1_source=source,
-        size_source="parameters" if params else "",
-    )
+    found = []
+    for row in rows:
+        case = row.case
+        way = (case.model, case.runtime, case.precision, case.num_threads, case.img_size)
+        plain = Candidate(model=case.model, runtime=case.runtime, precision=case.precision or "fp32",
+                          num_threads=case.num_threads, img_size=case.img_size)  # fmt: skip
+        found.append(known.get(way, plain) if case.device == device and case.batch_size == 1 else plain)
+    return found
 
 
 def fastest_runtime(overview: Overview) -> tuple[str, list[Estimate]]:
@@ -117,11 +82,6 @@ def fastest_runtime(overview: Overview) -> tuple[str, list[Estimate]]:
     common = set.intersection(*(set(found) for found in full.values())) or set(next(iter(full.values())))
     runtime = min(full, key=lambda name: (_pace(full[name], common), name))
     return runtime, [full[runtime][model] for model in overview.table.index if model in full[runtime]]
-
-
-def exactly(value: float) -> Interval:
-    """A figure without doubt."""
-    return Interval(value, value, value)
 
 
 def _pace(times: dict[str, Estimate], models: Iterable[str]) -> float:

@@ -15,6 +15,7 @@ CHECKS = {
     "training": "benchmarks.selfcheck.training.page:BENCHMARK.main",
     "parity": "benchmarks.selfcheck.parity:BENCHMARK.main",
     "deploy": "benchmarks.selfcheck.deploy:main",
+    "page": "benchmarks.selfcheck.page:BENCHMARK.main",
     "contract": "benchmarks.selfcheck.contract:BENCHMARK.main",
     "tutorial": "benchmarks.selfcheck.tutorial.notebook:main",
     "scale": "benchmarks.selfcheck.scale.page:BENCHMARK.main",

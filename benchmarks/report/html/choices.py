@@ -30,7 +30,7 @@ def choices(candidates: Sequence[Candidate]) -> dict[str, Any]:
             and null for an end that is not known.
         kind: of each candidate, which accuracy it has; candidates of one kind have the same.
         alike: by kind, the kinds that cannot be told apart from it.
-        limits: by name: title, unit, whether it is a ceiling, the least and the largest value.
+        limits: by name: title, unit, whether it is a ceiling, from where to where a slider goes.
     """
     places = {id(candidate): place for place, candidate in enumerate(candidates)}
     found = choose(candidates, Budget())
@@ -45,7 +45,7 @@ def choices(candidates: Sequence[Candidate]) -> dict[str, Any]:
         if len(set(known)) > 1:
             ends[name] = [_ends(each, limit.at_most) for each in figures]
             limits[name] = {
-                "title": limit.title, "unit": limit.unit, "most": limit.at_most, "low": min(known), "high": max(known),
+                "title": limit.title, "unit": limit.unit, "most": limit.at_most, **_steps(min(known), max(known)),
             }  # fmt: skip
     return {
         "order": [places[id(each)] for each in found.answers],
@@ -55,6 +55,12 @@ def choices(candidates: Sequence[Candidate]) -> dict[str, Any]:
         "alike": [[at for at, other in enumerate(apart) if not tell_apart(one, other)] for one in apart],
         "limits": limits,
     }
+
+
+def _steps(low: float, high: float) -> dict[str, float]:
+    """From where to where a slider goes, in round steps, a few hundred in all."""
+    step = 10.0 ** math.floor(math.log10((high - low) / 100))
+    return {"low": math.floor(low / step) * step, "high": math.ceil(high / step) * step, "step": step}
 
 
 def _ends(figure: Interval | None, at_most: bool) -> list[float | None] | None:

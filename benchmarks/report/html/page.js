@@ -2,8 +2,9 @@
 // Everything that is best, alike or fitting was computed before; this only shows, sorts, chooses.
 const data = JSON.parse(document.getElementById("data").textContent);
 const at = (id) => document.getElementById(id);
-const make = (name, attributes = {}, text = "") => {
-  const made = document.createElement(name);
+const SVG = "http://www.w3.org/2000/svg", HTML = "http://www.w3.org/1999/xhtml";
+const make = (name, attributes = {}, text = "", kind = HTML) => {
+  const made = document.createElementNS(kind, name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   made.textContent = text;
   return made;
@@ -25,7 +26,7 @@ const kinds = {
   threads: (line) => line.by.threads,
 };
 
-// ---- the state, all of which is in the address ----
+// all of it is in the address
 const usual = () => ({
   sort: "", down: "", text: "", family: "", runtime: "", precision: "", threads: "", pins: [],
   columns: data.figures.filter((figure) => figure.open).map((figure) => figure.key),
@@ -65,13 +66,13 @@ function writeAddress() {
   history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
 }
 
-function change(...changes) {
-  Object.assign(state, ...changes);
+function change(changes) {
+  Object.assign(state, changes);
   writeAddress();
   show();
 }
 
-// ---- choosing: the rule's own ends of figures, against the limits ----
+// the rule's own ends of figures, against the limits
 function verdict(line, name, limit) {
   const ends = data.choice.ends[name][line];
   if (!ends) return "unknown";
@@ -98,7 +99,7 @@ function remains(found) {
   const models = (lines) => new Set(lines.map(nameOf)).size;
   const some = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
   const aside = data.choice.aside.length;
-  const more = aside ? ` ${some(aside, "way")} slower on several threads than on one: set aside.` : "";
+  const more = aside ? ` Set aside, slower on several threads than on one: ${aside}.` : "";
   if (!found.limited) return `No limit: ${some(found.answers.length, "way")} of ` +
     `${some(models(found.answers), "model")} to choose from.${more}`;
   const may = found.possible.length
@@ -106,14 +107,11 @@ function remains(found) {
   if (!found.answers.length) return `Nothing fits for certain.${may}${more}`;
   const first = found.answers[0];
   const ties = [...new Set(found.ties.map(nameOf))].filter((name) => name !== nameOf(first));
-  const known = data.choice.kind[first] !== undefined && place.published_top1 !== undefined;
-  const best = known ? ` Most accurate: ${labelOf(first)}` : ` First: ${labelOf(first)}`;
   const equal = ties.length ? `; not to be told apart from it: ${ties.join(", ")}` : "";
-  return `${some(found.answers.length, "way")} of ${some(models(found.answers), "model")} fit for ` +
-    `certain.${best}${equal}.${may}${more}`;
+  const count = `${some(found.answers.length, "way")} of ${some(models(found.answers), "model")}`;
+  return `Fit for certain: ${count}. Best: ${labelOf(first)}${equal}.${may}${more}`;
 }
 
-// ---- the table ----
 function rawOf(line, key) {
   if (key in place) return (data.lines[line].v[place[key]] || [null])[0];
   const cell = rows[line].cells[keys.indexOf(key)];
@@ -136,13 +134,11 @@ function sorted() {
 const visible = (line) => words[line].includes(state.text.toLowerCase()) &&
   FILTERS.every((kind) => !state[kind] || kinds[kind](data.lines[line]) === state[kind]);
 
-let order = "";
+let order = " ";
 function showTable(found) {
   const wanted = `${state.sort} ${state.down}`;
-  if (wanted !== order) {
-    body.append(...sorted().map((line) => rows[line]));
-    order = wanted;
-  }
+  if (wanted !== order) body.append(...sorted().map((line) => rows[line]));
+  order = wanted;
   const fits = new Set(found.answers);
   const may = new Set(found.possible);
   let count = 0;
@@ -154,8 +150,7 @@ function showTable(found) {
     row.classList.toggle("perhaps", found.limited && may.has(line));
     const pinned = state.pins.includes(nameOf(line));
     row.classList.toggle("pinned", pinned);
-    const pin = row.cells[0].querySelector(".pin");
-    if (pin.getAttribute("aria-pressed") !== String(pinned)) pin.setAttribute("aria-pressed", pinned);
+    row.cells[0].firstElementChild.setAttribute("aria-pressed", pinned);
   });
   heads.forEach((head, index) => {
     const key = keys[index];
@@ -163,66 +158,69 @@ function showTable(found) {
     else head.removeAttribute("aria-sort");
     head.querySelector("span").textContent = key !== state.sort ? "" : state.down ? " ▼" : " ▲";
   });
-  const title = titles[keys.indexOf(state.sort)];
-  const by = title ? `, sorted by ${title}, ${state.down ? "descending" : "ascending"}` : "";
+  const by = keys.includes(state.sort) ? `, sorted by ${titles[keys.indexOf(state.sort)]}, ` +
+    `${state.down ? "descending" : "ascending"}` : "";
   at("shown").textContent = `${count} of ${rows.length} rows${by}`;
 }
 
-const sheet = document.head.appendChild(document.createElement("style"));
+const sheet = document.head.appendChild(make("style"));
 let hiddenColumns = null;
 function showColumns() {
-  const closed = keys.map((key, index) => (key in place && !state.columns.includes(key) ? index + 1 : 0))
-    .filter(Boolean).map((index) => `#table tr > :nth-child(${index})`).join(",");
+  const closed = keys.flatMap((key, index) => (key in place && !state.columns.includes(key)
+    ? `#table tr > :nth-child(${index + 1})` : [])).join(",");
   if (closed === hiddenColumns) return;
   sheet.textContent = closed ? `${closed} { display: none; }` : "";
   hiddenColumns = closed;
+  // widths are fixed once they are known: else every sorting asks all cells again
+  at("table").style.tableLayout = "auto";
+  heads.forEach((head) => head.style.removeProperty("width"));
+  const widths = heads.map((head) => head.offsetWidth);
+  heads.forEach((head, index) => { head.style.width = `${widths[index]}px`; });
+  const width = `${widths.reduce((one, other) => one + other)}px`;
+  Object.assign(at("table").style, { tableLayout: "fixed", width });
 }
 
 function csv() {
-  const neutral = (text) => (/^\s*[=+\-@]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text);
+  const formula = (text) => /^\s*[=+\-@]/.test(text) && Number.isNaN(Number(text));
+  const neutral = (text) => (formula(text) ? `'${text}` : text);
   const quoted = (cell) => `"${neutral(String(cell === null ? "" : cell)).replaceAll('"', '""')}"`;
   const open = keys.filter((key) => !(key in place) || state.columns.includes(key));
   const lines = [...body.rows].filter((row) => !row.hidden).map((row) => Number(row.dataset.line));
-  const head = open.map((key) => quoted(titles[keys.indexOf(key)])).join(",");
-  return [head, ...lines.map((line) => open.map((key) => quoted(rawOf(line, key))).join(","))].join("\n");
+  const head = open.map((key) => titles[keys.indexOf(key)]);
+  const table = [head, ...lines.map((line) => open.map((key) => rawOf(line, key)))];
+  return table.map((cells) => cells.map(quoted).join(",")).join("\n");
 }
 
-// ---- the picture ----
 const WIDE = 900, HIGH = 520, LEFT = 70, RIGHT = 30, TOP = 20, BOTTOM = 60;
-const SHAPES = {
-  o: "M-6,0a6,6 0 1,0 12,0a6,6 0 1,0 -12,0", s: "M-5.5,-5.5h11v11h-11z", "^": "M0,-7L7,5.5H-7z",
-  v: "M0,7L7,-5.5H-7z", D: "M0,-7.5L7.5,0L0,7.5L-7.5,0z", p: "M0,-7L7,-1.5L4.5,6H-4.5L-7,-1.5z",
-  h: "M0,-7L6,-3.5V3.5L0,7L-6,3.5V-3.5z", P: "M-2.5,-7h5v4.5h4.5v5h-4.5v4.5h-5v-4.5h-4.5v-5h4.5z",
-  X: "M-6,-6L-2,-6L0,-3L2,-6H6L3,0L6,6H2L0,3L-2,6H-6L-3,0z",
-};
 const axes = {};
 data.figures.forEach((figure, index) => {
-  if (!figure.way) axes[figure.key] = { index, title: figure.title, better: figure.better, way: null };
+  const { key, title, better } = figure;
+  const add = (name, more, way) => {
+    axes[name] = { name, index, title: title + more, better, way };
+  };
+  if (!figure.way) add(key, "", null);
   else data.ways.forEach((way, w) => {
-    if (data.lines.some((line) => line.w === w && line.v[index])) {
-      axes[`${figure.key}@${way}`] = { index, title: `${figure.title}: ${way}`,
-        better: figure.better, way: w };
-    }
+    const known = data.lines.some((line) => line.w === w && line.v[index]);
+    if (known) add(`${key}@${way}`, `: ${way}`, w);
   });
 });
-const draw = (name, attributes, text) => {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  if (text !== undefined) made.textContent = text;
-  return made;
-};
+const draw = (name, attributes, text) => make(name, attributes, text, SVG);
 const short = (value) => String(Number(value.toPrecision(4)));
 
-function lineAt(model, axis) {
-  return data.lines.findIndex((line) => line.m === model && line.v[axis.index] &&
-    (axis.way === null || line.w === axis.way));
+// of each model the line that has the figure, if any
+function linesAt(axis) {
+  const found = {};
+  data.lines.forEach((line, index) => {
+    if (line.v[axis.index] && (axis.way === null || line.w === axis.way)) found[line.m] ??= index;
+  });
+  return found;
 }
 
 function scale(values, from, to, logarithmic) {
   const turn = logarithmic ? Math.log : (value) => value;
   const low = turn(Math.min(...values)), high = turn(Math.max(...values));
   const room = (high - low) * 0.06 || Math.abs(high) * 0.05 || 1;
-  const place_ = (value) => from + (to - from) * (turn(value) - low + room) / (high - low + 2 * room);
+  const share = (value) => (turn(value) - low + room) / (high - low + 2 * room);
   const start = low - room, end = high + room;
   let ticks = [];
   if (logarithmic) {
@@ -235,42 +233,60 @@ function scale(values, from, to, logarithmic) {
     for (let tick = Math.ceil(start / step) * step; tick <= end; tick += step) ticks.push(tick);
   }
   ticks = ticks.filter((tick) => turn(tick) >= start && turn(tick) <= end);
-  return { at: place_, ticks };
+  return { at: (value) => from + (to - from) * share(value), ticks };
 }
 
 function points(x, y) {
-  const found = [], missing = [];
+  const found = [], missing = [], known = [linesAt(x), linesAt(y)];
+  const shown = new Set(data.lines.filter((_, line) => !rows[line].hidden).map((line) => line.m));
   data.models.forEach((model, m) => {
-    const lines = [lineAt(m, x), lineAt(m, y)];
-    const shown = data.lines.some((line, index) => line.m === m && visible(index));
-    if (!shown) return;
-    if (lines.includes(-1)) missing.push(model.name);
-    else found.push({ m, lines, x: data.lines[lines[0]].v[x.index], y: data.lines[lines[1]].v[y.index] });
+    const lines = known.map((each) => each[m]);
+    const [across, up] = lines.map((line) => data.lines[line]);
+    if (!shown.has(m)) return;
+    if (!across || !up) missing.push(model.name);
+    else found.push({ m, lines, x: across.v[x.index], y: up.v[y.index] });
   });
   return { found, missing };
 }
 
+const say = (told) => { at("tip").textContent = told; };
+const drawn = { wanted: "", groups: new Map() };
 function showPicture(choice) {
   const x = axes[state.x] || axes[at("x").value], y = axes[state.y] || axes[at("y").value];
   if (!x || !y) return;
+  const { log, text, pins } = state;
+  const wanted = [x.name, y.name, log, text, pins, FILTERS.map((key) => state[key])].join("\n");
+  if (drawn.wanted !== wanted) drawAll(x, y);
+  drawn.wanted = wanted;
+  const good = new Set([...choice.answers, ...choice.possible]);
+  const fitting = new Set([...good].map((line) => data.lines[line].m));
+  const way = [x, y].findIndex((axis) => axis.way !== null);
+  drawn.groups.forEach((group, { m, lines }) => group.classList.toggle("unfit",
+    choice.limited && !(way < 0 ? fitting.has(m) : good.has(lines[way]))));
+}
+
+function drawAll(x, y) {
+  drawn.groups.clear();
   const { found, missing } = points(x, y);
-  const focused = document.activeElement && document.activeElement.dataset.models;
   const picture = draw("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, role: "group" });
   picture.setAttribute("aria-label", `${y.title} over ${x.title}, ${found.length} models`);
   at("picture").replaceChildren(picture);
-  const note = missing.length ? ` ${missing.length} not drawn, without a figure: ${missing.join(", ")}.` : "";
+  const { length } = missing;
+  const note = length ? ` ${length} not drawn, without a figure: ${missing.join(", ")}.` : "";
   if (!found.length) {
     at("front").textContent = `Nothing to draw.${note}`;
     return;
   }
   const ends = (axis) => found.flatMap((point) => point[axis]);
-  const logarithmic = state.log === "1" && Math.min(...ends("x")) > 0 && new Set(ends("x")).size > 1;
+  const several = new Set(ends("x")).size > 1 && Math.min(...ends("x")) > 0;
+  const logarithmic = state.log === "1" && several;
   const across = scale(ends("x"), LEFT, WIDE - RIGHT, logarithmic);
   const up = scale(ends("y"), HIGH - BOTTOM, TOP, false);
   for (const tick of across.ticks) {
     const left = across.at(tick);
     picture.append(draw("line", { class: "axis", x1: left, x2: left, y1: TOP, y2: HIGH - BOTTOM }));
-    picture.append(draw("text", { x: left, y: HIGH - BOTTOM + 18, "text-anchor": "middle" }, short(tick)));
+    const below = { x: left, y: HIGH - BOTTOM + 18, "text-anchor": "middle" };
+    picture.append(draw("text", below, short(tick)));
   }
   for (const tick of up.ticks) {
     const top = up.at(tick);
@@ -285,64 +301,49 @@ function showPicture(choice) {
     point.left = across.at(point.x[0]);
     point.top = up.at(point.y[0]);
   });
-  const front = data.fronts[`${nameOfAxis(x)}|${nameOfAxis(y)}`];
-  drawFront(picture, front, found);
-  drawPoints(picture, found, front, choice, [x, y], [across, up]);
-  at("front").textContent = `${frontInWords(front, x, y)}${note} The axis up need not start at 0.`;
-  if (focused) {
-    const again = [...picture.querySelectorAll(".point")].find((g) => g.dataset.models === focused);
-    if (again) again.focus();
-  }
+  const front = data.fronts[`${x.name}|${y.name}`];
+  const pointOf = (m) => found.find((point) => point.m === m) || [];
+  const steps = front ? front[0].flatMap(pointOf) : [];
+  picture.append(draw("path", { class: "front", d: steps.map(({ left, top }, index) =>
+    (index ? `H${left}V${top}` : `M${left},${top}`)).join("") }));
+  drawPoints(picture, found, front, [x, y], [across, up]);
+  at("front").textContent = `${frontInWords(front)}${note} The axis up need not start at 0.`;
 }
 
-const nameOfAxis = (axis) => Object.keys(axes).find((key) => axes[key] === axis);
-
-function frontInWords(front, x, y) {
+function frontInWords(front) {
   if (!front) return "A front is drawn where less of one axis and more of the other is better.";
   const list = (models) => models.map((m) => data.models[m].name).join(", ") || "none";
-  return `Surely on the Pareto front (rings): ${list(front[1])}. Perhaps on it (dashed rings): ` +
-    `${list(front[2])}. It is the front of all models that have both figures; the dashed line ` +
-    "joins those on it by their figures alone.";
+  return `Surely on the Pareto front of all models with both figures (rings): ${list(front[1])}. ` +
+    `Perhaps (dashed rings): ${list(front[2])}. The line joins those on it by their figures alone.`;
 }
 
-function drawFront(picture, front, found) {
-  if (!front) return;
-  const line = front[0].map((m) => found.find((point) => point.m === m)).filter(Boolean);
-  const steps = line.map((point, index) => (index ? `H${point.left}V${point.top}`
-    : `M${point.left},${point.top}`)).join("");
-  if (steps) picture.append(draw("path", { class: "front", d: steps }));
-}
-
-function drawPoints(picture, found, front, choice, [x, y], [across, up]) {
-  const good = new Set([...choice.answers, ...choice.possible]);
-  const fitting = new Set([...good].map((line) => data.lines[line].m));
-  const fits = (point) => {
-    const way = x.way !== null ? point.lines[0] : y.way !== null ? point.lines[1] : null;
-    return !choice.limited || (way === null ? fitting.has(point.m) : good.has(way));
-  };
+function drawPoints(picture, found, front, [x, y], [across, up]) {
   for (const { x: wide, y: high, left, top } of found) {
     if (wide.length > 2) picture.append(draw("line", { class: "whisker", y1: top, y2: top,
       x1: across.at(wide[1]), x2: across.at(wide[2]) }));
     if (high.length > 2) picture.append(draw("line", { class: "whisker", x1: left, x2: left,
       y1: up.at(high[1]), y2: up.at(high[2]) }));
   }
-  const boxes = [];
-  for (const point of found) {
-    const near = found.filter((other) => Math.hypot(other.left - point.left, other.top - point.top) < 9);
+  const boxes = found.map(({ left, top }) => [left - 7, top - 7, left + 7, top + 7]);
+  const ringed = (m) => front && (front[1].includes(m) || front[2].includes(m));
+  const first = ({ m }) => (state.pins.includes(data.models[m].name) || ringed(m) ? 0 : 1);
+  for (const point of [...found].sort((one, other) => first(one) - first(other))) {
+    const { left, top } = point;
+    const near = found.filter((other) => Math.hypot(other.left - left, other.top - top) < 9);
     const told = near.map((other) => describe(other, x, y)).join("\n");
     const name = data.models[point.m].name;
-    const family = data.models[point.m].family;
-    const [color, shape] = data.looks[family] || data.looks[""];
-    const group = draw("g", { class: `point${fits(point) ? "" : " unfit"}`, tabindex: 0, role: "button",
-      transform: `translate(${point.left},${point.top})`, "aria-label": told });
-    group.dataset.models = name;
-    group.append(draw("path", { d: SHAPES[shape] || SHAPES.X, fill: color }));
-    const sure = front && front[1].includes(point.m);
-    if (sure || (front && front[2].includes(point.m))) {
+    const [color, path] = data.looks[data.models[point.m].family] || data.looks[""];
+    const group = draw("g", { class: "point", tabindex: 0, role: "button", "aria-label": told,
+      transform: `translate(${left},${top})` });
+    drawn.groups.set(point, group);
+    group.append(draw("path", { d: path, fill: color }));
+    if (ringed(point.m)) {
+      const sure = front[1].includes(point.m);
       group.append(draw("circle", { r: 11, class: sure ? "sure" : "possible" }));
     }
-    const say = () => { at("tip").textContent = told; };
-    for (const event of ["pointerenter", "focus", "click"]) group.addEventListener(event, say);
+    for (const event of ["pointerenter", "focus", "click"]) {
+      group.addEventListener(event, () => say(told));
+    }
     group.addEventListener("keydown", (event) => {
       if (event.key === "Enter" || event.key === " ") {
         event.preventDefault();
@@ -350,15 +351,18 @@ function drawPoints(picture, found, front, choice, [x, y], [across, up]) {
       }
     });
     picture.append(group);
-    const box = [point.left + 13, point.top - 8, point.left + 16 + 7 * name.length, point.top + 8];
-    const free = boxes.every((other) => box[0] > other[2] || box[2] < other[0] ||
-      box[1] > other[3] || box[3] < other[1]);
-    if (free && box[2] < WIDE + 20 || state.pins.includes(name)) {
-      picture.append(draw("text", { x: box[0], y: point.top + 4, "aria-hidden": true }, name));
-      boxes.push(box);
-    }
+    const wide = 7 * name.length, half = wide / 2;
+    const around = [[14, 0], [-14 - wide, 0], [-half, -18], [-half, 18]];
+    const free = around.find(([right, down]) => {
+      const box = [left + right, top + down - 7, left + right + wide, top + down + 7];
+      const clear = ([from, above, to, below]) =>
+        box[0] > to || box[2] < from || box[1] > below || box[3] < above;
+      return boxes.every(clear) && box[0] > LEFT && box[2] < WIDE && boxes.push(box);
+    });
+    if (!free) continue;
+    const label = { x: left + free[0], y: top + free[1] + 4, "aria-hidden": true };
+    picture.append(draw("text", label, name));
   }
-  drawKey();
 }
 
 function describe(point, x, y) {
@@ -367,21 +371,6 @@ function describe(point, x, y) {
   return `${data.models[point.m].name}: ${x.title} ${told(point.x)}; ${y.title} ${told(point.y)}`;
 }
 
-function drawKey() {
-  const shown = new Set(data.models.map((model) => (model.family in data.looks ? model.family : "")));
-  const key = make("p", { class: "controls", "aria-label": "families" });
-  for (const [family, [color, shape, title]] of Object.entries(data.looks)) {
-    if (!shown.has(family)) continue;
-    const mark = draw("svg", { viewBox: "-8 -8 16 16", style: "width:1rem;height:1rem", "aria-hidden": true });
-    mark.append(draw("path", { d: SHAPES[shape] || SHAPES.X, fill: color }));
-    const entry = make("span");
-    entry.append(mark, ` ${title}`);
-    key.append(entry);
-  }
-  at("picture").append(key);
-}
-
-// ---- models, opened and side by side ----
 function showModels() {
   const opened = data.models.find((model) => model.name === state.open);
   if (opened && at(opened.id) && !at(opened.id).open) {
@@ -401,7 +390,6 @@ function showModels() {
   }));
 }
 
-// ---- controls ----
 function pickers() {
   const option = (value, text) => make("option", { value }, text);
   for (const kind of FILTERS) {
@@ -414,32 +402,21 @@ function pickers() {
     label.append(select);
     at("filters").append(label);
   }
-  for (const [side, first, better] of [["x", "latency_ms_p50", "low"], ["y", "published_top1", "high"]]) {
-    const all = Object.keys(axes);
-    at(side).append(...all.map((key) => option(key, axes[key].title)));
-    at(side).value = all.find((key) => key.startsWith(first)) ||
-      all.find((key) => axes[key].better === better) || all[0];
+  for (const side of ["x", "y"]) {
+    at(side).append(...Object.keys(axes).map((key) => option(key, axes[key].title)));
+    at(side).value = data.start[side];
     at(side).addEventListener("change", () => change({ [side]: at(side).value }));
   }
-  for (const figure of data.figures) {
-    const label = make("label");
-    const box = make("input", { type: "checkbox", "data-column": figure.key });
-    box.addEventListener("change", () => change({ columns: data.figures.map((each) => each.key)
-      .filter((key) => (key === figure.key ? box.checked : state.columns.includes(key))) }));
-    label.append(box, ` ${figure.title}`);
-    at("columns").lastElementChild.append(label);
-  }
+  at("columns").addEventListener("change", () => change({ columns:
+    [...at("columns").querySelectorAll(":checked")].map((box) => box.dataset.column) }));
 }
 
 function sliders() {
   for (const [name, limit] of Object.entries(data.choice.limits)) {
     const words_ = `${limit.most ? "At most" : "At least"} ${limit.title}`;
     const line = make("div", { class: "limit" });
-    const step = 10 ** Math.floor(Math.log10((limit.high - limit.low) / 200));
-    const low = Math.floor(limit.low / step) * step, high = Math.ceil(limit.high / step) * step;
-    const slider = make("input", { type: "range", id: `${name}-slider`, min: low, max: high, step,
-      "aria-label": `${words_}, ${limit.unit}` });
-    slider.value = limit.most ? high : low;
+    const slider = make("input", { type: "range", id: `${name}-slider`, min: limit.low,
+      max: limit.high, step: limit.step, "aria-label": `${words_}, ${limit.unit}` });
     const typed = make("input", { type: "number", id: name, step: "any", inputmode: "decimal" });
     slider.addEventListener("input", () => limitTo(name, slider.value));
     typed.addEventListener("input", () => limitTo(name, typed.value));
@@ -457,10 +434,8 @@ function limitTo(name, value) {
 
 function fillIn() {
   for (const name of ["text", ...FILTERS, "x", "y"]) {
-    const control = at(name);
-    if (control && (state[name] || !"xy".includes(name)) && control.value !== state[name]) {
-      control.value = state[name];
-    }
+    const value = state[name] || data.start[name] || "";
+    if (at(name) && at(name).value !== value) at(name).value = value;
   }
   at("log").checked = state.log === "1";
   for (const box of at("columns").querySelectorAll("input")) {
@@ -499,13 +474,12 @@ function prepare() {
   at("log").addEventListener("change", () => change({ log: at("log").checked ? "1" : "0" }));
   at("reset").addEventListener("click", () => change(usual()));
   at("copy").addEventListener("click", async () => {
-    const link = make("a", { download: "models.csv", href: URL.createObjectURL(new Blob([csv()])) });
+    const href = URL.createObjectURL(new Blob([csv()]));
+    const link = make("a", { download: "models.csv", href });
     await navigator.clipboard?.writeText(csv()).catch(() => link.click());
     at("shown").textContent = "Copied.";
   });
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") at("tip").textContent = "";
-  });
+  document.addEventListener("keydown", ({ key }) => key === "Escape" && say(""));
   for (const part of document.querySelectorAll(".needs-script")) part.hidden = false;
 }
 
@@ -519,10 +493,7 @@ function show() {
   showModels();
 }
 
-window.addEventListener("hashchange", () => {
-  readAddress();
-  show();
-});
+const arrive = () => { readAddress(); show(); };
+window.addEventListener("hashchange", arrive);
 prepare();
-readAddress();
-show();
+arrive();

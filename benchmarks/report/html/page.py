@@ -16,7 +16,7 @@ from benchmarks.report.html.markup import anchor, element, escaped, items, scrip
 from benchmarks.report.html.models import model_details, way_name
 from benchmarks.report.joining import SEVERITY
 from benchmarks.report.overview import Overview
-from benchmarks.report.shown import candidate_of, top1_of
+from benchmarks.report.shown import candidates
 from benchmarks.report.words import count_of, machine_in_words
 from benchmarks.stats.intervals import Interval
 
@@ -24,6 +24,18 @@ __all__ = ["MOST_LINES", "write_index"]
 
 MOST_LINES = 2_000  # a browser sorts and filters no more at once; results.csv has them all
 MOST_DETAILS = 400  # models that can be opened
+SHAPES = {  # of the markers that `benchmarks.report.style` names, as paths around 0
+    "o": "M-6,0a6,6 0 1,0 12,0a6,6 0 1,0 -12,0",
+    "s": "M-5.5,-5.5h11v11h-11z",
+    "^": "M0,-7L7,5.5H-7z",
+    "v": "M0,7L7,-5.5H-7z",
+    "D": "M0,-7.5L7.5,0L0,7.5L-7.5,0z",
+    "p": "M0,-7L7,-1.5L4.5,6H-4.5L-7,-1.5z",
+    "h": "M0,-7L6,-3.5V3.5L0,7L-6,3.5V-3.5z",
+    "P": "M-2.5,-7h5v4.5h4.5v5h-4.5v4.5h-5v-4.5h-4.5v-5h4.5z",
+    "X": "M-6,-6L-2,-6L0,-3L2,-6H6L3,0L6,6H2L0,3L-2,6H-6L-3,0z",
+}
+START = {"x": "latency_ms_p50", "y": "published_top1"}  # of the picture, where both are known
 CLOSED = {"published_params", "published_gmacs", "rel_speed", "gmacs_per_sec", "weights_mb"}  # columns not shown first
 
 
@@ -49,13 +61,18 @@ def write_index(overview: Overview, folder: Path, studies: Sequence[tuple[str, s
         "STYLE": files(__package__).joinpath("page.css").read_text(encoding="utf-8"),
         "HEAD": _head(overview, rest),
         "TABLE": _table(overview, lines, figures),
+        "KEY": _key(overview),
+        "COLUMNS": "".join(
+            element("label", f'<input type="checkbox" data-column="{figure.key}"> ', escaped(figure.title))
+            for figure in figures
+        ),
         "MEANING": items(f"<b>{escaped(figure.title)}</b>: {escaped(figure.how)}" for figure in figures),
         "MODELS": _models(overview, lines, figures),
         "STUDIES": _studies(folder, studies),
         "DATA": script_data("data", data_of(overview, lines, figures)),
         "SCRIPT": files(__package__).joinpath("page.js").read_text(encoding="utf-8"),
     }
-    for name, text in inside.items():
+    for name in inside:
         before, _, after = page.partition(f"<!--{name}-->")  # once each, so that no text from outside is a name
         page = before + "\0" + name + "\0" + after
     whole = "".join(inside.get(part, part) if place % 2 else part for place, part in enumerate(page.split("\0")))
@@ -66,13 +83,12 @@ def write_index(overview: Overview, folder: Path, studies: Sequence[tuple[str, s
 
 def data_of(overview: Overview, lines: Sequence[Line], figures: Sequence[Figure]) -> dict[str, Any]:
     """What the page's script knows; plain JSON without a number that is none."""
-    accuracies = top1_of(overview)
     groups: dict[str, list[int]] = {}
     for line in lines:
         groups.setdefault(way_name(line), []).append(line.place)
     models = list(dict.fromkeys(line.row.model for line in lines))
     families = {model: str(overview.table.at[model, "family"]) for model in models}
-    known = [(family, looks) for family, looks in style.FAMILIES.items() if family in families.values()]
+    looks = _looks(overview)
     return {
         "figures": [
             {"key": each.key, "title": each.title, "better": each.better, "way": each.by_way,
@@ -81,10 +97,41 @@ def data_of(overview: Overview, lines: Sequence[Line], figures: Sequence[Figure]
         "models": [{"name": model, "family": families[model], "id": anchor(model)} for model in models],
         "ways": list(groups),
         "lines": [_line(line, models, list(groups), figures) for line in lines],
-        "choice": choices([candidate_of(overview, line.row, accuracies.get(line.row.model)) for line in lines]),
+        "choice": choices(candidates(overview, [line.row for line in lines])),
         "fronts": _numbered(fronts(figures, lines, groups), models),
-        "looks": {family: [color, mark, title] for family, (color, mark, title) in known} | {"": list(style.OTHER)},
+        "looks": {family: [color, SHAPES[mark]] for family, (color, mark, _) in looks.items()},
+        "start": _start(figures, list(groups)),
     }  # fmt: skip
+
+
+def _looks(overview: Overview) -> dict[str, tuple[str, str, str]]:
+    """Colour, marker and title of each family that is there; under no name those of all others."""
+    present = set(overview.table["family"])
+    looks = {family: looks for family, looks in style.FAMILIES.items() if family in present}
+    return looks | ({} if present <= looks.keys() else {"": style.OTHER})
+
+
+def _key(overview: Overview) -> str:
+    """What the markers of the picture mean."""
+    return "".join(
+        element(
+            "span",
+            element("svg", element("path", d=SHAPES[mark], fill=color), viewBox="-8 -8 16 16", aria_hidden="true"),
+            escaped(title),
+        )
+        for color, mark, title in _looks(overview).values()
+    )
+
+
+def _start(figures: Sequence[Figure], names: Sequence[str]) -> dict[str, str]:
+    """The axes that the picture has at first."""
+    found = {}
+    for (side, key), better in zip(START.items(), ("low", "high"), strict=True):
+        known = {figure.key: figure for figure in figures}
+        figure = known.get(key) or next((each for each in figures if each.better == better), None)
+        if figure is not None:
+            found[side] = f"{figure.key}@{names[0]}" if figure.by_way else figure.key
+    return found
 
 
 def _line(line: Line, models: Sequence[str], ways: Sequence[str], figures: Sequence[Figure]) -> dict[str, Any]:
