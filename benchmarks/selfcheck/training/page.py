@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 from benchmarks.report.bars import Bar, Cases, CheckPage
 from benchmarks.selfcheck.tasks import Benchmark
-from benchmarks.selfcheck.training import finetuning, loop, processes
+from benchmarks.selfcheck.training import finetuning, loop, processes, reading
 
 __all__ = ["BENCHMARK", "bars"]
 
-SECTIONS = (finetuning, processes, loop)
+SECTIONS = (finetuning, reading, processes, loop)
 
 
 def bars(cases: Cases) -> list[Bar]:
