@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["KINDS", "Kind", "make", "source"]
+__all__ = ["KINDS", "Kind", "make"]
 
 QUALITY = 88  # of a JPEG
 
@@ -32,16 +31,11 @@ KINDS = {
 }
 
 
-def source() -> Path:
-    """The folder of natural images, with train and val, that `ZOO_PHOTOGRAPHS` names."""
-    return Path(os.environ.get("ZOO_PHOTOGRAPHS", "../shared/data/cifar10_sample"))
-
-
-def make(kind: Kind, target: Path) -> Path:
-    """A folder with train and val, one folder a class in each; classes take turns."""
+def make(kind: Kind, source: Path, target: Path) -> Path:
+    """A folder with train and val, one folder a class in each, of images of such a one; classes take turns."""
     jobs: list[tuple[Path, Path, tuple[int, int]]] = []
     for part, count in (("train", kind.train), ("val", kind.val)):
-        classes = [sorted(folder.iterdir()) for folder in sorted((source() / part).iterdir())]
+        classes = [sorted(folder.iterdir()) for folder in sorted((source / part).iterdir())]
         for number in range(min(count, len(classes) * min(map(len, classes)))):
             file = classes[number % len(classes)][number // len(classes)]
             goal = target / part / file.parent.name / f"{file.stem}.jpg"

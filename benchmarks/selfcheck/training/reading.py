@@ -20,7 +20,7 @@ from benchmarks.selfcheck.training.photographs import KINDS, Kind, make
 from benchmarks.stats.intervals import Interval
 from zoo.turns import take_turns
 
-__all__ = ["TASKS", "bars", "measure", "sections"]
+__all__ = ["FED", "bars", "measure", "sections"]
 
 MODELS = ("resnet18", "mobilenet_v1:resolution=128,width=0.25")
 # how many times the images a second of the reference
@@ -38,10 +38,14 @@ WAITING = 0.05  # of a step
 WORKERS = (1, 2, 3)  # of the reference, which are tried
 
 
-def measure(kind: str, model: str) -> dict[str, Any]:
-    """One training of each way and seed, taking turns, as JSON values."""
+def measure(kind: str, model: str, inputs: Mapping[str, str]) -> dict[str, Any]:
+    """One training of each way and seed, taking turns, as JSON values.
+
+    Args:
+        inputs: `data-dir`, natural images with train and val, which are enlarged.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        photographs = make(FEWER.get((kind, model), KINDS[kind]), Path(folder))
+        photographs = make(FEWER.get((kind, model), KINDS[kind]), Path(inputs["data-dir"]), Path(folder))
         tried = {
             workers: _pace(contest("torchvision", model, photographs, seed=0, epochs=1, workers=workers))
             for workers in WORKERS
@@ -164,4 +168,4 @@ def _key(kind: str, model: str) -> str:
     return f"reading {kind} {model}"
 
 
-TASKS = {_key(kind, model): partial(measure, kind, model) for kind, model in GAINS}
+FED = {_key(kind, model): partial(measure, kind, model) for kind, model in GAINS}

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from benchmarks.selfcheck.training.contenders import contest
+from benchmarks.selfcheck.training.page import BENCHMARK
 from benchmarks.selfcheck.training.photographs import Kind, make
 from benchmarks.selfcheck.training.reading import GAINS, bars, sections
 from tests.zoo.training.small import folder_of_colours
+from zoo.images import picture
 
 
 def case(kind: str, model: str, *, times: float = 7.0, peak: int = 90, right: int = 1200, waiting: float = 0.01) -> Any:
@@ -65,13 +67,29 @@ def test_the_page_shows_accuracy_where_enough_is_tested() -> None:
     assert sum("| 80.0 |" in row for row in rows) == 1
 
 
+def test_the_check_measures_every_bar() -> None:
+    assert {f"reading {kind} {model}" for kind, model in GAINS} <= BENCHMARK.fed.keys()
+
+
+def test_photographs_are_enlarged_and_classes_take_turns(tmp_path: Path) -> None:
+    for part in ("train", "val"):
+        folder_of_colours(tmp_path / "colours" / part, {"red": 5, "blue": 5})
+    large = make(Kind(((30, 40), (40, 30)), 6, 2), tmp_path / "colours", tmp_path / "large")
+    found = {path.relative_to(large).as_posix(): picture(path).size for path in large.rglob("*.jpg")}
+    assert len(found) == 8 and set(found.values()) == {(30, 40), (40, 30)}
+    assert [sum(name.startswith(part) for name in found) for part in ("train/red", "train/blue", "val/red")] == [
+        3,
+        3,
+        1,
+    ]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["zoo", "torchvision"])
-def test_both_ways_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+def test_both_ways_train(tmp_path: Path, way: str) -> None:
     for part, count in (("train", 20), ("val", 5)):
         folder_of_colours(tmp_path / "colours" / part, {"red": count, "blue": count})
-    monkeypatch.setenv("ZOO_PHOTOGRAPHS", str(tmp_path / "colours"))
-    photographs = make(Kind(((300, 400), (400, 300)), 40, 10), tmp_path / "large")
+    photographs = make(Kind(((300, 400), (400, 300)), 40, 10), tmp_path / "colours", tmp_path / "large")
     found = contest(way, "mobilenet_v1:resolution=128,width=0.25", photographs, seed=0, epochs=2)
     assert found["images"] == 80 and len(found["epoch_s"]) == 2 and found["tested"] == 10
     assert 0 <= found["correct"] <= 10 and found["peak_bytes"] > 50e6
