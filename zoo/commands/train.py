@@ -112,9 +112,9 @@ def run(given: argparse.Namespace) -> int:
         try:
             training = train(
                 model, data, chosen, seed=given.seed, output_dir=path, fresh=given.fresh, precision=given.precision,
-                workers=given.workers, cache_gb=given.cache_gb, weights=weights, command=_command(), compile=given.compile,
-                sync_bn=given.sync_bn, save_minutes=given.save_minutes, save_steps=given.save_steps,
-                on_progress=shown if crew.leads else None, on_note=say,
+                workers=given.workers, cache_gb=given.cache_gb, weights=weights, command=_command(),
+                compile=given.compile, sync_bn=given.sync_bn, save_minutes=given.save_minutes,
+                save_steps=given.save_steps, on_progress=shown if crew.leads else None, on_note=say,
             )  # fmt: skip
         except Finished as finished:
             part = finished.result["judged_on"]

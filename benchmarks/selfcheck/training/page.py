@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 from benchmarks.report.bars import Bar, Cases, CheckPage
 from benchmarks.selfcheck.tasks import Benchmark
-from benchmarks.selfcheck.training import finetuning, loop, processes
+from benchmarks.selfcheck.training import finetuning, loop, processes, reading
 
 __all__ = ["BENCHMARK", "bars"]
 
-SECTIONS = (finetuning, processes, loop)
+SECTIONS = (finetuning, reading, processes, loop)
 
 
 def bars(cases: Cases) -> list[Bar]:
@@ -32,7 +32,7 @@ BENCHMARK = Benchmark(
     description="How fast networks are trained, and what of that is not arithmetic.",
     tasks={key: task for each in (processes, loop) for key, task in each.TASKS.items()},
     inputs=finetuning.INPUTS,
-    fed=finetuning.FED,
+    fed={key: task for each in (finetuning, reading) for key, task in each.FED.items()},
     page=CheckPage(
         title="Training",
         remark="The bars compare what took turns in the same rounds, by the median of the ratios within a round.",

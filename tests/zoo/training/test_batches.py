@@ -11,9 +11,10 @@ import torch
 from PIL import Image
 
 import zoo
-from tests.zoo.training.small import Few, folder_of_colours
+from tests.zoo.training.small import Few, folder_of_colours, tiny
 from zoo.data.dataset import Batch
 from zoo.data.reduced import reduced
+from zoo.data.store import stores_folder
 from zoo.spec import Input
 from zoo.training.batches import Batches, needed_side, seed_of, training_transform
 from zoo.training.recipes import Recipe, recipe
@@ -153,3 +154,22 @@ def test_only_images_that_will_be_kept_are_new(photos: Path) -> None:
         assert len(batches.new()) == many
         batches.here(batches.new()[:4])
     assert not len(Batches(Few([0, 1]), INPUT, 3, RANDOM, seed=0).new())
+
+
+def test_the_weights_are_the_same_without_a_cache_and_with_a_cold_and_a_warm_one(photos: Path) -> None:
+    weights, notes = [], list[str]()
+    for cache_gb in (0.0, 1.0, 1.0):
+        model = tiny(classes=2, norm=False)
+        chosen = recipe("sample", img_size=16, batch_size=4, epochs=2, mirror=True, crop_scale=0.35)
+        zoo.train(model, zoo.open_data(photos), chosen, cache_gb=cache_gb, workers=0, on_note=notes.append)
+        weights.append(model.state_dict())
+    for other in weights[1:]:
+        assert all(torch.equal(weights[0][name], other[name]) for name in other)
+    said = [note for note in notes if "decoded" in note]
+    assert len(said) == 2 and all(f"{stores_folder()}" in note for note in said)
+
+
+@pytest.mark.parametrize("wrong", [-1, float("nan"), float("inf"), "20", None, True])
+def test_gigabytes_that_are_none_are_refused(photos: Path, wrong: Any) -> None:
+    with pytest.raises(zoo.InvalidOption, match="cache_gb takes a number of gigabytes from 0 on"):
+        zoo.train(tiny(classes=2), zoo.open_data(photos), cache_gb=wrong)
