@@ -117,8 +117,12 @@ def answer(evidence: Evidence) -> str | None:
     won = ", ".join(f"{name} in {count}" for name, count in wins.most_common())
     parts = [f"alone at the front: {won}" if won else "no runtime is ever alone at the front"]
     parts += [f"in {tied} the fastest cannot be told apart from another"] if tied else []
-    conditions = "1 condition" if len(found) == 1 else f"{len(found)} conditions"
-    return f"Of {conditions} of {len({race.case.model for race in found})} networks, {'; '.join(parts)}."
+    networks = _count(len({race.case.model for race in found}), "network")
+    return f"Of {_count(len(found), 'condition')} of {networks}, {'; '.join(parts)}."
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def rows(evidence: Evidence) -> Iterator[Sequence[str]]:
