@@ -76,9 +76,9 @@ def _lines(records: Sequence[Record]) -> Iterator[_Line]:
         if record.case.metric == "latency" and record.case.batch_size == 1
     }
     found: dict[tuple[str, str, str], list[Cost]] = defaultdict(list)
-    for cost in costs:
-        found[cost.case.model, cost.case.runtime, cost.case.precision].append(cost)
-    usable = {each: record for each, record in timed.items() if each in counting}
+    for each in costs:
+        found[each.case.model, each.case.runtime, each.case.precision].append(each)
+    usable = {key: record for key, record in timed.items() if key in counting}
     told: set[tuple[str, str, str]] = set()
     for key, way in ways.items():
         if way.precision == FULL:

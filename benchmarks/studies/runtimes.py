@@ -86,7 +86,8 @@ def _slower_than_alone(
 
 def _race(timed: Mapping[str, tuple[Record, Times]], pairs: int) -> Race:
     first, *others = sorted(timed, key=lambda name: _seconds(timed[name][1]).value)
-    ties, slower = [], []
+    ties: list[tuple[str, Interval]] = []
+    slower: list[tuple[str, Interval]] = []
     for name in others:
         ratio = _ratio(timed[name][1], timed[first][1])
         (slower if verdict(ratio, comparisons=pairs) == "slower" else ties).append((name, ratio))

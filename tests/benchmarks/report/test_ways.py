@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ NAME = "mobilenet_v1:width=0.75"
 
 
 def answered(
-    model: str, right: Sequence[bool], *, runtime: str, precision: str, dataset: str = "fashion_mnist", **case: object
+    model: str, right: Sequence[bool], *, runtime: str, precision: str, dataset: str = "fashion_mnist", **case: Any
 ) -> Record:
     """An accuracy whose answers are right for these images, of two classes."""
     labels = np.zeros(len(right), dtype=int)

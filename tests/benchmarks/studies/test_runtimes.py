@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 from benchmarks.records.record import Record
 from benchmarks.report.studies.page import write_study
@@ -18,7 +19,7 @@ def seen(*records: Record) -> Evidence:
     return Evidence(STUDY.arms, records)
 
 
-def timed(runtime: str, seconds: float, *, noise: float = 0.001, **case: object) -> Record:
+def timed(runtime: str, seconds: float, *, noise: float = 0.001, **case: Any) -> Record:
     """Rounds in one session; each runtime has a noise of its own."""
     found = latency("resnet50", seconds * random.Random(runtime).uniform(1 - noise, 1 + noise), spread=noise,
                     turns=16, runtime=runtime, **case)  # fmt: skip
