@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.records.record import Measurement, Record
-from benchmarks.report.deploying import PAGE, deploy_sections
+from benchmarks.report.precisions import PAGE, precision_sections
 from benchmarks.report.publish import publish
 from tests.benchmarks.report.made import ENVIRONMENT, counted, latency
 from tests.benchmarks.report.test_ways import costly
@@ -21,7 +21,7 @@ def timed(seconds: float, precision: str, threads: int = 1, runtime: str = "onnx
 
 
 def page(records: list[Record]) -> str:
-    return "\n\n".join(deploy_sections(records))
+    return "\n\n".join(precision_sections(records))
 
 
 def row_of(text: str, threads: str = "1") -> list[str]:
@@ -72,9 +72,9 @@ def test_an_accuracy_without_a_time_has_its_row() -> None:
 
 @pytest.mark.usefixtures("undrawn")
 def test_there_is_a_page_only_where_there_is_another_precision(tmp_path: Path) -> None:
-    assert deploy_sections([timed(0.01, "fp32")]) == []
+    assert precision_sections([timed(0.01, "fp32")]) == []
     publish([timed(0.01, "fp32")], ENVIRONMENT, tmp_path)
     assert not (tmp_path / PAGE).exists()
     publish([timed(0.01, "fp32"), timed(0.006, "int8"), *costly()], ENVIRONMENT, tmp_path)
     assert (tmp_path / PAGE).read_text().startswith("# What another precision costs")
-    assert "](deploy.md)" in (tmp_path / "README.md").read_text()
+    assert "](precisions.md)" in (tmp_path / "README.md").read_text()

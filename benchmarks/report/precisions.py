@@ -20,9 +20,9 @@ from benchmarks.stats.intervals import Interval, time_interval
 from benchmarks.stats.ratios import quotient, time_ratio
 from zoo.data import DATASETS
 
-__all__ = ["PAGE", "deploy_sections"]
+__all__ = ["PAGE", "precision_sections"]
 
-PAGE = "deploy.md"
+PAGE = "precisions.md"
 TITLE = "# What another precision costs, and what it gains"
 HOW = (
     "Points: top-1 in the precision minus top-1 in fp32, of the same weights on the same images, with the 95 % "
@@ -54,7 +54,7 @@ class _Line:
     best: tuple[Interval, str] | None = None
 
 
-def deploy_sections(records: Iterable[Record]) -> list[str]:
+def precision_sections(records: Iterable[Record]) -> list[str]:
     """The page as sections of Markdown; empty where nothing was measured in another precision.
 
     Args:
