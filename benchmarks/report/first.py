@@ -12,8 +12,8 @@ from benchmarks.report.findings import Estimate, apart, best
 from benchmarks.report.measured import protocols
 from benchmarks.report.overview import Overview
 from benchmarks.report.page import image, listed, section
-from benchmarks.report.shown import VALIDATION_IMAGES, candidate_of, fastest_runtime, published, top1_of, ways
 from benchmarks.report.table import Cell, TableColumn, table, text_column
+from benchmarks.report.shown import VALIDATION_IMAGES, candidate_of, fastest_runtime, published, top1_of, ways
 from benchmarks.report.words import (
     condition_in_words,
     count_of,
@@ -37,12 +37,8 @@ FIRST = ("published_latency", "small_data")  # the pictures here, by name
 
 
 def first_page(
-    overview: Overview,
-    head: str,
-    pictures: Mapping[str, Drawing],
-    links: Sequence[str],
-    images: Sequence[str],
-    *more: str,
+    overview: Overview, head: str, pictures: Mapping[str, Drawing], links: Sequence[str],
+    images: Sequence[str], *more: str
 ) -> list[str]:
     """The sections of `README.md`.
 

@@ -188,3 +188,5 @@ def _texts(values: Sequence[float | Interval | None], digits: int) -> list[str]:
         else text
         for text, each in zip(texts, values, strict=True)
     ]
+
+
