@@ -65,6 +65,11 @@ def test_threads_that_make_a_runtime_slower_are_in_no_race() -> None:
     assert "onnxruntime in 1" in str(STUDY.answer(seen(*records)))
 
 
+def test_nothing_is_said_before_two_runtimes_were_timed(tmp_path: Path) -> None:
+    assert STUDY.answer(seen(timed("eager", 0.030))) is None
+    assert write_study(STUDY, [*tables_of(STUDY), timed("eager", 0.030)], HERE, tmp_path) is None
+
+
 def test_the_page_has_the_table(tmp_path: Path) -> None:
     assert STUDIES["runtimes"] is STUDY
     records = [*tables_of(STUDY), timed("eager", 0.030), timed("openvino", 0.010)]
