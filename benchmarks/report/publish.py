@@ -16,10 +16,10 @@ from benchmarks.records.record import Case, Environment, Record
 from benchmarks.records.standing import counting
 from benchmarks.records.store import StoreError
 from benchmarks.report import write_report
-from benchmarks.report.deploying import PAGE, deploy_sections
 from benchmarks.report.drawing import FORMATS
 from benchmarks.report.page import provenance, section, write_page
 from benchmarks.report.pictures import PICTURES
+from benchmarks.report.precisions import PAGE, precision_sections
 from benchmarks.report.studies.page import write_study
 from benchmarks.report.words import machine_in_words
 from benchmarks.studies import STUDIES
@@ -132,7 +132,7 @@ def publish(
             except Exception as error:  # whatever a study's own code throws: its page stays as it is, the others come
                 print(f"study {study.name}: no page: {type(error).__name__}: {error}", file=sys.stderr)
         standing = counting(found, cases)
-        if deployed := deploy_sections(
+        if deployed := precision_sections(
             record for record in standing if record.machine == environment.machine_id or record.case.metric == ACCURACY
         ):
             origin = provenance(environment.machine, environment.software, environment.command)

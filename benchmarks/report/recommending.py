@@ -153,7 +153,8 @@ def commands_of(choice: Choice, told: Told) -> list[str]:
         kind, ending = FORMATS[candidate.runtime]
         make = ["python", "-m", "zoo", "export", "--model", candidate.model]
         make += ["--weights", weights] if weights else []
-        make += ["--format", kind, "--precision", candidate.precision]
+        precision = "fp32" if candidate.precision == "bf16" else candidate.precision  # made of fp32 when it is opened
+        make += ["--format", kind, "--precision", precision]
         if candidate.precision == "int8":
             make += ["--calibration", told.data_dir or "FOLDER_OF_TRAINING_IMAGES"]
         make += ["--output", f"{name}-{candidate.precision}.{ending}"]

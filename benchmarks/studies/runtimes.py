@@ -86,7 +86,8 @@ def _slower_than_alone(
 
 def _race(timed: Mapping[str, tuple[Record, Times]], pairs: int) -> Race:
     first, *others = sorted(timed, key=lambda name: _seconds(timed[name][1]).value)
-    ties, slower = [], []
+    ties: list[tuple[str, Interval]] = []
+    slower: list[tuple[str, Interval]] = []
     for name in others:
         ratio = _ratio(timed[name][1], timed[first][1])
         (slower if verdict(ratio, comparisons=pairs) == "slower" else ties).append((name, ratio))
@@ -111,14 +112,18 @@ def answer(evidence: Evidence) -> str | None:
     """Who wins how often, and how often nobody does."""
     found = races(evidence)
     if not found:
-        return "No condition was timed on several runtimes yet."
+        return None
     wins = Counter(race.case.runtime for race in found if not race.ties)
     tied = sum(bool(race.ties) for race in found)
     won = ", ".join(f"{name} in {count}" for name, count in wins.most_common())
     parts = [f"alone at the front: {won}" if won else "no runtime is ever alone at the front"]
     parts += [f"in {tied} the fastest cannot be told apart from another"] if tied else []
-    conditions = "1 condition" if len(found) == 1 else f"{len(found)} conditions"
-    return f"Of {conditions} of {len({race.case.model for race in found})} networks, {'; '.join(parts)}."
+    networks = _count(len({race.case.model for race in found}), "network")
+    return f"Of {_count(len(found), 'condition')} of {networks}, {'; '.join(parts)}."
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def rows(evidence: Evidence) -> Iterator[Sequence[str]]:

@@ -166,7 +166,10 @@ def _agreeing(study: Study, evidence: Evidence) -> str:
 
 
 def begun(study: Study, evidence: Evidence) -> bool:
-    """True once every variant is counted: then there is a page to write."""
+    """True once every variant is counted, and there is a line in a table that is all a study has: there is a page."""
+    tables_alone = study.grids and not study.claims and not study.published
+    if tables_alone and not any(list(grid.rows(evidence)) for grid in study.grids):
+        return False
     return all(evidence.rows(arm.model) is not None for arm in study.arms)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -41,15 +43,16 @@ def candidate_sets(draw: st.DrawFn) -> list[Candidate]:
             unique=True,
         )
     )  # fmt: skip
+    figures: list[dict[str, Any]] = [{name: draw(intervals()) for name in FIGURES} for _ in ways]
     return [
         Candidate(
             model=model,
             runtime=runtime,
             precision=precision,
             num_threads=threads,
-            **{name: draw(intervals()) for name in FIGURES},
+            **known,
         )
-        for model, runtime, precision, threads in ways
+        for (model, runtime, precision, threads), known in zip(ways, figures, strict=True)
     ]
 
 
@@ -119,8 +122,8 @@ def strictly_better(one: Candidate, other: Candidate) -> bool:
 @settings(max_examples=200, deadline=None)
 @given(candidate_sets(), budgets, st.randoms())
 def test_the_order_in_which_candidates_come_changes_nothing(
-    candidates: list[Candidate], budget: Budget, chance
-) -> None:  # type: ignore[no-untyped-def]
+    candidates: list[Candidate], budget: Budget, chance: random.Random
+) -> None:
     shuffled = list(candidates)
     chance.shuffle(shuffled)
     assert choose(shuffled, budget).answers == choose(candidates, budget).answers

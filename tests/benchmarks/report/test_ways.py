@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,19 +20,20 @@ NAME = "mobilenet_v1:width=0.75"
 
 
 def answered(
-    model: str, right: Sequence[bool], *, runtime: str, precision: str, dataset: str = "fashion_mnist", **case: object
+    model: str, right: Sequence[bool], *, runtime: str, precision: str, dataset: str = "fashion_mnist", **case: Any
 ) -> Record:
     """An accuracy whose answers are right for these images, of two classes."""
     labels = np.zeros(len(right), dtype=int)
     answers = np.stack([np.where(right, 0, 1), np.where(right, 1, 0)], 1)
     share = sum(right) / len(right)
+    asked: dict[str, Any] = {"runtime": runtime, "precision": precision, "dataset": dataset, "weights": "sha256:1",
+                             "img_size": 64} | case  # fmt: skip
     details = {"labels": pack(labels), "answers": pack(answers), "fingerprint": "images"}
     return record(
         "accuracy", model,
         Measurement(name="top1", value=share, unit="fraction", low=share - 0.01, high=share + 0.01, details=details),
         Measurement(name="test_images", value=len(right), unit="count"),
-        **{"runtime": runtime, "precision": precision, "dataset": dataset, "weights": "sha256:1", "img_size": 64}
-        | case,
+        **asked,
     )  # fmt: skip
 
 

@@ -20,9 +20,9 @@ from benchmarks.stats.intervals import Interval, time_interval
 from benchmarks.stats.ratios import quotient, time_ratio
 from zoo.data import DATASETS
 
-__all__ = ["PAGE", "deploy_sections"]
+__all__ = ["PAGE", "precision_sections"]
 
-PAGE = "deploy.md"
+PAGE = "precisions.md"
 TITLE = "# What another precision costs, and what it gains"
 HOW = (
     "Points: top-1 in the precision minus top-1 in fp32, of the same weights on the same images, with the 95 % "
@@ -54,7 +54,7 @@ class _Line:
     best: tuple[Interval, str] | None = None
 
 
-def deploy_sections(records: Iterable[Record]) -> list[str]:
+def precision_sections(records: Iterable[Record]) -> list[str]:
     """The page as sections of Markdown; empty where nothing was measured in another precision.
 
     Args:
@@ -76,9 +76,9 @@ def _lines(records: Sequence[Record]) -> Iterator[_Line]:
         if record.case.metric == "latency" and record.case.batch_size == 1
     }
     found: dict[tuple[str, str, str], list[Cost]] = defaultdict(list)
-    for cost in costs:
-        found[cost.case.model, cost.case.runtime, cost.case.precision].append(cost)
-    usable = {each: record for each, record in timed.items() if each in counting}
+    for each in costs:
+        found[each.case.model, each.case.runtime, each.case.precision].append(each)
+    usable = {key: record for key, record in timed.items() if key in counting}
     told: set[tuple[str, str, str]] = set()
     for key, way in ways.items():
         if way.precision == FULL:
