@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +18,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import overload
 
-from benchmarks.records.record import Case, Record, RecordError
+from benchmarks.records.record import SCHEMA, STATUSES, Case, Measurement, Record, RecordError
 from zoo.cache import cache_folder
 
 __all__ = ["Index", "Lines", "key_of"]
@@ -76,8 +77,8 @@ class Index:
                 if not line.endswith(b"\n"):
                     break
                 try:
-                    rows.append(_row(Record.from_json(line.decode()), self.ends, len(line)))
-                except (RecordError, UnicodeDecodeError):
+                    rows.append(_read_row(line, self.ends))
+                except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError):
                     self.bad += 1
                 self.ends += len(line)
                 if len(rows) >= BATCH:
@@ -116,7 +117,8 @@ class Index:
         with self.path.open("rb") as file:
             for kin, begins, length in first:
                 file.seek(begins)
-                yield kin, Record.from_json(file.read(length).decode())
+                with contextlib.suppress(RecordError, UnicodeDecodeError):
+                    yield kin, Record.from_json(file.read(length).decode())
 
     def close(self) -> None:
         """Keeps what was taken in."""
@@ -173,6 +175,29 @@ INSERT = (
 )
 
 
+def _read_row(line: bytes, begins: int) -> tuple[object, ...]:
+    """A line's row, without all that the line holds being checked: that is done whenever its record is read."""
+    data = json.loads(line)
+    if data["schema"] != SCHEMA or data["status"] not in STATUSES:
+        raise ValueError("no record of this schema")
+    case = data["case"]
+    for pairs in ("settings", "effort"):
+        case[pairs] = tuple((name, value) for name, value in case.get(pairs, ()))
+    found = data["measurements"][:1]
+    return _row(
+        Record(
+            case=Case(**case),
+            status=data["status"],
+            measurements=tuple(Measurement(name=each["name"], value=float(each["value"]), unit="") for each in found),
+            machine=str(data["machine"]),
+            code=str(data["code"]),
+            seconds=float(data["seconds"]),
+        ),
+        begins,
+        len(line),
+    )
+
+
 def _row(record: Record, begins: int, length: int) -> tuple[object, ...]:
     case, found = record.case, record.measurements
     kin = hashlib.blake2b(repr(_kin(case)).encode(), digest_size=8).digest()
@@ -183,7 +208,7 @@ def _row(record: Record, begins: int, length: int) -> tuple[object, ...]:
 
 
 class Lines(Sequence[Record]):
-    """The records of an indexed file, each read when it is asked for."""
+    """The records of an indexed file, each read when it is asked for; going through them leaves out what is none."""
 
     def __init__(self, index: Index) -> None:
         self._index = index
@@ -201,7 +226,9 @@ class Lines(Sequence[Record]):
         count = len(self)
         if not -count <= position < count:
             raise IndexError(position)
-        return next(self._read("WHERE id = ?", position % count + 1))
+        for record in self._read("WHERE id = ?", position % count + 1):
+            return record
+        raise RecordError(f"line {position % count + 1} is no record")
 
     def __iter__(self) -> Iterator[Record]:
         return self._read("ORDER BY id")
@@ -210,4 +237,5 @@ class Lines(Sequence[Record]):
         with self._index.path.open("rb") as file:
             for begins, length in self._index.select(f"SELECT begins, length FROM records {which}", *values):
                 file.seek(int(str(begins)))
-                yield Record.from_json(file.read(int(str(length))).decode())
+                with contextlib.suppress(RecordError, UnicodeDecodeError):
+                    yield Record.from_json(file.read(int(str(length))).decode())

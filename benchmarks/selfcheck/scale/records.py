@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import os
 import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from benchmarks.measure.basis import code_of
+from benchmarks.metrics import METRICS
 from benchmarks.records.index import Index, Lines, key_of
 from benchmarks.records.record import Record
 from benchmarks.records.store import RECORDS, read_records
@@ -24,6 +25,7 @@ from benchmarks.selfcheck.scale.simulated import REFERENCE
 __all__ = ["ADDED", "COUNTS", "FIRST", "store"]
 
 COUNTS = (10_000, 100_000, 1_000_000)
+MARK, STEP = 987_654_321, 100  # what stands for a number to come, and how far seeds lie apart
 ADDED = 200  # records that are appended one by one
 FIRST = 1_000  # records of which the rows are made
 AGGREGATES = """
@@ -71,35 +73,42 @@ def _timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def _many() -> Iterator[Record]:
-    """The committed records again and again, with other seeds, as if computed by the present code."""
-    records = [record for record in read_records(REFERENCE / RECORDS).records if record.status == "ok"]
-    codes = {record.case: code_of(record.case) for record in records}
-    for seed in itertools.count():
-        for record in records:
-            case = dataclasses.replace(record.case, seed=record.case.seed + 100 * seed)
-            yield dataclasses.replace(record, case=case, code=codes[record.case])
+def _committed() -> list[Record]:
+    """What was found on one machine, as if computed by the present code."""
+    found = [record for record in read_records(REFERENCE / RECORDS).records if record.status == "ok"]
+    machine = Counter(record.machine for record in found).most_common(1)[0][0]
+    return [dataclasses.replace(record, code=code_of(record.case), machine=machine) for record in found]
+
+
+def _varied(record: Record, number: int) -> Record:
+    """The record with another seed, or where nothing is drawn by another machine."""
+    if "seed" not in METRICS[record.case.metric].depends_on:
+        return dataclasses.replace(record, machine=f"{record.machine}{number or ''}")
+    return dataclasses.replace(record, case=dataclasses.replace(record.case, seed=record.case.seed + number))
 
 
 def _make(path: Path, count: int) -> None:
-    """Writes the records; only what the seed changes is put together anew."""
-    first: list[tuple[str, int]] = []
+    """Writes the committed records again and again, each time varied; only what varies is put together anew."""
+    records = _committed()
+    marked = [_varied(record, MARK).to_json() for record in records]
     with path.open("w", encoding="utf-8") as file:
-        made = _many()
-        own = len([record for record in read_records(REFERENCE / RECORDS).records if record.status == "ok"])
-        for record in itertools.islice(made, min(own, count)):
-            line = record.to_json()
-            first.append((line.replace(f'"seed": {record.case.seed},', '"seed": {},', 1), record.case.seed))
+        for record in records[:count]:
+            file.write(f"{record.to_json()}\n")
+        for number in range(len(records), count):
+            times, place = divmod(number, len(records))
+            record, line = records[place], marked[place]
+            if "seed" in METRICS[record.case.metric].depends_on:
+                line = line.replace(
+                    f'"seed": {record.case.seed + MARK}', f'"seed": {record.case.seed + STEP * times}', 1
+                )
+            else:
+                line = line.replace(f"{record.machine}{MARK}", f"{record.machine}{times}", 1)
             file.write(f"{line}\n")
-        for number in range(own, count):
-            line, seed = first[number % own]
-            head, mark, tail = line.partition('"seed": {},')
-            file.write(f"{head}{mark.replace('{}', str(seed + 100 * (number // own)))}{tail}\n")
 
 
 def _append(path: Path, index: Index) -> float:
     """Median seconds to append one record so that it outlives the process."""
-    record = next(_many())
+    record = _committed()[0]
     taken = []
     with path.open("ab") as file:
         for number in range(ADDED):
@@ -116,9 +125,15 @@ def _append(path: Path, index: Index) -> float:
 def _resume(index: Index) -> dict[str, Any]:
     """Which of as many cases as there are records are open, by the index; the cases are made meanwhile, as a plan's."""
     codes = [(kin, code_of(record.case)) for kin, record in index.kin()]
-    machine = str(next(index.select("SELECT machine FROM records GROUP BY machine ORDER BY count(*) DESC"))[0])
-    answered = index.standing(machine, codes)
-    planned = (record.case for record in itertools.islice(_many(), len(index)))
+    records = _committed()
+    answered = index.standing(records[0].machine, codes)
+    planned = (
+        dataclasses.replace(record.case, seed=record.case.seed + STEP * number)
+        if number and "seed" in METRICS[record.case.metric].depends_on
+        else record.case
+        for number in range(len(index) // len(records))
+        for record in records
+    )
     return {"open": sum(key_of(case) not in answered for case in planned), "answered": len(answered)}
 
 
