@@ -97,7 +97,7 @@ def notebook_of(command: str) -> NotebookNode:
     text = LESSON.read_text(encoding="utf-8")
     environment = observe(command)
     origin = "## Made by\n\n" + provenance(environment.machine, environment.software, command)
-    new = {"markdown": v4.new_markdown_cell, "code": v4.new_code_cell}
+    new: dict[str, Any] = {"markdown": v4.new_markdown_cell, "code": v4.new_code_cell}
     cells = [new[kind](source) for kind, source in (*cells_of(text), ("markdown", origin))]
     for number, cell in enumerate(cells, start=1):
         cell.id = f"cell-{number}"
@@ -106,7 +106,8 @@ def notebook_of(command: str) -> NotebookNode:
         "machine": dict(environment.machine),
     }  # fmt: skip
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    return v4.new_notebook(cells=cells, metadata={KEY: facts, "kernelspec": kernel})
+    book: NotebookNode = v4.new_notebook(cells=cells, metadata={KEY: facts, "kernelspec": kernel})
+    return book
 
 
 def execute(book: NotebookNode) -> NotebookNode:

@@ -31,7 +31,8 @@ def text() -> str:
 
 @pytest.fixture(scope="module")
 def shipped() -> nbformat.NotebookNode:
-    return nbformat.read(SHIPPED, as_version=4)
+    book: nbformat.NotebookNode = nbformat.read(SHIPPED, as_version=4)
+    return book
 
 
 def test_the_shipped_notebook_is_of_the_present_lesson_and_says_where_it_was_made(
