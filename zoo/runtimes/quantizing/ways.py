@@ -32,7 +32,8 @@ class Way:
 
 
 OPENVINO = (
-    Way(name="nncf"),
+    Way(name="nncf", for_saturating=False),
+    Way(name="nncf, 7-bit weights", seven_bits=True),
     Way(name="nncf, 7-bit weights, full bias correction", seven_bits=True, fast_bias_correction=False),
 )
 ONNX = (
