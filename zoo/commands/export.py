@@ -8,7 +8,8 @@ import warnings
 from pathlib import Path
 
 import zoo
-from zoo.commands.words import training_of
+from zoo.commands.words import split_of, training_of
+from zoo.data import DATASETS
 from zoo.printing import printable
 
 __all__ = ["add_arguments", "run"]
@@ -21,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", default="onnx", choices=("onnx", "openvino"), help="default onnx")
     parser.add_argument("--precision", default="fp32", choices=("fp32", "fp16", "int8"), help="default fp32")
     parser.add_argument("--calibration", metavar="DATA", help="folder or data set whose training images int8 is made "
-                        "with; default what the file was trained on")  # fmt: skip
+                        "with; default the data set of the zoo that the file was trained on")  # fmt: skip
     parser.add_argument("--data-dir", default="", metavar="DIR", help="where a named data set lies")
     parser.add_argument("--target", default="here", choices=("here", "vnni", "any"), help="processors int8 is for")
     parser.add_argument("--img-size", type=int, metavar="N", help="side of the images; default the network's own")
@@ -47,7 +48,7 @@ def run(given: argparse.Namespace) -> int:
                 model, target, format=given.format, precision=given.precision, calibration=calibration,
                 size=given.img_size, batch_size=given.batch_size, target=given.target,
                 preprocessing=given.preprocessing, softmax=given.softmax, opset=given.opset, slower=given.slower,
-                keep_fp32=tuple(filter(None, given.keep_fp32.split(","))), card=_facts(training),
+                keep_fp32=tuple(filter(None, given.keep_fp32.split(","))), card=_facts(given, model, training),
             )  # fmt: skip
         except (zoo.RuntimeUnavailable, OSError) as error:
             _say(str(error))
@@ -72,19 +73,36 @@ def _network(given: argparse.Namespace) -> zoo.Classifier:
 
 def _calibration(given: argparse.Namespace, training: dict[str, object]) -> object:
     """The data that is named, split as it was for the training: nothing held out is calibrated on."""
-    from zoo.commands.words import split_of
+    trained_on = training.get("data")
+    data = trained_on if isinstance(trained_on, dict) else {}
+    name = data.get("name")
+    source = given.calibration
+    unnamed = source is None and given.precision == "int8" and isinstance(name, str) and name in DATASETS
+    if unnamed:
+        source = name
+    if source is None or source == "noise":
+        return source
+    found = zoo.open_data(source, data_dir=given.data_dir, **split_of(data))
+    if unnamed and found.fingerprint != data.get("fingerprint"):
+        raise zoo.DataError(
+            f"{name} is not what the file was trained on, only called so; name its training images with --calibration"
+        )
+    return found
 
-    if given.calibration is None or given.calibration == "noise":
-        return given.calibration
-    trained_on = training.get("data", {})
-    split = split_of(trained_on) if isinstance(trained_on, dict) else {}
-    return zoo.open_data(given.calibration, data_dir=given.data_dir, **split)
 
+def _facts(given: argparse.Namespace, model: zoo.Classifier, training: dict[str, object]) -> dict[str, str]:
+    """What is known of the weights, for the card: their data from the file's own record, their licence from the zoo."""
+    from zoo.weights.sources import published
 
-def _facts(training: dict[str, object]) -> dict[str, str]:
-    """What the file's record says of its training, for the card."""
+    facts = {}
     data = training.get("data")
-    return {"Trained on": str(data.get("name", "unknown"))} if isinstance(data, dict) else {}
+    if isinstance(data, dict):
+        name = str(data.get("name", "unknown"))
+        facts["Trained on"] = f"{name} (images: {DATASETS[name].licence})" if name in DATASETS else name
+    row = published(model.spec, given.weights) if given.weights is not None and not training else None
+    if row is not None:
+        facts |= {"Weights from": row.url, "Licence of the weights": row.licence}
+    return facts
 
 
 def _say(text: str) -> None:

@@ -17,7 +17,7 @@ from zoo.weights.fetch import fetch
 from zoo.weights.files import SUFFIXES, Contents, can_read, read, regular
 from zoo.weights.stored import Stored, Unreadable, short
 
-__all__ = ["Opened", "Source", "fits", "locate", "open_file", "open_source"]
+__all__ = ["Opened", "Source", "fits", "locate", "open_file", "open_source", "published"]
 
 Source = str | os.PathLike[str] | Mapping[str, Any] | IO[bytes]
 LARGEST_STREAM = 8 << 30  # bytes of an open file that are read; a checkpoint of VGG-19 with its optimizer has 1.7e9
@@ -57,8 +57,7 @@ def open_source(spec: ModelSpec, source: Source) -> Opened:
         return Opened(contents=_of_stream(source))  # type: ignore[arg-type]
     path = locate(spec, source)  # type: ignore[arg-type]
     if path is not None:
-        row = next((row for row in spec.weights if row.file_name == path.name), None)
-        return Opened(contents=read(path), row=row, path=path)
+        return Opened(contents=read(path), row=_of_name(spec, path), path=path)
     row, notes = _select(spec, str(source).partition(":")[2])
     path = fetch(row)
     return Opened(contents=read(path), row=row, path=path, notes=notes)
@@ -152,6 +151,20 @@ def _of_stream(file: IO[bytes]) -> Contents:
 
 
 # --- published checkpoints --------------------------------------------------------------------------------------------
+
+
+def published(spec: ModelSpec, source: str | os.PathLike[str]) -> Weights | None:
+    """The published checkpoint that weights for a model are, by its tag or its file's name; nothing is fetched.
+
+    Raises:
+        WeightsError: there is no such file or checkpoint.
+    """
+    path = locate(spec, source)
+    return _select(spec, str(source).partition(":")[2])[0] if path is None else _of_name(spec, path)
+
+
+def _of_name(spec: ModelSpec, path: Path) -> Weights | None:
+    return next((row for row in spec.weights if row.file_name == path.name), None)
 
 
 def _select(spec: ModelSpec, tag: str) -> tuple[Weights, tuple[str, ...]]:

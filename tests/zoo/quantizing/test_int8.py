@@ -33,9 +33,13 @@ def test_the_session_answers_what_the_network_does(opened: tuple[Classifier, Ses
     with torch.inference_mode():
         expected = model(images)
     logits = session(images)
+<<<<<<< HEAD
     assert (
         0 < float((logits - expected).abs().max() / expected.abs().max()) < 0.25
     )  # integers, sums of which this processor may cut off
+=======
+    assert 0 < float((logits - expected).abs().max() / expected.abs().max()) < 0.15  # integers, and no sum cut off
+>>>>>>> ec9896125c1416f66633359cffaf9a0c079fe5f7
     assert session.precision == "int8"
 
 
@@ -157,9 +161,10 @@ def test_what_the_processor_adds_with(
     assert instructions.saturates(words) == cut_off
 
 
-def test_seven_bits_where_sums_are_cut_off() -> None:
-    assert all(way.seven_bits for way in ways.here(ways.ONNX, saturating=True))
-    assert not ways.here(ways.ONNX, saturating=False)[0].seven_bits
+@pytest.mark.parametrize("listed", [ways.OPENVINO, ways.ONNX])
+def test_seven_bits_where_sums_are_cut_off(listed: tuple[ways.Way, ...]) -> None:
+    assert all(way.seven_bits for way in ways.here(listed, saturating=True))
+    assert not ways.here(listed, saturating=False)[0].seven_bits
 
 
 class TestChoosing:

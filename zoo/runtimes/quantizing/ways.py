@@ -18,7 +18,8 @@ class Way:
         seven_bits: weights of 7 bits, whose sums no processor cuts off.
         activations_per_channel: a scale for each channel of what depthwise layers read, where NNCF wants it; OpenVINO
             has integer kernels for that, ONNX Runtime has none.
-        fast_bias_correction: what rounding shifts in the mean is corrected from one pass; else layer by layer.
+        fast_bias_correction: what rounding shifts in the mean is corrected from one pass; else layer by layer, which
+            takes longer and keeps more of a small network's answers.
         first_fp32: so many of the first layers with weights stay in fp32.
         for_saturating: True only where sums are cut off, False only where they are not, None anywhere.
     """
@@ -26,33 +27,30 @@ class Way:
     name: str
     seven_bits: bool = False
     activations_per_channel: bool = True
-    fast_bias_correction: bool = True
+    fast_bias_correction: bool = False
     first_fp32: int = 0
     for_saturating: bool | None = None
 
 
 OPENVINO = (
-    Way(name="nncf"),
-    Way(name="nncf, 7-bit weights, full bias correction", seven_bits=True, fast_bias_correction=False),
+    Way(name="nncf, full bias correction", for_saturating=False),
+    Way(name="nncf, 7-bit weights, full bias correction", seven_bits=True),
 )
 ONNX = (
     Way(
         name="nncf, per-tensor activations, full bias correction",
         activations_per_channel=False,
-        fast_bias_correction=False,
         for_saturating=False,
     ),
     Way(
         name="nncf, per-tensor activations, 7-bit weights, full bias correction",
         seven_bits=True,
         activations_per_channel=False,
-        fast_bias_correction=False,
     ),
     Way(
         name="nncf, per-tensor activations, 7-bit weights, full bias correction, first two layers fp32",
         seven_bits=True,
         activations_per_channel=False,
-        fast_bias_correction=False,
         first_fp32=2,
     ),
 )
