@@ -53,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"), help="bf16 and fp16: mixed")
     parser.add_argument("--compile", action="store_true", help="let torch.compile make the steps")
+    for name in ("mean", "std"):
+        parser.add_argument(
+            f"--{name}", type=float, nargs="+", metavar="X",
+            help="of pixels from 0 to 1, by which images are normalized; default the network's",
+        )  # fmt: skip
     parser.add_argument("--sync-bn", action="store_true", help="norms see the images of all processes (CUDA)")
     parser.add_argument("--save-minutes", type=float, default=10.0, metavar="M", help="a checkpoint so often (10)")
     parser.add_argument("--save-steps", type=int, default=0, metavar="N", help="a checkpoint every so many steps, too")
@@ -111,10 +116,11 @@ def run(given: argparse.Namespace) -> int:
         shown = _Shown()
         try:
             training = train(
-                model, data, chosen, seed=given.seed, output_dir=path, fresh=given.fresh, precision=given.precision,
-                workers=given.workers, cache_gb=given.cache_gb, weights=weights, command=_command(),
-                compile=given.compile, sync_bn=given.sync_bn, save_minutes=given.save_minutes,
-                save_steps=given.save_steps, on_progress=shown if crew.leads else None, on_note=say,
+                model, data, chosen, seed=given.seed, mean=given.mean, std=given.std, output_dir=path,
+                fresh=given.fresh, precision=given.precision, workers=given.workers, cache_gb=given.cache_gb,
+                weights=weights, command=_command(), compile=given.compile, sync_bn=given.sync_bn,
+                save_minutes=given.save_minutes, save_steps=given.save_steps,
+                on_progress=shown if crew.leads else None, on_note=say,
             )  # fmt: skip
         except Finished as finished:
             part = finished.result["judged_on"]

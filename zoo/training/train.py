@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +27,7 @@ from zoo.training.fitting import is_out_of_memory, largest_batch
 from zoo.training.folder import Folder, Plan, differences, open_together
 from zoo.training.forecast import Forecast
 from zoo.training.loop import Run
+from zoo.training.normalizing import looked_at, normalized_by, remark
 from zoo.training.norms import synchronized
 from zoo.training.processes import PeerLost, Team, team
 from zoo.training.recipes import Recipe, recipe, recipes
@@ -93,6 +94,8 @@ def train(
     recipe_or_name: Recipe | str = "finetune",
     *,
     seed: int = 0,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
     output_dir: str | os.PathLike[str] | None = None,
     fresh: bool = False,
     precision: str = "fp32",
@@ -120,6 +123,8 @@ def train(
         data: from `zoo.open_data`; its val images choose the epoch, its test images are looked at once, at the end.
         recipe_or_name: see `zoo.recipes`.
         seed: of the order of the images, their changes and dropout; the weights are the caller's.
+        mean, std: that images are normalized by, of pixels scaled to [0, 1]; a value a channel, or one for all. None
+            for the network's own, which trained weights want. The file that is kept says them.
         output_dir: where config.json, summary.csv, last.ckpt, best.safetensors, the learning curve and, with
             TensorBoard installed, its events go.
         fresh: start anew in a folder beside the one there is.
@@ -144,7 +149,11 @@ def train(
     data, new = give_classes(model, data, trained=False)
     if new:
         on_note(f"new classifier for {len(data.class_names)} classes")
-    take_input(model, input_for(model.spec, data, chosen, scratch=False))
+    trained = bool(weights) or chosen.head_only or chosen.head_epochs > 0  # new networks too may have folded norms
+    images, line = normalized_by(input_for(model.spec, data, chosen, scratch=False), model.in_channels, mean, std)
+    take_input(model, images)
+    if line and trained:
+        on_note(line)
     wanted = data.img_size or chosen.img_size or model.spec.input.size
     if wanted < model.spec.input.min_size:
         on_note(f"{model.spec.label} takes no images below {model.spec.input.min_size} pixels, so they have that size")
@@ -161,7 +170,6 @@ def train(
         data = dataclasses.replace(data, train=small)
         for note in notes:
             on_note(note)
-        trained = bool(weights) or chosen.head_only or chosen.head_epochs > 0  # new networks have such norms too
         with synchronized(model) if synced else nullcontext():
             return _train(model, data, chosen, folder, seed, way, workers, trained, on_progress, on_note)
     finally:
@@ -243,6 +251,10 @@ def _train(
                 )
                 restore_statistics(model, run.batches.epoch(0, torch.arange(run.count)))
                 run.restart()
+            if folder is None or folder.state is None:
+                line = remark(run.batches.here(looked_at(run.count)).images)
+                if line:
+                    on_note(line)
             if folder is not None:
                 on_note(folder.first_line(run))
                 if crew.leads:
