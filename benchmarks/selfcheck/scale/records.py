@@ -17,6 +17,7 @@ from benchmarks.measure.basis import code_of
 from benchmarks.metrics import METRICS
 from benchmarks.records.index import Index, Lines, key_of
 from benchmarks.records.record import Record
+from benchmarks.records.standing import counting
 from benchmarks.records.store import RECORDS, read_records
 from benchmarks.report.frame import comparison
 from benchmarks.report.joining import by_machine
@@ -131,7 +132,7 @@ def _resume(index: Index) -> dict[str, Any]:
         dataclasses.replace(record.case, seed=record.case.seed + STEP * number)
         if number and "seed" in METRICS[record.case.metric].depends_on
         else record.case
-        for number in range(len(index) // len(records))
+        for number in range((len(index) - ADDED) // len(records))
         for record in records
     )
     return {"open": sum(key_of(case) not in answered for case in planned), "answered": len(answered)}
@@ -141,5 +142,5 @@ def _report(index: Index) -> dict[str, Any]:
     """Every aggregate, and the rows of the first records."""
     aggregates, medians = len(list(index.select(AGGREGATES))), len(list(index.select(MEDIANS)))
     first = by_machine(Lines(index)[:FIRST])
-    rows = sum(len(comparison(records)) for records in first.values())
+    rows = sum(len(comparison(counting(records))) for records in first.values())
     return {"aggregates": aggregates, "medians": medians, "rows": rows}

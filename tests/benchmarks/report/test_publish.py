@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,7 @@ import pytest
 from benchmarks.records.environment import read_machines, write_environment
 from benchmarks.records.record import Case, Environment, Measurement, Record
 from benchmarks.report import publish as publishing
-from benchmarks.report.publish import publish
+from benchmarks.report.publish import publish, publish_all
 from benchmarks.studies import STUDIES
 from benchmarks.studies.study import Study
 
@@ -132,3 +133,23 @@ def test_a_broken_study_costs_no_other_page(
     assert said == "study residual: no page: KeyError: 'no arm has this title'\n"
     assert len(list((tmp_path / "studies").glob("*.md"))) == len(STUDIES)
     assert "[Earlier](studies/residual.md): Still here." in (tmp_path / "details.md").read_text()
+
+
+def test_every_kind_of_machine_has_a_page_a_table_and_pictures_of_its_own(tmp_path: Path) -> None:
+    slower = [replace(each, value=0.02, low=0.02, high=0.03, samples=tuple(2 * time for time in each.samples))
+              for record in TIMED for each in record.measurements]  # fmt: skip
+    theirs = [replace(record, machine=THERE.machine_id, measurements=(each,))
+              for record, each in zip(TIMED, slower, strict=True)]  # fmt: skip
+    trained = replace(accuracy("resnet18", 0.7, HERE), where={"node": "host-of-that-name"})
+    found, machines = [*TIMED, *theirs, trained], [HERE, THERE]
+    publish_all(found, machines, tmp_path, anywhere=lambda case: case.metric == "accuracy")
+    below = tmp_path / "machines" / THERE.machine_id
+    here, there = (set(pd.read_csv(folder / "results.csv")["latency_ms_p50"].dropna()) for folder in (tmp_path, below))
+    assert here and there and not here & there
+    assert "CPU there" in (below / "README.md").read_text() and "CPU &lt;here" not in (below / "README.md").read_text()
+    assert column(below) == column(tmp_path) == {"resnet18": pytest.approx(70.0)}
+    said = "".join(path.read_text() for path in below.glob("*.md"))
+    assert "trained on host-of-that-name, another kind of machine" in said.replace("\\", "")
+    assert f"machines/{THERE.machine_id}/README.md" in "".join(path.read_text() for path in tmp_path.glob("*.md"))
+    assert (below / "figures").is_dir()
+    publish_all(found, machines, tmp_path, anywhere=lambda case: case.metric == "accuracy")  # over its own
