@@ -33,7 +33,9 @@ def test_the_session_answers_what_the_network_does(opened: tuple[Classifier, Ses
     with torch.inference_mode():
         expected = model(images)
     logits = session(images)
-    assert 0 < float((logits - expected).abs().max() / expected.abs().max()) < 0.25  # integers, sums of which this processor may cut off
+    assert (
+        0 < float((logits - expected).abs().max() / expected.abs().max()) < 0.25
+    )  # integers, sums of which this processor may cut off
     assert session.precision == "int8"
 
 
