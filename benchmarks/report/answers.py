@@ -20,7 +20,7 @@ from benchmarks.report.words import (
 )
 from benchmarks.stats.ratios import log_quotient
 
-__all__ = ["answers", "doubts", "indistinguishable_neighbours"]
+__all__ = ["answers", "doubts", "indistinguishable_neighbours", "most_accurate"]
 
 MOST_RANKS = 200  # as many as a person looks at
 SHORT = 20  # epochs; papers train for 60 and more
@@ -63,7 +63,7 @@ def answers(overview: Overview, *, trained: bool = True) -> list[str]:
         *_fastest(overview),
         *_smallest(overview.estimates("params", "param_count")),
         *_best_published(overview),
-        *_most_accurate(overview, accuracies),
+        *most_accurate(overview, accuracies),
         *_best_buy(overview, accuracies, MULT_ADDS),
         *_best_buy(overview, accuracies, TIME),
         *_cheapest_of_the_best(overview, accuracies),
@@ -88,7 +88,8 @@ def doubts(overview: Overview) -> Iterator[str]:
         )
 
 
-def _most_accurate(overview: Overview, estimates: Sequence[Estimate]) -> Iterator[str]:
+def most_accurate(overview: Overview, estimates: Sequence[Estimate]) -> Iterator[str]:
+    """By what was counted here, of networks that were trained for it or as they were given."""
     if not estimates:
         return
     first, ties = best(estimates, more=True)

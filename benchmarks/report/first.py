@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from benchmarks.report.answers import doubts
+from benchmarks.report.answers import answers, doubts, most_accurate
 from benchmarks.report.choosing import Budget, Candidate, choose
 from benchmarks.report.drawing import Drawing
 from benchmarks.report.findings import Estimate, best
@@ -54,7 +54,9 @@ def first_page(
         more: what else comes between the head and the answers.
     """
     doubt = next(doubts(overview), "")
-    told = listed(_fastest(overview) if images else needs(overview))
+    told = listed(
+        _fastest(overview) if images else needs(overview) or [each for each in answers(overview) if each != doubt][:3]
+    )
     return [
         f"> {doubt}" if doubt else "",
         head,
@@ -69,7 +71,9 @@ def first_page(
 
 def needs(overview: Overview) -> list[str]:
     """Which one to take, in the reader's terms: three sentences, those that the records can answer."""
-    return [*_most_accurate(overview), *_fastest(overview), *_under_budgets(overview)]
+    given = any(record.case.weights and not record.case.epochs for record in overview.records("accuracy").values())
+    accurate = most_accurate(overview, overview.estimates("accuracy", "top1")) if given else _most_accurate(overview)
+    return [*accurate, *_fastest(overview), *_under_budgets(overview)]
 
 
 def _most_accurate(overview: Overview) -> Iterator[str]:

@@ -65,14 +65,15 @@ def small_data(overview: Overview) -> Drawing | None:
          "x_hi": share.high}
         for each, share in zip(found, shown, strict=False)
     ]  # fmt: skip
-    told = enumerate_words([first.model, *(tie.model for tie in ties)], most=6)
+    names = enumerate_words([first.model, *(tie.model for tie in ties)], most=6)
+    told = f"Highest, and not to be told apart: {names}" if ties else f"Highest: {names}"
     return Drawing(
         name="small_data",
         heading=f"What learning from {_images(overview)} shows",
         alt=f"Dots with intervals: share of test images right after a short training, for {len(points)} models",
         caption=(
-            f"How readily each network learns, {_tested(overview)}; not how accurate it can become. Highest, and "
-            f"not to be told apart: {told}. Whiskers are 95 % intervals; the axis does not start at 0."
+            f"How readily each network learns, {_tested(overview)}; not how accurate it can become. "
+            f"{told}. Whiskers are 95 % intervals; the axis does not start at 0."
         ),
         data={"points": points, "x": "Test images named rightly, %"},
         draw=figures.dots,
