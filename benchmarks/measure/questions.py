@@ -9,7 +9,6 @@ import contextlib
 import gc
 import logging
 import os
-import platform
 import sys
 import time
 import warnings
@@ -21,6 +20,7 @@ import psutil
 
 from benchmarks.measure.handover import Handover
 from benchmarks.metrics import METRICS
+from benchmarks.records.environment import host_mark
 from benchmarks.records.record import Case, Measurement
 from zoo.training.devices import keep_freed_memory
 from zoo.turns import elapsed
@@ -170,7 +170,7 @@ def turn(memory: dict[str, Any], seconds: float, longest_handover: float) -> Tur
 def conditions(_memory: dict[str, Any], case: Case) -> dict[str, Any]:
     """What this process finds itself to be: see `Record.where`."""
     torch = sys.modules.get("torch")  # which whatever was measured has imported, if it needs it
-    found: dict[str, Any] = {"node": platform.node(), "nice": int(psutil.Process().nice())}
+    found: dict[str, Any] = {"node": host_mark(), "nice": int(psutil.Process().nice())}
     if torch is not None:
         found["threads"] = torch.get_num_threads()
     if torch is not None and case.device == "cuda":

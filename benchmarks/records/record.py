@@ -157,8 +157,8 @@ class Record:
         code: hash of the code, libraries and files the answer depends on (`benchmarks.records.staleness`).
         started: UTC time in ISO 8601.
         seconds: wall time of the case.
-        where: what the process that measured found itself to be: "node" (the host's name), "nice" (0 is the usual
-            priority), "threads" (of PyTorch), "gpu" (its name and number); empty where none measured.
+        where: what the process that measured found itself to be: "node" (which host, not by its name), "nice" (0 is
+            the usual priority), "threads" (of PyTorch), "gpu" (its name and number); empty where none measured.
     """
 
     case: Case

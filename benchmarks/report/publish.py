@@ -82,8 +82,8 @@ def _seen_from(machine: Environment, records: Iterable[Record], anywhere: Callab
         if record.machine == machine.machine_id:
             found.append(record)
         elif anywhere(record.case):
-            host = record.where.get("node", "another kind of machine")
-            note = f"trained on {host}, another kind of machine: rounding differs there"
+            host = f"host {record.where['node']}, " if record.where.get("node") else ""
+            note = f"trained on {host}another kind of machine: rounding differs there"
             notes = (*record.notes, note) if record.case.metric == ACCURACY else record.notes
             found.append(dataclasses.replace(record, machine=machine.machine_id, notes=notes))
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import platform
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from benchmarks.measure import questions
-from benchmarks.measure.questions import WARMUP_CALLS, prepare, sentences, turn
+from benchmarks.measure.questions import WARMUP_CALLS, conditions, prepare, sentences, turn
 from benchmarks.metrics import METRICS
 from benchmarks.records.record import Case
 from zoo import turns
@@ -108,3 +109,8 @@ def test_loggers_are_left_as_they_were(ready: Callable[..., Any]) -> None:
     before = [list(logging.getLogger(name).handlers) for name in ("zoo", "benchmarks")]
     ready([], 0.2, {})
     assert [list(logging.getLogger(name).handlers) for name in ("zoo", "benchmarks")] == before
+
+
+def test_a_record_says_which_host_and_not_its_name() -> None:
+    node = conditions({}, Case(metric="params", model="resnet18"))["node"]
+    assert len(node) == 8 and platform.node() not in node
