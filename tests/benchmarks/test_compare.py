@@ -173,7 +173,7 @@ def test_an_edited_network_no_longer_carries_the_paper_s_accuracy(
         runs = [before, folder(tmp_path / f"b{number}", *after)]
         assert main(runs) == 0
         out = capsys.readouterr().out
-        assert (said in out.splitlines()) == edited and "edited in A" not in out
+        assert (said in " ".join(out.split())) == edited and "edited in A" not in out
         assert main([*runs, "--json"]) == 0
         assert len(json.loads(capsys.readouterr().out)["edited"]) == edited
 

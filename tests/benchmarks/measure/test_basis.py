@@ -134,7 +134,7 @@ CHANGES: dict[str, tuple[Changes, set[str]]] = {
     "the transform of photographs": ({"zoo/resizing.py": ("// 2", "// 3")}, TESTED),
     "the images of training": ({"zoo/data/fashion_mnist.py": ("MEAN = 0.2844", "MEAN = 0.2845")}, TRAINED),
     "the reading of photographs": ({"zoo/images.py": ("BACKGROUND = (255", "BACKGROUND = (0")}, TESTED),
-    "the step of training": ({"zoo/training/loop.py": ("value = main.item()", "value = 2 * main.item()")}, TRAINED),
+    "the step of training": ({"zoo/training/loop.py": ("(main.item(), weight)", "(2 * main.item(), weight)")}, TRAINED),
     "the counting of answers": ({"zoo/training/evaluation.py": ("TOP = 5", "TOP = 4")}, TRAINED | TESTED),
     "random weights": ({"benchmarks/metrics/subject.py": ("1 << 20", "1 << 19")},
                        TIMED | {"memory", "layers"} | {n for n in CASES if n.startswith("mult_adds")}),

@@ -90,7 +90,7 @@ def test_a_picture_is_drawn_again_only_for_other_data(counted: list[Record], tmp
 
 def test_how_many_printed_figures_agree_is_counted_and_not_judged(counted: list[Record], tmp_path: Path) -> None:
     """The tally of each page against its own table, line by line."""
-    for study in STUDIES.values():
+    for study in filter(lambda study: study.published, STUDIES.values()):
         text = page_of(dataclasses.replace(study, pictures=()), counted, tmp_path)
         lines = [line for line in text.partition("counted again")[2].splitlines() if line.startswith("| ")][2:]
         last = [line.rstrip("| ").rpartition(" | ")[2] for line in lines]
@@ -170,7 +170,7 @@ assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parents[3])
     pages = list((tmp_path / "studies").glob("*.md"))
-    assert len(pages) == len(STUDIES)
+    assert {page.stem for page in pages} == {name for name, study in STUDIES.items() if study.published}
     for page in pages:
         title, _, first, *_ = page.read_text().splitlines()
         assert title.startswith("# ") and title.endswith("?") and first.startswith("**")

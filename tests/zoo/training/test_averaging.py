@@ -90,9 +90,9 @@ def test_a_network_from_scratch_starts_as_its_paper_says_and_a_trained_one_with_
     chosen = recipe("sample", epochs=1, batch_size=8)
     model = tiny(classes=3)
     zoo.train(model, three_colours(), chosen, on_note=notes.append)
-    assert notes == []
+    assert [note for note in notes if "come to the network with mean" not in note] == []  # they are plain colours
     zoo.train(tiny(classes=3), three_colours(), chosen, weights="a file", on_note=notes.append)
     assert [note for note in notes if "folded away (mean 0, variance 1)" in note and "--freeze-bn" in note]
     kept: list[str] = []
     zoo.train(tiny(classes=3), three_colours(), recipe("finetune", epochs=1, freeze_bn=True), on_note=kept.append)
-    assert kept == []
+    assert [note for note in kept if "come to the network with mean" not in note] == []

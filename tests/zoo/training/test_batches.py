@@ -166,7 +166,7 @@ def test_the_weights_are_the_same_without_a_cache_and_with_a_cold_and_a_warm_one
     for other in weights[1:]:
         assert all(torch.equal(weights[0][name], other[name]) for name in other)
     said = [note for note in notes if "decoded" in note]
-    assert len(said) == 2 and all(f"{stores_folder()}" in note for note in said)
+    assert len(said) == 2 and all(f"/{stores_folder().name}/" in note for note in said)
 
 
 @pytest.mark.parametrize("wrong", [-1, float("nan"), float("inf"), "20", None, True])
