@@ -34,7 +34,7 @@ from benchmarks.records.record import Case, Environment
 from zoo.data import DATASETS
 from zoo.runtimes import RUNTIMES
 
-__all__ = ["Facts", "files_of", "lacking", "libraries_of", "loaded_code", "look", "take", "versions_of"]
+__all__ = ["Facts", "files_of", "lacking", "libraries_of", "loaded_code", "look", "take", "take_all", "versions_of"]
 
 PIECE = 1 << 20  # bytes of a file that are sent at a time
 DESCRIBED_WITHIN = 600.0  # seconds that PyTorch may take to say what it is
@@ -133,6 +133,11 @@ def take(
     finally:
         if own:
             shutil.rmtree(own, ignore_errors=True)
+
+
+def take_all(*arguments: Any) -> list[Message]:
+    """What `take` tells, at the end and without how far it was."""
+    return [message for message in take(*arguments) if message[0] != "tell"]
 
 
 def files_of(folder: Path) -> Iterator[Message]:

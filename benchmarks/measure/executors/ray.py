@@ -34,7 +34,7 @@ __all__ = ["Ray"]
 EVERY = 2.0  # seconds between two looks at which nodes there are
 RESTS = 6.0  # seconds for which a node takes nothing after something died on it
 GRACE = 12.0  # seconds for which a case that no node can take waits for one that can
-take = remote.take
+take, take_all = remote.take, remote.take_all
 
 
 class Ray(Executor):
@@ -48,6 +48,7 @@ class Ray(Executor):
 
     def __init__(self, *, address: str = "", ship_code: bool = False) -> None:
         self._address, self._ship_code = address, ship_code
+        self._by_client = address.startswith("ray://")
         self._cluster: Cluster | None = None
         self._members: Members | None = None
         self._running: dict[Any, tuple[Task, Node]] = {}
@@ -123,7 +124,9 @@ class Ray(Executor):
         return self._members
 
     def _begin(self, task: Task, node: Node, timeout: float, folder: str) -> None:
-        stream = on(node.id, take, task.cpus or node.cpus, task.gpus, num_returns="streaming").remote(
+        # Ray's client carries no streams: what its tasks find comes at their end
+        how, options = (take_all, {}) if self._by_client else (take, {"num_returns": "streaming"})
+        stream = on(node.id, how, task.cpus or node.cpus, task.gpus, **options).remote(
             task.cases, node.facts.environment, timeout, folder, node.facts.shares_folder
         )
         self._waiting.remove(task)
@@ -136,7 +139,7 @@ class Ray(Executor):
 
         task, node = self._running[stream]
         try:
-            kind, content = ray.get(next(stream))
+            said = ray.get(stream) if self._by_client else [ray.get(next(stream))]
         except StopIteration:
             self._end(stream)
             return
@@ -144,6 +147,16 @@ class Ray(Executor):
             self._end(stream)
             yield from self._lost(task, node, error)
             return
+        for kind, content in said:
+            yield from self._take_in(kind, content, stream, tell, folder)
+        if self._by_client:
+            self._end(stream)
+
+    def _take_in(self, kind: str, content: Any, stream: Any, tell: Tell, folder: Path) -> Iterator[Record]:
+        """What a message says: how far a case is, a piece of a trained network, a record."""
+        import ray
+
+        task, node = self._running[stream]
         if kind == "tell":
             tell(*content)
         elif kind == "file":
