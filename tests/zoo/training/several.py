@@ -37,6 +37,9 @@ def together(size: int, task: Callable[..., Any], *args: Any) -> list[Any]:
     results = []
     for process, path in started(size, task, *args):
         process.join(100)
+        if process.is_alive():  # it waits for another
+            process.kill()
+            process.join()
         results.append(torch.load(path, weights_only=False) if path.exists() else f"ended with {process.exitcode}")
     return results
 

@@ -180,6 +180,7 @@ def test_a_signal_to_one_stops_all_and_they_go_on_to_the_same_bits(
     tmp_path: Path, stop: int, whose: int, number: int
 ) -> None:
     whole = together(2, trained, None)
+    assert all(torch.equal(tensor, whole[1]["weights"][name]) for name, tensor in whole[0]["weights"].items())
     stopped = together(2, trained, tmp_path / "run", stop, whose, number)
     assert [each["status"] for each in stopped] == [128 + number] * 2
     assert read_checkpoint(tmp_path / "run") is not None
