@@ -160,6 +160,13 @@ SPEEDS = (
     text_column("better int8", lambda case: gain(case)[1]),
     TableColumn("times as fast", lambda case: gain(case)[0]),
 )
+
+
+def _lost(runtime: str, case: Mapping[str, Any]) -> str:
+    """What a runtime's integers cost, in points and in images."""
+    return "{:.2f} ± {:.2f} ({} lost, {} won)".format(*cost(case, runtime), case["lost"][runtime], case["won"][runtime])
+
+
 COSTS = (
     text_column("model", lambda case: case["model"]),
     TableColumn("images", lambda case: case["images"], 0),
@@ -167,9 +174,7 @@ COSTS = (
     *(
         text_column(
             f"points lost on {runtime}",
-            lambda case, runtime=runtime: "{:.2f} ± {:.2f} ({} lost, {} won)".format(
-                *cost(case, runtime), case["lost"][runtime], case["won"][runtime]
-            ),
+            partial(_lost, runtime),
         )
         for runtime in RUNTIMES
     ),

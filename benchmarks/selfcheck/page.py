@@ -11,6 +11,7 @@ import statistics
 import tempfile
 from collections.abc import Iterator, Mapping
 from functools import partial
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -135,13 +136,17 @@ def _record(machine: Environment, case: Case, name: str, value: float, *ends: fl
     return Record(case=case, status="ok", measurements=(found,), environment=machine.id, machine=machine.machine_id)
 
 
+def _small(most: int, case: Mapping[str, Any]) -> tuple[str, bool]:
+    return f"{case['bytes'] / 1e3:,.0f} KB", case["bytes"] <= most
+
+
 def bars(cases: Cases) -> list[Bar]:
     """What was asked of the page."""
     found = [
         judged(
             f"{title}: at most {LARGEST[kind] / 1e3:,.0f} KB",
             cases.get(kind),
-            lambda case, kind=kind: (f"{case['bytes'] / 1e3:,.0f} KB", case["bytes"] <= LARGEST[kind]),
+            partial(_small, LARGEST[kind]),
         )
         for kind, title in ((HERE, "the shipped page"), (MANY, "a thousand rows"))
     ]

@@ -126,7 +126,8 @@ def _answers(
 
 def _logits(model: Classifier | Session, images: torch.Tensor) -> torch.Tensor:
     if not isinstance(model, Session):
-        return model(images)
+        logits: torch.Tensor = model(images)
+        return logits
     from zoo.runtimes.quantizing.choosing import in_batches
 
     return in_batches(model, model.batch_size or len(images), images)
