@@ -11,7 +11,6 @@ import statistics
 import tempfile
 from collections.abc import Iterator, Mapping
 from functools import partial
-from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
