@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import glob
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from benchmarks.plan.cases import SIX
 from benchmarks.report.bars import Bar, Cases, CheckPage, judged
 from benchmarks.report.page import section
 from benchmarks.report.table import TableColumn, table, text_column
+from benchmarks.selfcheck import quantization
+from benchmarks.selfcheck.held_out import network_of, rounds_of
 from benchmarks.selfcheck.speed.turns import play, ratio
 from benchmarks.selfcheck.tasks import Benchmark, Task
+from benchmarks.stats.intervals import Interval
+from benchmarks.stats.pairs import paired_difference
 
 __all__ = ["accuracy", "bars", "benchmark", "main", "speed"]
 
@@ -49,7 +53,7 @@ def speed(model: str, batch: int) -> dict[str, Any]:
         except zoo.RuntimeUnavailable as error:
             refused[runtime] = str(error)
     players = {name: partial(settled, partial(session, images)) for name, session in sessions.items()}
-    found = play(players, rounds=(8, 40), seconds=20)
+    found = play(players, rounds=(8, 24), seconds=8)
     return {
         **found, "model": model, "batch": batch, "auto": sessions["fp32"].runtime, "refused": refused,
         "instructions": instruction_set(), "threads": torch.get_num_threads(),
@@ -57,51 +61,32 @@ def speed(model: str, batch: int) -> dict[str, Any]:
 
 
 def accuracy(weights: str, model: str, data_dir: str) -> dict[str, Any]:
-    """Right answers in fp32 and int8 of a trained network, calibrated on 200 training images.
-
-    A folder with no images held out is halved: each half is calibrated on while the other is tried.
-    """
+    """Right answers in fp32 and int8 of a trained network, calibrated on 200 training images and tried on others."""
     import torch
 
     import zoo
-    from zoo.data.dataset import matched
     from zoo.training.evaluation import evaluate
 
-    network = (zoo.create(model, weights=weights) if model else zoo.load(weights)).eval()
-    data = zoo.open_data(data_dir or "fashion_mnist", val_fraction=0) if data_dir else zoo.open_data("fashion_mnist")
-    if network.class_names is not None and data.class_names != network.class_names and not data_dir:
-        data = matched(data, network.class_names)
-    held = data.test or data.val
-    train = data.train
-    if train is None:
-        raise zoo.DataError(f"{data.name} has no training images to calibrate on")
-    rounds: list[tuple[Any, Any]]
-    if held is None:
-        order = torch.randperm(len(train.labels), generator=torch.Generator().manual_seed(0)).tolist()
-        halves = [train.subset(order[place::2]) for place in (0, 1)]
-        rounds = [(halves[0], halves[1]), (halves[1], halves[0])]
-    else:
-        rounds = [(train, held)]
+    network = network_of(weights, model)
     side = network.spec.input.size
     images = torch.zeros(1, network.in_channels, side, side)
-    counts: dict[str, list[list[bool]]] = {runtime: [] for runtime in RUNTIMES}
-    before: list[bool] = []
-    for given, tried in rounds:
-        plain = evaluate(network, tried)
-        before += (plain.top[:, 0] == plain.labels).tolist()
-        for runtime in RUNTIMES:
-            session = zoo.open_runtime(
-                network, images, runtime, precision="int8", calibration=dataclasses.replace(data, train=given)
-            )
-            after = evaluate(session, tried)
-            counts[runtime].append((after.top[:, 0] == after.labels).tolist())
-    flat = {runtime: [each for some in found for each in some] for runtime, found in counts.items()}
-    pairs = {runtime: list(zip(before, found, strict=True)) for runtime, found in flat.items()}
+    right: dict[str, list[bool]] = {runtime: [] for runtime in ("fp32", *RUNTIMES)}
+    ways = {}
+    for data, tried in rounds_of(network, data_dir):
+        for runtime, found in right.items():
+            session: Any = network
+            if runtime != "fp32":
+                session = zoo.open_runtime(network, images, runtime, precision="int8", calibration=data)
+                ways[runtime] = session.agreement.facts["way"]
+            answers = evaluate(session, tried)
+            found += (answers.top[:, 0] == answers.labels).tolist()
+    pairs = {runtime: list(zip(right["fp32"], right[runtime], strict=True)) for runtime in RUNTIMES}
     return {
-        "weights": weights.rpartition("/")[2],
+        "weights": Path(weights).name,
         "model": network.spec.label,
-        "images": len(before),
-        "fp32": sum(before),
+        "images": len(right["fp32"]),
+        "ways": ways,
+        "fp32": sum(right["fp32"]),
         "lost": {runtime: sum(was and not now for was, now in each) for runtime, each in pairs.items()},
         "won": {runtime: sum(now and not was for was, now in each) for runtime, each in pairs.items()},
     }
@@ -117,11 +102,9 @@ def gain(case: Mapping[str, Any]) -> tuple[float, str]:
     return max(gains, default=(1.0, "none"))
 
 
-def cost(case: Mapping[str, Any], runtime: str) -> tuple[float, float]:
-    """Points lost by int8, and half the width of the 95 % interval of the paired difference."""
-    lost, won, count = case["lost"][runtime], case["won"][runtime], case["images"]
-    points = 100 * (lost - won) / count
-    return points, 196 * math.sqrt(max(lost + won - (lost - won) ** 2 / count, 0)) / count
+def cost(case: Mapping[str, Any], runtime: str) -> Interval:
+    """Points lost by int8 on the same images, with the 95 % interval of the paired difference."""
+    return paired_difference(case["lost"][runtime], case["won"][runtime], case["images"]).scaled(100)
 
 
 def bars(cases: Cases) -> list[Bar]:
@@ -148,7 +131,7 @@ def _fast(wanted: float, least: float, timed: Sequence[Mapping[str, Any]]) -> tu
 
 
 def _right(runtime: str, counted: Sequence[Mapping[str, Any]]) -> tuple[str, bool]:
-    costs = [cost(case, runtime)[0] for case in counted]
+    costs = [cost(case, runtime).value for case in counted]
     mean = sum(costs) / len(costs)
     return f"{mean:.2f}, largest {max(costs):.2f}", mean <= COST_BARS[0] and max(costs) <= COST_BARS[1]
 
@@ -160,24 +143,12 @@ SPEEDS = (
     text_column("better int8", lambda case: gain(case)[1]),
     TableColumn("times as fast", lambda case: gain(case)[0]),
 )
-
-
-def _lost(runtime: str, case: Mapping[str, Any]) -> str:
-    """What a runtime's integers cost, in points and in images."""
-    return "{:.2f} ± {:.2f} ({} lost, {} won)".format(*cost(case, runtime), case["lost"][runtime], case["won"][runtime])
-
-
 COSTS = (
     text_column("model", lambda case: case["model"]),
     TableColumn("images", lambda case: case["images"], 0),
     TableColumn("right in fp32", lambda case: case["fp32"], 0),
-    *(
-        text_column(
-            f"points lost on {runtime}",
-            partial(_lost, runtime),
-        )
-        for runtime in RUNTIMES
-    ),
+    *(TableColumn(f"points lost on {name}", partial(lambda name, case: cost(case, name), name)) for name in RUNTIMES),
+    text_column("made by", lambda case: "; ".join(f"{name}: {way}" for name, way in case["ways"].items())),
 )
 
 
@@ -189,6 +160,7 @@ def _sections(cases: Cases, picture: str) -> Iterator[str]:
         yield section("Speed", f"In turns on {on}; the ratio is the median over rounds.", table(SPEEDS, timed))
     if counted:
         yield section("Accuracy", "The same images, in fp32 and in int8 as it is by default.", table(COSTS, counted))
+    yield from quantization.sections(cases)
 
 
 def benchmark(weights: Sequence[str], model: str, data: str) -> Benchmark:
@@ -197,9 +169,14 @@ def benchmark(weights: Sequence[str], model: str, data: str) -> Benchmark:
         f"speed {model} batch {batch}": partial(speed, model, batch) for batch in BATCHES for model in SIX
     }
     tasks |= {f"accuracy {place} {file}": partial(accuracy, file, model, data) for place, file in enumerate(weights)}
+    tasks |= {
+        f"quantization {place} {file}": partial(quantization.quantization, file, model, data)
+        for place, file in enumerate(weights)
+    }
     return Benchmark(
         name="deploy",
-        description="What int8 gains in speed and costs in accuracy.",
+        description="What int8 gains in speed and costs in accuracy. Sections accuracy and quantization need trained "
+        "files: --weights GLOB, --model NAME where the files do not say it, --data FOLDER unless it is Fashion-MNIST.",
         tasks=tasks,
         page=CheckPage(
             title="Deploy",
