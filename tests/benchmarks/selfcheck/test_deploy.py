@@ -85,7 +85,7 @@ def test_the_claim_is_judged(base: int, layer: int, words: str) -> None:
 
 def test_the_page_has_every_section() -> None:
     cases = timed(1, 1.6) | counted(5) | schemes(190, 2)
-    text = "".join(benchmark(["net.h5"], "", "").page.sections(cases, ""))
+    text = "\n\n".join(benchmark(["net.h5"], "", "").page.sections(cases, ""))
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
         "## Speed", "## Accuracy", "## Schemes: mobilenet_v1", "## Schemes: published",
     ]  # fmt: skip
