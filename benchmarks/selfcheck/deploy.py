@@ -168,11 +168,10 @@ def benchmark(weights: Sequence[str], model: str, data: str) -> Benchmark:
     tasks: dict[str, Task] = {
         f"speed {model} batch {batch}": partial(speed, model, batch) for batch in BATCHES for model in SIX
     }
-    tasks |= {f"accuracy {place} {file}": partial(accuracy, file, model, data) for place, file in enumerate(weights)}
-    tasks |= {
-        f"quantization {place} {file}": partial(quantization.quantization, file, model, data)
-        for place, file in enumerate(weights)
-    }
+    for place, file in enumerate(weights):
+        name = f"{place} {Path(file).name}"
+        tasks[f"accuracy {name}"] = partial(accuracy, file, model, data)
+        tasks[f"quantization {name}"] = partial(quantization.quantization, file, model, data)
     return Benchmark(
         name="deploy",
         description="What int8 gains in speed and costs in accuracy. Sections accuracy and quantization need trained "

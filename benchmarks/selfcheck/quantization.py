@@ -151,11 +151,11 @@ def _integers(path: Path, images: Tensor, scheme: Scheme) -> Any:
 
     from zoo.runtimes.onnxruntime import options
 
-    class Images(CalibrationDataReader):  # type: ignore[misc]
+    class Images(CalibrationDataReader):
         def __init__(self) -> None:
             self._rest = iter(images.split(1))
 
-        def get_next(self) -> dict[str, Any] | None:
+        def get_next(self) -> Any:
             image = next(self._rest, None)
             return None if image is None else {name: image.numpy()}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from zoo.runtimes.agreement import INTEGERS, Agreement
 from zoo.runtimes.quantizing import choosing, instructions, ways
 from zoo.runtimes.quantizing.calibration import FEWEST, calibration_of
 from zoo.runtimes.quantizing.comparing import layer_noise, rounded_weight
+from zoo.runtimes.quantizing.post_training import check_names, weighted_layers
 from zoo.runtimes.quantizing.reading import check_integers
 from zoo.runtimes.session import Session, missing, precisions
 
@@ -150,7 +152,7 @@ def test_what_the_processor_adds_with(
     flags: str, machine: str, words: str, cut_off: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(instructions, "_flags", lambda: frozenset(flags.split()))
-    monkeypatch.setattr(instructions.platform, "machine", lambda: machine)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
     assert instructions.instruction_set.__wrapped__() == words
     assert instructions.saturates(words) == cut_off
 
@@ -176,7 +178,7 @@ class TestChoosing:
     def test_layers_are_left_out_by_name(self) -> None:
         assert self.choose().kept == ("head.fc",)
         with pytest.raises(LookupError, match=r"layer with weights is named 'features.conv1'; did you mean feat"):
-            choosing.check_names(small(), ["features.conv1"])
+            check_names(small(), ["features.conv1"])
 
     def test_wrong_answers_step_aside(self) -> None:
         with pytest.raises(zoo.RuntimeUnavailable, match=r"no integers keep accuracy and speed: nncf.*: .*of 40 im"):
@@ -198,7 +200,7 @@ def test_the_layer_that_costs_most_stands_first() -> None:
     with torch.no_grad():
         model.get_submodule("features.conv_3.conv").weight[0].mul_(1000)  # type: ignore[operator, index, union-attr]
     calibration = calibration_of(model, photographs(), 32)
-    assert set(layer_noise(model, calibration)) == set(choosing.weighted_layers(model))
+    assert set(layer_noise(model, calibration)) == set(weighted_layers(model))
     table = layer_noise(model, calibration, per_channel=False)
     assert list(table.values()) == sorted(table.values()) and next(iter(table)) in ("features.conv_3.conv", "head.fc")
     assert table["features.conv_3.conv"] < layer_noise(model, calibration)["features.conv_3.conv"]
