@@ -198,7 +198,7 @@ class TestChoosing:
 def test_the_layer_that_costs_most_stands_first() -> None:
     model = small()
     with torch.no_grad():
-        model.get_submodule("features.conv_3.conv").weight[0].mul_(1000)  # type: ignore[operator, index, union-attr]
+        model.get_submodule("features.conv_3.conv").weight[0].mul_(1000)  # type: ignore[index]
     calibration = calibration_of(model, photographs(), 32)
     assert set(layer_noise(model, calibration)) == set(weighted_layers(model))
     table = layer_noise(model, calibration, per_channel=False)
