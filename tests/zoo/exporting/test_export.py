@@ -38,7 +38,8 @@ def network() -> zoo.Classifier:
 
 def expected(images: torch.Tensor) -> torch.Tensor:
     with torch.inference_mode():
-        return small()(images)
+        logits: torch.Tensor = small()(images)
+    return logits
 
 
 @pytest.mark.parametrize("name", ["net.onnx", "net.xml"])
