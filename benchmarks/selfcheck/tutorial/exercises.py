@@ -78,8 +78,9 @@ def check_3(estimate: Callable[[float, int], float | None]) -> str:
     """Whether `estimate(width, resolution)` comes near MobileNet's multiply-adds at random widths and resolutions."""
     draw = random.Random()
     furthest = 0.0
-    for _ in range(TRIALS):
-        width, resolution = draw.randint(8, 40) / 32, 32 * draw.randint(3, 8)
+    for trial in range(TRIALS):
+        widest = 40 if trial % 2 else 14  # near width 1 a wrong estimate may be close by chance
+        width, resolution = draw.randint(8, widest) / 32, 32 * draw.randint(3, 8)
         answer = estimate(width, resolution)
         if answer is None:
             return OPEN
