@@ -85,7 +85,9 @@ def run(given: argparse.Namespace) -> int:
 def _network(given: argparse.Namespace) -> tuple[Classifier | Session, dict[str, Any]]:
     """The network or the session of an exported file, and what its file says of its training."""
     if is_exported(given.weights):
-        return zoo.open_exported(given.weights), {}
+        network = zoo.open_exported(given.weights)
+        seen = network.facts.trained_on
+        return network, {"data": dict(seen)} if seen else {}
     if given.model is not None:
         model = zoo.create(given.model, weights=given.weights, device=given.device)
     elif given.weights.partition(":")[0] == "imagenet":

@@ -10,6 +10,7 @@ from pathlib import Path
 import zoo
 from zoo.commands.words import split_of, training_of
 from zoo.data import DATASETS
+from zoo.data.dataset import Data
 from zoo.printing import printable
 
 __all__ = ["add_arguments", "run"]
@@ -49,6 +50,7 @@ def run(given: argparse.Namespace) -> int:
                 size=given.img_size, batch_size=given.batch_size, target=given.target,
                 preprocessing=given.preprocessing, softmax=given.softmax, opset=given.opset, slower=given.slower,
                 keep_fp32=tuple(filter(None, given.keep_fp32.split(","))), card=_facts(given, model, training),
+                trained_on=training.get("data") or _seen(calibration),
             )  # fmt: skip
         except (zoo.RuntimeUnavailable, OSError) as error:
             _say(str(error))
@@ -88,6 +90,13 @@ def _calibration(given: argparse.Namespace, training: dict[str, object]) -> obje
             f"{name} is not what the file was trained on, only called so; name its training images with --calibration"
         )
     return found
+
+
+def _seen(calibration: object) -> dict[str, object]:
+    """What a file of untold origin has seen: the data it is calibrated on."""
+    if not isinstance(calibration, Data):
+        return {}
+    return {"name": calibration.name, "fingerprint": calibration.fingerprint, "split": dict(calibration.split)}
 
 
 def _facts(given: argparse.Namespace, model: zoo.Classifier, training: dict[str, object]) -> dict[str, str]:

@@ -9,20 +9,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import InputSizeError, RuntimeUnavailable, shown
+from zoo.errors import RuntimeUnavailable, shown
 from zoo.exporting import onnx_file, openvino_file
 from zoo.exporting.card import write_card
 from zoo.exporting.facts import Facts, facts_of
 from zoo.exporting.opened import ExportedNetwork, run_of
-from zoo.lazy import classifier, torch
+from zoo.lazy import torch
 from zoo.names import listed
 from zoo.partial import replacing
 from zoo.runtimes import onnxruntime, openvino
-from zoo.runtimes.agreement import EXACT, INTEGERS, ROUNDED, Agreement, Bound, Proof, random_images
+from zoo.runtimes.agreement import EXACT, INTEGERS, ROUNDED, Agreement, Bound, Proof
+from zoo.runtimes.export import example_images
 from zoo.runtimes.quantizing.calibration import FEWEST, NOISE, Calibration, calibration_of
 from zoo.runtimes.quantizing.choosing import choose, in_batches
 from zoo.runtimes.quantizing.comparing import compared, held_to
-from zoo.runtimes.session import check_model
 from zoo.spec import resized
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def export(
     keep_fp32: Collection[str] = (),
     slower: bool = False,
     card: Mapping[str, Any] | None = None,
+    trained_on: Mapping[str, Any] | None = None,
 ) -> Agreement:
     """Writes a network to a file for ONNX Runtime or OpenVINO, and a model card beside it.
 
@@ -78,6 +79,8 @@ def export(
         keep_fp32: layers, or parts of the network, that stay in fp32 in an int8 file.
         slower: write integers although they are slower than fp32 in the same runtime.
         card: further facts for the card, by title: an accuracy with its interval, a latency, a licence.
+        trained_on: name, fingerprint and split of the data that the network has seen, as `zoo train` writes them down;
+            kept in the file, so that `zoo evaluate` looks at other images.
 
     Returns:
         How far the file agrees with the network.
@@ -94,7 +97,7 @@ def export(
         if value not in allowed:
             raise LookupError(f"no {word} of a file is {shown(value)}; allowed: {listed(allowed)}")
     place = _place(path, format)
-    images = _example(model, size, batch_size)
+    images = example_images(model, 2 if batch_size is None else batch_size, size)
     from zoo.runtimes.folding import uncompiled
 
     model = uncompiled(model)
@@ -111,7 +114,7 @@ def export(
     facts = facts_of(
         model, agreement, input=resized(model.spec.input, side) if side != model.spec.input.size else model.spec.input,
         format=format, precision=precision, batch_size=batch_size, preprocessing=preprocessing, softmax=softmax,
-        opset=opset, target=target,
+        opset=opset, target=target, trained_on=trained_on or {},
     )  # fmt: skip
     check = partial(_checked, model, images, found, facts)
     agreement = dataclasses.replace(_write(graph, place, facts, check), facts=agreement.facts)
@@ -211,23 +214,3 @@ def _place(path: str | os.PathLike[str], format: str) -> Path:
     if given.is_dir() or not given.parent.is_dir():
         raise FileNotFoundError(f"a file is wanted in a folder that exists; got {shown(str(given))}")
     return given
-
-
-def _example(model: Classifier, size: int | None, batch_size: int | None) -> Tensor:
-    """Random images like those that will come."""
-    if not isinstance(getattr(model, "_orig_mod", model), classifier.Classifier):
-        raise TypeError(f"model must be a network of this zoo, as zoo.create makes; got {shown(model)}")
-    side = model.spec.input.size if size is None else size
-    count = 2 if batch_size is None else batch_size
-    for word, value in (("size is the side of the images in pixels", side), ("batch_size is images a call", count)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InputSizeError(f"{word}, a whole number; got {shown(value)}")
-    weight = next(model.parameters())
-    if weight.dtype != torch.float32 or weight.device.type != "cpu":
-        raise RuntimeUnavailable(
-            f"files are written of float32 networks on the CPU; {model.spec.label} holds {weight.dtype} on "
-            f"{weight.device}: model.float().cpu() makes it one"
-        )
-    images = random_images(torch.empty(count, model.in_channels, side, side, dtype=torch.float32, device="cpu"), seed=0)
-    check_model(model, images)
-    return images

@@ -40,6 +40,7 @@ class Facts:
         target: for which processors its integers were made.
         weights: hash of the network's weights.
         agreement: how far it was found to agree with the network, and on which instruction set.
+        trained_on: name, fingerprint and split of the data it was trained or calibrated on; empty where nobody said so.
     """
 
     model: str
@@ -56,6 +57,7 @@ class Facts:
     target: str
     weights: str
     agreement: Mapping[str, Any]
+    trained_on: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def text(self) -> str:

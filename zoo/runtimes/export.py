@@ -16,7 +16,7 @@ from zoo.runtimes.session import check_model
 if TYPE_CHECKING:
     from zoo.classifier import Classifier
 
-__all__ = ["check_onnx", "export_onnx"]
+__all__ = ["check_onnx", "example_images", "export_onnx"]
 
 
 def export_onnx(
@@ -50,7 +50,7 @@ def export_onnx(
         raise RuntimeUnavailable(f"cannot export to ONNX: {reason}")
     from zoo.runtimes.folding import uncompiled
 
-    images = _images(model, 2 if dynamic_batch else 1, size)
+    images = example_images(model, 2 if dynamic_batch else 1, size)
     model = uncompiled(model)
     path = Path(path)
     if path.is_dir() or not path.parent.is_dir():
@@ -77,17 +77,25 @@ def check_onnx(model: Classifier, path: str | os.PathLike[str], images: torch.Te
         return relative_difference(torch.from_numpy(logits), model(images))
 
 
-def _images(model: Classifier, count: int, size: int | None) -> torch.Tensor:
-    """Random images for the model, which has been found fit for export."""
+def example_images(model: Classifier, count: int, size: int | None) -> torch.Tensor:
+    """Random images like those that a file of the network will see, if it is one that files are written of.
+
+    Args:
+        size: side in pixels; None is the model's own.
+
+    Raises:
+        TypeError, RuntimeUnavailable, InputSizeError, ValueError: as `export_onnx` does.
+    """
     if not isinstance(getattr(model, "_orig_mod", model), classifier.Classifier):
         raise TypeError(f"model must be a network of this zoo, as zoo.create makes; got {shown(model)}")
     side = model.spec.input.size if size is None else size
-    if isinstance(side, bool) or not isinstance(side, int) or side < 1:
-        raise InputSizeError(f"size is the side of the images in pixels, a whole number; got {shown(size)}")
+    for word, value in (("size is the side of the images in pixels", side), ("batch_size is images a call", count)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise InputSizeError(f"{word}, a whole number; got {shown(value)}")
     weight = next(model.parameters())
     if weight.dtype != torch.float32 or weight.device.type != "cpu":
         raise RuntimeUnavailable(
-            f"ONNX files are written of float32 networks on the CPU; {model.spec.label} holds {weight.dtype} on "
+            f"files are written of float32 networks on the CPU; {model.spec.label} holds {weight.dtype} on "
             f"{weight.device}: model.float().cpu() makes it one"
         )
     images = random_images(torch.empty(count, model.in_channels, side, side, dtype=torch.float32, device="cpu"), seed=0)

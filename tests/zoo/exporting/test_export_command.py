@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import shlex
 from pathlib import Path
@@ -106,6 +107,30 @@ def test_published_weights_bring_their_licence(tmp_path: Path) -> None:
         facts = command._facts(argparse.Namespace(weights=source), network, {})
         assert facts == {"Weights from": row.url, "Licence of the weights": row.licence}
     assert command._facts(argparse.Namespace(weights=str(tmp_path / "mine.h5")), network, {}) == {}
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_it_is_evaluated_on_what_it_has_not_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], told: bool
+) -> None:
+    """The split of its training, or of the images it was calibrated on where nobody says what it was trained on."""
+    absent = missing("onnxruntime", "onnx", "onnxscript")
+    if absent:
+        pytest.skip(f"not installed: {absent}")
+    monkeypatch.chdir(tmp_path)
+    photos = photographs(tmp_path / "photos", each=40)
+    data = zoo.open_data(photos, val_fraction=0.5, seed=3)
+    record = {"name": data.name, "fingerprint": data.fingerprint, "split": dict(data.split)}
+    path = weights(tmp_path / "net.safetensors", **({"data": record} if told else {}))
+    calibrated = [] if told else ["--calibration", "photos"]
+    assert main(["export", "--weights", str(path), "--output", "net.onnx", *calibrated]) == 0, capsys.readouterr().err
+    capsys.readouterr()
+    assert main(["evaluate", "--weights", "net.onnx", "--data", "photos", "--json"]) == 0
+    out, err = capsys.readouterr()
+    held_out = data.val if told else zoo.open_data(photos).val
+    assert held_out is not None
+    assert json.loads(out)["images"] == len(held_out.labels) < 80 and json.loads(out)["part"] == "val"
+    assert "which the file was not trained on" in err
 
 
 @pytest.mark.slow
