@@ -7,6 +7,7 @@ outputs, no times of cells and no settings of an editor, so that a change of the
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shlex
 import sys
@@ -132,6 +133,7 @@ def execute(book: NotebookNode) -> NotebookNode:
         client = NotebookClient(
             book, kernel_manager_class=ThisPython, resources={"metadata": {"path": folder}}, **settings
         )
-        client.execute()
+        # pictures are files in this process (benchmarks.report) and are shown in the notebook's
+        client.execute(env={name: value for name, value in os.environ.items() if name != "MPLBACKEND"})
     book.metadata.language_info = {"name": "python"}
     return book

@@ -29,14 +29,8 @@ def text() -> str:
     return LESSON.read_text(encoding="utf-8")
 
 
-def _skip_unless_shipped() -> None:
-    if not SHIPPED.is_file():
-        pytest.skip("no notebook is shipped; python -m benchmarks.selfcheck tutorial --output-dir reports/reference")
-
-
 @pytest.fixture(scope="module")
 def shipped() -> nbformat.NotebookNode:
-    _skip_unless_shipped()
     book: nbformat.NotebookNode = nbformat.read(SHIPPED, as_version=4)
     return book
 
@@ -70,7 +64,6 @@ def test_every_cell_of_the_shipped_notebook_ran_and_shows_what_github_can_show(
 
 
 def test_nobody_s_name_and_no_place_of_a_machine_is_in_it() -> None:
-    _skip_unless_shipped()
     content = SHIPPED.read_text(encoding="utf-8")
     found = re.search(PATHS, content)
     assert found is None, found.group()
