@@ -104,6 +104,7 @@ class Candidate:
         top1_source: "measured", "published" or "estimate"; empty where it is not known.
         size_source: "file" or "parameters"; empty likewise.
         basis: where the accuracy is from, in words.
+        protocol: how a published accuracy was taken (crops, scale), in words; empty where none is told.
         weights: what the accuracy belongs to: "imagenet", "imagenet:TAG" or a file; empty where none is known.
     """
 
@@ -122,6 +123,7 @@ class Candidate:
     top1_source: str = ""
     size_source: str = ""
     basis: str = ""
+    protocol: str = ""
     weights: str = ""
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -106,16 +107,28 @@ def _fastest(overview: Overview) -> Iterator[str]:
 def _under_budgets(overview: Overview) -> Iterator[str]:
     """The most accurate that surely keeps each budget, by the one rule of choosing."""
     rows = candidates(overview, ways(overview))
-    told = []
+    told, chosen = [], []
     for words, budget in BUDGETS:
         found = choose([each for each in rows if each.top1], budget)
         if found.answers:
             first = found.answers[0]
+            chosen.append(first)
             ties = list(dict.fromkeys(each.model for each in found.ties if each.model != first.model))
             equal = f", as good as {enumerate_words(ties, most=3, write=markdown)}" if ties else ""
             told.append(f"within {words} {_bold(first.model)} ({_candidate(first)}{equal})")
+    printed = published(overview)
+    others = any(
+        each.top1_source == "published" and each.weights and each.model in printed and each.top1
+        and not math.isclose(each.top1.value, 100 * printed[each.model].value)
+        for each in chosen
+    )  # fmt: skip
     if told:
-        yield f"**Most accurate that surely keeps a budget:** {'; '.join(told)}."
+        yield (
+            f"**Most accurate that surely keeps a budget:** {'; '.join(told)}"
+            + (". Accuracies here are those of the weights that can be had, where the table has the paper's" if others
+               else "")
+            + "."
+        )  # fmt: skip
 
 
 def _candidate(found: Candidate) -> str:

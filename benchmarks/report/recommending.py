@@ -80,6 +80,7 @@ def _entry(candidate: Candidate) -> dict[str, Any]:
         "size_source": candidate.size_source,
         "top1_source": candidate.top1_source,
         "top1_basis": candidate.basis,
+        "top1_protocol": candidate.protocol,
         "weights": candidate.weights,
     }
 
@@ -140,6 +141,10 @@ def _certain(choice: Choice) -> Iterator[str]:
         )
     elif len(choice.answers) > 1:
         yield "by these figures the first is more accurate than every other"
+    protocols = dict.fromkeys(each.protocol for each in choice.answers if each.protocol)
+    if len(protocols) > 1:
+        told = "; ".join(protocols)
+        yield f"published accuracies were taken in {len(protocols)} ways ({told}): a gap may be the way's"
 
 
 def commands_of(choice: Choice, told: Told) -> list[str]:

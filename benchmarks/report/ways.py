@@ -111,6 +111,7 @@ def _candidate(
         top1=known.top1,
         top1_source=known.source,
         basis=known.basis,
+        protocol=known.protocol,
         weights=known.weights,
     )
 
@@ -171,6 +172,7 @@ class _Known:
     top1: Interval | None = None
     source: str = ""
     basis: str = ""
+    protocol: str = ""
     weights: str = ""
 
 
@@ -239,6 +241,7 @@ class _Accuracies:
             top1=_exact(100 * value),
             source="published",
             basis=f"published for ImageNet ({told})",
+            protocol=reference.protocol,
             weights=PUBLISHED if there else "",
         )
 
@@ -255,7 +258,9 @@ class _Accuracies:
             f"{points.high:+.2f}) for {way.precision} with {way.runtime}, measured on {images:,} answers of "
             f"{' and '.join(networks)} to {' and '.join(labels)}"
         )
-        return _Known(top1=_sum(full.top1, points), source="estimate", basis=basis, weights=full.weights)
+        return _Known(
+            top1=_sum(full.top1, points), source="estimate", basis=basis, protocol=full.protocol, weights=full.weights
+        )
 
     def _evidence(self, way: Case) -> list[Cost]:
         """What the precision costs this network with this runtime, else its variants."""

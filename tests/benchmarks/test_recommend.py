@@ -99,6 +99,19 @@ def test_a_person_reads_what_is_certain_and_what_milliseconds_contain(
     assert said.rstrip().splitlines()[-2].startswith("  python -m zoo export")
 
 
+def test_accuracies_taken_in_several_ways_are_not_compared_in_silence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lines(*models: str) -> str:
+        (tmp_path / "results.jsonl").write_text("".join(latency(model, 0.01).to_json() + "\n" for model in models))
+        write_environment(ENVIRONMENT, tmp_path)
+        assert recommend.main([str(tmp_path), "--max-latency-ms", "50"]) == 0
+        return capsys.readouterr().out
+
+    assert "taken in 2 ways" in lines("resnet18", "nin") and "single centre crop" in lines("resnet18", "nin")
+    assert "taken in" not in lines("resnet18", "resnet50")
+
+
 def test_only_what_is_named_is_chosen_from(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, found = answered(capsys, run, "--models", "mobilenet_v1:width=0.5|0.75", "--precision", "int8")
     assert status == 0
