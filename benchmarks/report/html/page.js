@@ -19,18 +19,14 @@ const words = rows.map((row) => row.textContent.toLowerCase());
 const nameOf = (line) => data.models[data.lines[line].m].name;
 const labelOf = (line) => `${nameOf(line)} (${data.ways[data.lines[line].w]})`;
 const FILTERS = ["family", "runtime", "precision", "threads"];
-const kinds = {
-  family: (line) => data.models[line.m].family,
-  runtime: (line) => line.by.runtime,
-  precision: (line) => line.by.precision,
-  threads: (line) => line.by.threads,
-};
+const kinds = { family: (line) => data.models[line.m].family };
+for (const kind of FILTERS.slice(1)) kinds[kind] = (line) => line.by[kind];
 
 // all of it is in the address
 const usual = () => ({
   sort: "", down: "", text: "", family: "", runtime: "", precision: "", threads: "", pins: [],
   columns: data.figures.filter((figure) => figure.open).map((figure) => figure.key),
-  x: "", y: "", log: "1", open: "", limits: {},
+  x: "", y: "", log: "1", open: "", all: "", limits: {},
 });
 let state = usual();
 
@@ -41,8 +37,7 @@ function readAddress() {
     state.open = (data.models.find((model) => model.id === hash) || { name: "" }).name;
     return;
   }
-  const asked = new URLSearchParams(hash);
-  for (const [key, value] of asked) {
+  for (const [key, value] of new URLSearchParams(hash)) {
     if (key in data.choice.limits) {
       if (value.trim() !== "" && Number.isFinite(Number(value))) state.limits[key] = value;
     } else if (key === "pin") state.pins.push(value);
@@ -134,6 +129,7 @@ function sorted() {
 const visible = (line) => words[line].includes(state.text.toLowerCase()) &&
   FILTERS.every((kind) => !state[kind] || kinds[kind](data.lines[line]) === state[kind]);
 
+const MOST = 150; // rows that are laid out at once: a thousand take a quarter of a second
 let order = " ";
 function showTable(found) {
   const wanted = `${state.sort} ${state.down}`;
@@ -142,16 +138,17 @@ function showTable(found) {
   const fits = new Set(found.answers);
   const may = new Set(found.possible);
   let count = 0;
-  rows.forEach((row, line) => {
-    const seen = visible(line);
-    count += seen;
+  for (const row of body.rows) {
+    const line = Number(row.dataset.line);
+    count += visible(line);
+    const seen = visible(line) && (state.all === "1" || count <= MOST);
     if (row.hidden === seen) row.hidden = !seen;
     row.classList.toggle("unfit", found.limited && !fits.has(line) && !may.has(line));
     row.classList.toggle("perhaps", found.limited && may.has(line));
     const pinned = state.pins.includes(nameOf(line));
     row.classList.toggle("pinned", pinned);
     row.cells[0].firstElementChild.setAttribute("aria-pressed", pinned);
-  });
+  }
   heads.forEach((head, index) => {
     const key = keys[index];
     if (key === state.sort) head.setAttribute("aria-sort", state.down ? "descending" : "ascending");
@@ -161,6 +158,8 @@ function showTable(found) {
   const by = keys.includes(state.sort) ? `, sorted by ${titles[keys.indexOf(state.sort)]}, ` +
     `${state.down ? "descending" : "ascending"}` : "";
   at("shown").textContent = `${count} of ${rows.length} rows${by}`;
+  at("all").hidden = state.all === "1" || count <= MOST;
+  at("all").textContent = `These are the first ${MOST} rows; lay out all ${count}`;
 }
 
 const sheet = document.head.appendChild(make("style"));
@@ -185,7 +184,7 @@ function csv() {
   const neutral = (text) => (formula(text) ? `'${text}` : text);
   const quoted = (cell) => `"${neutral(String(cell === null ? "" : cell)).replaceAll('"', '""')}"`;
   const open = keys.filter((key) => !(key in place) || state.columns.includes(key));
-  const lines = [...body.rows].filter((row) => !row.hidden).map((row) => Number(row.dataset.line));
+  const lines = [...body.rows].map((row) => Number(row.dataset.line)).filter(visible);
   const head = open.map((key) => titles[keys.indexOf(key)]);
   const table = [head, ...lines.map((line) => open.map((key) => rawOf(line, key)))];
   return table.map((cells) => cells.map(quoted).join(",")).join("\n");
@@ -473,9 +472,11 @@ function prepare() {
   at("text").addEventListener("input", () => change({ text: at("text").value }));
   at("log").addEventListener("change", () => change({ log: at("log").checked ? "1" : "0" }));
   at("reset").addEventListener("click", () => change(usual()));
+  at("all").addEventListener("click", () => change({ all: "1" }));
+  window.addEventListener("beforeprint", () => change({ all: "1" }));
   at("copy").addEventListener("click", async () => {
-    const href = URL.createObjectURL(new Blob([csv()]));
-    const link = make("a", { download: "models.csv", href });
+    const file = new Blob([csv()]);
+    const link = make("a", { download: "models.csv", href: URL.createObjectURL(file) });
     await navigator.clipboard?.writeText(csv()).catch(() => link.click());
     at("shown").textContent = "Copied.";
   });

@@ -17,7 +17,7 @@ from benchmarks.report.html.figures import lines_of
 from benchmarks.report.html.models import way_name
 from benchmarks.report.overview import survey
 from benchmarks.report.shown import candidates
-from tests.benchmarks.report.html.made import page_of, whole
+from tests.benchmarks.report.html.made import many, page_of, whole
 from tests.benchmarks.report.made import ENVIRONMENT
 from tests.browser import Seen, needs_browser, opened
 
@@ -235,6 +235,22 @@ def test_what_is_copied_is_what_is_shown(seen: Seen) -> None:
     lines = seen.page.evaluate("csv()").splitlines()
     assert lines[0].startswith('"Model","Family"') and "Latency, ms" in lines[0]
     assert len(lines) == 1 + len(seen.rows()) and all("resnet50" in line for line in lines[1:])
+
+
+def test_of_very_many_rows_the_first_are_laid_out_until_all_are_asked_for(browser: Any, tmp_path: Path) -> None:
+    seen = Seen(browser, page_of(many(400), tmp_path))
+    sort_by(seen, "Latency, ms")
+    first = [value for value in numbers(seen.column("Latency, ms")) if value is not None]
+    assert len(first) == 150 and first == sorted(first)
+    assert seen.text("#shown").startswith("400 of 400 rows")
+    assert len(seen.page.evaluate("csv()").splitlines()) == 401  # what is copied is never cut short
+    seen.page.locator("#text").fill("width=0.11")
+    assert 0 < len(seen.rows()) <= 150 and not seen.page.locator("#all").is_visible()
+    seen.page.locator("#text").fill("")
+    seen.page.locator("#all").click()
+    every = [value for value in numbers(seen.column("Latency, ms")) if value is not None]
+    assert len(every) == 400 and every[:150] == first and not seen.page.locator("#all").is_visible()
+    seen.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
