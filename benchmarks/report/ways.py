@@ -133,9 +133,12 @@ class _Facts:
                 self._preparation[case.model, case.img_size, case.num_threads] = _interval(found)
 
     def size(self, way: Case, latencies: Sequence[Record]) -> tuple[Interval | None, str]:
-        """Megabytes of the file as it was written, else of the parameters."""
+        """Megabytes of the file as it was made to be timed, else of the parameters."""
         for record in reversed(latencies):
-            if (written := record.value("file_bytes")) is not None:
+            found = record.find("latency_s")
+            session = found.details.get("session") if found else None
+            written = session.get("file_bytes") if isinstance(session, Mapping) else None
+            if isinstance(written, int) and written > 0:
                 return _exact(written * 1e-6), "file"
         count, each = self._params.get(way.model), BYTES.get(way.precision)
         if count is None and (entry := model_spec(way.model)) and (printed := first_printed(entry, "params")):

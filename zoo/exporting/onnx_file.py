@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import RuntimeUnavailable
+from zoo.runtimes.onnxruntime import content_of
 
 if TYPE_CHECKING:
     from zoo.exporting.facts import Facts
@@ -91,8 +92,7 @@ def content(file: Any, facts: Facts) -> bytes:
         node.ClearField("metadata_props")
     del file.graph.value_info[:]
     onnx.checker.check_model(file)
-    bytes_: bytes = file.SerializeToString(deterministic=True)
-    return bytes_
+    return content_of(file)
 
 
 def _lines(facts: Facts) -> str:

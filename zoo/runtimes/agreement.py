@@ -79,8 +79,8 @@ class Agreement:
         bound: what was asked.
         real: whether the images are real.
         facts: of integers, how they were made: `way`, `instructions`, `calibration_images`, `calibration_source`,
-            `calibration_fingerprint`, `apart` (the compared images are none of those), `kept_fp32` (layers), `speed_up`
-            over fp32 in the same runtime.
+            `calibration_fingerprint`, `apart` (the compared images are none of those), `kept_fp32` (layers),
+            `file_bytes` that it takes in a file, `speed_up` over fp32 in the same runtime.
     """
 
     precision: str

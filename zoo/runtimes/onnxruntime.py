@@ -27,6 +27,7 @@ __all__ = [
     "ANY_SHAPE",
     "LIBRARIES",
     "PRECISIONS",
+    "content_of",
     "graph_of",
     "maker",
     "open",
@@ -73,10 +74,16 @@ def maker(model: Classifier, images: torch.Tensor, *, opset: int | None = None) 
         return with_integer_biases(quantized_onnx(graph, calibration, way, kept))
 
     def started(quantized: Any, layers: tuple[str, ...]) -> tuple[Run, tuple[str, ...]]:
-        content = quantized.SerializeToString(deterministic=True)
+        content = content_of(quantized)
         return _run(content), floats_in_onnxruntime(content, options(), layers)
 
-    return Maker(ONNX, quantized, started, open(model, images))
+    return Maker(ONNX, quantized, started, open(model, images), lambda graph: len(content_of(graph)))
+
+
+def content_of(graph: Any) -> bytes:
+    """A graph as its file holds it; the same graph gives the same bytes."""
+    content: bytes = graph.SerializeToString(deterministic=True)
+    return content
 
 
 def options() -> Any:
@@ -152,7 +159,7 @@ def write_onnx(
     file = program.model_proto
     _forget_where(file)
     _name_layers(file)
-    path.write_bytes(file.SerializeToString(deterministic=True))
+    path.write_bytes(content_of(file))
 
 
 def _name_layers(file: Any) -> None:

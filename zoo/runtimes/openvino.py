@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import RuntimeUnavailable
@@ -64,7 +66,14 @@ def maker(model: Classifier, images: torch.Tensor) -> Maker:
         ready = compiled(fixed, "fp32")
         return _run(ready), floats_in_openvino(ready, layers)
 
-    return Maker(OPENVINO, partial(quantized_openvino, graph), started, open(model, images))
+    return Maker(OPENVINO, partial(quantized_openvino, graph), started, open(model, images), _file_bytes)
+
+
+def _file_bytes(graph: Any) -> int:
+    openvino: Any = quietly_imported("openvino")
+    with TemporaryDirectory() as folder:
+        openvino.save_model(graph, Path(folder) / "model.xml", compress_to_fp16=False)
+        return sum(path.stat().st_size for path in Path(folder).iterdir())
 
 
 def graph_of(model: Classifier, images: torch.Tensor, *, any_number: bool = False) -> Any:

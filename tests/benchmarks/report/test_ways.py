@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -113,10 +114,9 @@ def test_sizes_are_of_the_file_else_of_the_parameters() -> None:
     (way,) = ways_of(records)
     assert way.size_mb is not None and way.size_mb.value == pytest.approx(2.58556)
     assert way.size_source == "parameters"
-    written = Measurement(name="file_bytes", value=2_900_000, unit="B")
-    timed = records[1]
-    with_file = record("latency", NAME, *timed.measurements, written, runtime="openvino", precision="int8",
-                       num_threads=2)  # fmt: skip
+    (timed,) = records[1].measurements
+    written = dataclasses.replace(timed, details={**timed.details, "session": {"file_bytes": 2_900_000}})
+    with_file = record("latency", NAME, written, runtime="openvino", precision="int8", num_threads=2)
     (way,) = ways_of([records[0], with_file])
     assert way.size_mb is not None and way.size_mb.value == pytest.approx(2.9) and way.size_source == "file"
 

@@ -48,6 +48,8 @@ def test_the_agreement_is_kept_with_how_it_was_made(opened: tuple[Classifier, Se
     assert facts["calibration_images"] == 40 and len(facts["calibration_fingerprint"]) == 16
     assert facts["apart"] is False  # too few for others to be compared on
     assert facts["instructions"] == instructions.instruction_set() and facts["way"] and facts["kept_fp32"] == []
+    weights = sum(parameter.numel() for parameter in opened[0].parameters())
+    assert weights < facts["file_bytes"] < 2 * weights + 500_000  # a byte each, and the graph
 
 
 def test_fp32_keeps_its_agreement_too() -> None:
@@ -171,6 +173,7 @@ class TestChoosing:
             "quantized": lambda *_: "graph",
             "started": lambda graph, layers: (model, ()),
             "fp32": model,
+            "file_bytes": len,
         }
         maker = choosing.Maker(ways.OPENVINO, **{**halves, **given})  # type: ignore[arg-type]
         return choosing.choose(model, images, calibration, maker, bound=INTEGERS, keep_fp32=["head"])

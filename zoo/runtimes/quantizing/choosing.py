@@ -43,12 +43,14 @@ class Maker:
         started: what runs a graph on images of the shape at hand, and those of the layers, all of which are given, that
             it does not run in integers.
         fp32: what runs the network in fp32 in the same runtime.
+        file_bytes: what a graph takes in a file.
     """
 
     ways: tuple[Way, ...]
     quantized: Callable[[Calibration, Way, tuple[str, ...]], Any]
     started: Callable[[Any, tuple[str, ...]], tuple[Run, tuple[str, ...]]]
     fp32: Run
+    file_bytes: Callable[[Any], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +117,7 @@ def choose(
             "calibration_fingerprint": calibration.fingerprint,
             "apart": calibration.apart,
             "kept_fp32": list(kept),
+            "file_bytes": maker.file_bytes(graph),
             "speed_up": None if ratio is None else ratio[0],
         }
         return Integers(graph=graph, run=run, agreement=dataclasses.replace(agreement, facts=facts), kept=kept)
