@@ -22,6 +22,7 @@ from benchmarks.metrics.beginnings import (
 )
 from benchmarks.metrics.metric import Column, Metric
 from benchmarks.metrics.sessions import PLAIN, in_pytorch, session_of
+from benchmarks.metrics.together import is_shared, together
 from benchmarks.metrics.trained import MISTAKE, balanced_of, curve_of, mistakes_of, network_bytes, output_of, train
 from benchmarks.records.predictions import is_packed, pack
 from benchmarks.records.record import Case, Measurement
@@ -64,6 +65,7 @@ def complete(case: Case) -> Case:
         weights=identity(spec, case.weights_path) if case.weights_path else "",
         num_threads=0,
         train_threads=case.train_threads or case.num_threads,
+        train_processes=case.train_processes if case.train_processes > 1 else 0,
     )
     header = own_header(case)
     size = header.input.size if header is not None else spec.input.size
@@ -72,7 +74,7 @@ def complete(case: Case) -> Case:
         return dataclasses.replace(
             case,
             img_size=case.img_size or size,
-            epochs=0, train_images=0, train_img_size=0, train_threads=0, seed=0,
+            epochs=0, train_images=0, train_img_size=0, train_threads=0, train_processes=0, seed=0,
         )  # fmt: skip
     chosen = recipe_of(case)
     wanted = chosen.img_size if chosen is not None else None
@@ -115,6 +117,8 @@ def unavailable(case: Case) -> str | None:
 
 def measure(subject: Subject) -> tuple[Measurement, ...]:
     """Top-1 and top-5 with every answer, and how the network came by them."""
+    if is_shared(subject.case):
+        return together(subject, measure)
     _reproducible()
     if not subject.case.recipe:
         return _of_weights(subject)
@@ -334,7 +338,7 @@ METRIC = Metric(
     also=("acc", "top-1", "top-5", "error", "training"),
     depends_on=(
         "runtime", "device", "precision", "img_size", "weights", "dataset", "data", "recipe", "epochs", "train_images",
-        "train_img_size", "train_threads", "seed",
+        "train_img_size", "train_threads", "train_processes", "seed",
     ),
     columns=(
         Column(

@@ -20,7 +20,7 @@ CONDITIONS = {
 }  # fmt: skip
 TRAINING = {
     "dataset": "string", "data_dir": "string", "recipe": "string", "epochs": "Int64", "train_images": "Int64",
-    "train_img_size": "Int64", "train_threads": "Int64", "seed": "Int64",
+    "train_img_size": "Int64", "train_threads": "Int64", "train_processes": "Int64", "seed": "Int64",
 }  # fmt: skip
 ENDING = {
     "status": "string", "error": "string", "notes": "string", "published_source": "string",

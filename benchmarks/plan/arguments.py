@@ -47,7 +47,7 @@ PRECISIONS = Registry(
 SORT_KEYS = Registry("column", COLUMNS.items())
 ACCURACY = "accuracy"
 DEFAULT_METRICS = tuple(metric.name for metric in METRICS.values() if metric.default)
-AS_TYPED = ("img_size", "device", "weights", "dataset", "data_dir", "recipe", "seeds")
+AS_TYPED = ("img_size", "device", "weights", "dataset", "data_dir", "recipe", "train_processes", "seeds")
 RUN = (
     "output_dir", "action", "fresh", "timeout", "sort_key", "metric", "executor", "address", "ship_code",
 )  # fmt: skip
@@ -290,6 +290,10 @@ def parser() -> Parser:
     )
     how.add_argument("--epochs", type=typed.count, default=0, metavar="N", help="of a training; default its recipe's")
     how.add_argument(
+        "--nproc", "--nproc-per-node", dest="train_processes", type=typed.count, default=1, metavar="N",
+        help="processes of a training, as torchrun starts them: a batch each, --num-threads or a GPU each; default 1",
+    )  # fmt: skip
+    how.add_argument(
         "--seeds", "--seed", type=typed.seeds, default=(0,), metavar="N,...",
         help="of initialisation, order and images, a training each; default 0",
     )  # fmt: skip
@@ -319,12 +323,9 @@ def parser() -> Parser:
         help=f"half-width of an interval to stop at; default {usual['target_ci']:g}",
     )
     effort.add_argument(
-        "--timeout",
-        type=typed.seconds,
-        default=3600.0,
-        metavar="S",
+        "--timeout", type=typed.seconds, default=3600.0, metavar="S",
         help="seconds after which a measurement is given up; default 3600; trainings take as long as they take",
-    )
+    )  # fmt: skip
     run = reader.add_argument_group("the run")
     run.add_argument(
         "--output-dir",

@@ -21,7 +21,7 @@ __all__ = ["SIX", "Options", "canonical", "plan", "plan_study", "skip_reason"]
 SIX = ("alexnet", "vgg16", "googlenet", "resnet50", "mobilenet_v1", "xception")  # one of each family
 INTEGERS = "int8"
 # conditions that every case of a run shares, as far as its metric depends on them
-SHARED = ("device", "dataset", "data_dir", "epochs", "train_images")
+SHARED = ("device", "dataset", "data_dir", "epochs", "train_images", "train_processes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,7 @@ class Options:
         weights: "imagenet", "imagenet:TAG" or a file; of `files` their own.
         without: models of which there are no such weights, and why: they are trained from scratch.
         recipe: how networks are trained; empty for the usual way.
+        train_processes: of a training, each with its threads and a batch of its own.
         seeds: of trainings, one a training.
         effort: how hard to look: max_time, rounds, target_ci.
     """
@@ -61,6 +62,7 @@ class Options:
     recipe: str = ""
     epochs: int = 0
     train_images: int = 0
+    train_processes: int = 1
     seeds: tuple[int, ...] = (0,)
     effort: Mapping[str, str | int | float | bool] = field(default_factory=dict)
 

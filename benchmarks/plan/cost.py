@@ -31,6 +31,7 @@ __all__ = [
     "counts_of",
     "end_of",
     "kind_of",
+    "processors_of",
     "seconds_of",
     "start_of",
     "usable_gpus",
@@ -68,11 +69,17 @@ def at_a_time(kind: str, cases: Iterable[Case]) -> int:
     if kind != "training":
         return 1
     cases = list(cases)
+    together = max((case.train_processes for case in cases), default=0) or 1
     if any(case.device != "cpu" for case in cases):
-        return max(usable_gpus(), 1)
-    asked = [case.train_threads or effective_cpus() for case in cases]
+        return max(usable_gpus() // together, 1)
+    asked = [(case.train_threads or effective_cpus()) * max(case.train_processes, 1) for case in cases]
     room = int(psutil.virtual_memory().available // TRAINING_BYTES)
     return max(min(effective_cpus() // max(asked, default=1), room), 1)
+
+
+def processors_of(case: Case) -> int:
+    """Processors that a case keeps busy."""
+    return max(case.train_threads or case.num_threads, 1) * max(case.train_processes, 1)
 
 
 def usable_gpus() -> int:
@@ -143,7 +150,7 @@ def _training_seconds(case: Case, counted: Counts) -> float:
     images = case.epochs * (case.train_images + tested) if case.epochs else tested
     work = _share(case.model, case.train_img_size or case.img_size) * _figure(case.model, "mult_adds", counted)
     each = 1.6e-3 + 37e-12 * work + (1e-10 * _figure(case.model, "param_count", counted) if case.epochs else 0.0)
-    threads = max(case.train_threads or case.num_threads, 1) ** GAIN
+    threads = processors_of(case) ** GAIN
     return LOADING["training"] + images * each * (1 / threads if case.device == "cpu" else GPU)
 
 

@@ -37,6 +37,7 @@ WORDS: Mapping[str, Callable[[Case, Any], str]] = MappingProxyType(
         "train_images": _counted("training image"),
         "train_img_size": lambda case, size: f"trained at {size} px",
         "train_threads": lambda case, count: f"trained on {_counted('thread')(case, count)}",
+        "train_processes": lambda case, count: f"in {count} processes",
         "seed": lambda case, seed: f"seed {seed}",
         "settings": _pairs,
         "effort": _pairs,

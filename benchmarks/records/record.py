@@ -52,7 +52,8 @@ class Case:
         epochs: passes over the training images.
         train_images: training images used.
         train_img_size: side in pixels of the images it is trained and tested on.
-        train_threads: threads of the training.
+        train_threads: threads of the training, of each of its processes.
+        train_processes: that train it together; 0 for one alone.
         seed: of the initialisation and the order of a training.
         settings: what a self-check changes, as sorted pairs (a second run of the same, a slowdown).
         effort: how hard it is looked at (measuring time, rounds, interval), as sorted pairs.
@@ -76,6 +77,7 @@ class Case:
     train_images: int = 0
     train_img_size: int = 0
     train_threads: int = 0
+    train_processes: int = 0
     seed: int = 0
     settings: tuple[tuple[str, str | int | float | bool], ...] = ()
     effort: tuple[tuple[str, str | int | float | bool], ...] = ()

@@ -24,6 +24,7 @@ HEEDED = {
     "--batch-size": "batch_size", "--img-size": "img_size", "--num-threads": "num_threads", "--device": "device",
     "--precision": "precision", "--weights": "weights", "--dataset": "dataset", "--data-dir": "data",
     "--recipe": "recipe", "--epochs": "epochs", "--seed": "seed", "--runtimes": "runtime",
+    "--nproc": "train_processes",
 }  # fmt: skip
 EFFORT = {"max_time": "--max-time", "rounds": "--rounds", "target_ci": "--target-ci"}
 
@@ -78,6 +79,7 @@ def flags_of(case: Case, machine: Mapping[str, Any]) -> Flags:
         "--recipe": case.recipe if case.recipe != SAMPLE else "",
         "--epochs": case.epochs if case.epochs not in (0, epochs) else "",
         "--seed": case.seed or "",
+        "--nproc": case.train_processes or "",
         **{EFFORT[name]: f"{value:g}" for name, value in case.effort if name in EFFORT and not isinstance(value, str)},
     }
     return tuple(sorted((name, str(value)) for name, value in found.items() if value != ""))

@@ -22,7 +22,7 @@ from zoo.spec import ModelSpec
 __all__ = ["BOUNDS", "comparison", "ordered", "prints_the_same", "to_csv", "to_frame"]
 
 NAMES = {(column.measurement, column.part): column.name for column in SHOWN if column.measurement}
-RARE = [column.name for column in SHOWN if column.rare]
+RARE = [*(column.name for column in SHOWN if column.rare), "train_processes"]
 BOUNDS: Mapping[str, tuple[str, str]] = {
     name: (NAMES[measurement, "low"], NAMES[measurement, "high"])
     for (measurement, part), name in NAMES.items()
@@ -104,6 +104,7 @@ def _cells(row: Row, base: Row | None) -> dict[str, object]:
     cells |= {
         "family": entry.family if entry else "",
         "weights": case.weights_path or case.weights,
+        "train_processes": case.train_processes or None,
         "data_dir": case.data_dir,
         "rel_speed": _relative_speed(row, base),
         "gmacs_per_sec": _rate(row),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from benchmarks.measure.engine import comparable
 from benchmarks.measure.executors.executor import Job
 from benchmarks.measure.executors.node import Facts
-from benchmarks.plan.cost import TRAINING_BYTES, kind_of, seconds_of
+from benchmarks.plan.cost import TRAINING_BYTES, kind_of, processors_of, seconds_of
 from benchmarks.records.record import Case
 
 __all__ = ["MOST_TRIES", "Node", "Task", "Waiting", "again", "choose", "data_of", "impossible", "tasks_of"]
@@ -159,8 +159,8 @@ def tasks_of(jobs: Iterable[Job], processors: int) -> list[Task]:
             tasks += [Task(cases=batch, kind=kind, machine=machine, cpus=1) for batch in _batches(cases, processors)]
         else:
             tasks += [
-                Task(cases=[case], kind=kind, machine=machine, cpus=max(case.train_threads or case.num_threads, 1),
-                     gpus=_gpus([case]), memory=TRAINING_BYTES)
+                Task(cases=[case], kind=kind, machine=machine, cpus=processors_of(case), gpus=_gpus([case]),
+                     memory=TRAINING_BYTES * max(case.train_processes, 1))
                 for case in cases
             ]  # fmt: skip
     return tasks
@@ -217,7 +217,7 @@ def impossible(nodes: Sequence[Node], task: Task) -> str:
 
 
 def _gpus(cases: Sequence[Case]) -> int:
-    return int(any(case.device == "cuda" for case in cases))
+    return max((max(case.train_processes, 1) for case in cases if case.device == "cuda"), default=0)
 
 
 def _batches(cases: Sequence[Case], processors: int) -> Iterator[list[Case]]:

@@ -18,7 +18,8 @@ RECORD = Record(case=CASE, status="ok", machine="here", code="now")
 OTHERS = {
     "runtime": "packed", "device": "cuda", "precision": "bf16", "img_size": 192, "batch_size": 8, "num_threads": 1,
     "weights": "imagenet", "dataset": "imagenet", "recipe": "sample", "epochs": 3, "train_images": 60,
-    "train_img_size": 40, "train_threads": 1, "seed": 7, "settings": (("repeat", 2),), "effort": (("max_time", 9.0),),
+    "train_img_size": 40, "train_threads": 1, "train_processes": 2, "seed": 7, "settings": (("repeat", 2),),
+    "effort": (("max_time", 9.0),),
 }  # fmt: skip
 
 

@@ -1,0 +1,75 @@
+"""One training by several processes: it counts every image once, leaves equal weights, and says why it failed."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from benchmarks.metrics.accuracy import complete, measure
+from benchmarks.metrics.subject import Subject
+from benchmarks.plan.arguments import parse
+from benchmarks.plan.cases import plan
+from benchmarks.plan.cost import at_a_time, processors_of, seconds_of
+from benchmarks.records.environment import effective_cpus
+from benchmarks.records.naming import conditions_of
+from benchmarks.records.record import Case, Record
+from benchmarks.report.commands import flags_of
+from benchmarks.report.frame import to_csv, to_frame
+from benchmarks.report.joining import join, protocol_of
+
+SMALL = "mobilenet_v1:width=0.25"
+
+
+def case(**conditions: object) -> Case:
+    asked = Case(metric="accuracy", model=SMALL, epochs=1, train_images=60, img_size=32, train_threads=1)
+    return complete(dataclasses.replace(asked, **conditions))  # type: ignore[arg-type]
+
+
+def test_it_is_a_condition_of_trainings_and_of_nothing_else() -> None:
+    one, two = (plan(parse(["--models", SMALL, "--nproc", str(count)]).options) for count in (1, 2))
+    changed = [
+        (before.metric, after.train_processes) for before, after in zip(one, two, strict=True) if before != after
+    ]
+    assert changed == [("accuracy", 2)]
+    shared = next(each for each in two if each.metric == "accuracy")
+    assert ("--nproc", "2") in flags_of(shared, {"cpus": 2}) and "in 2 processes" in conditions_of(shared)
+    alone = next(each for each in one if each.metric == "accuracy")
+    assert protocol_of(shared) != protocol_of(alone)  # a step of twice the images is another training
+    tested = complete(dataclasses.replace(shared, recipe="", weights_path="imagenet", dataset="imagenet"))
+    assert tested.train_processes == 0
+
+
+def test_it_takes_its_processors() -> None:
+    shared = case(train_processes=2, train_threads=3)
+    assert processors_of(shared) == 6 and at_a_time("training", [case(train_processes=effective_cpus())]) == 1
+    assert seconds_of(shared) < seconds_of(case(train_threads=3))
+
+
+def test_a_table_has_its_column_only_where_there_are_some() -> None:
+    def head(*cases: Case) -> str:
+        records = [Record(case=each, status="failed", reason="for a reason") for each in cases]
+        return to_csv(to_frame(join(records))).partition("\n")[0]
+
+    assert "train_processes" not in head(case()) and "train_processes" in head(case(), case(train_processes=2))
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_network() -> None:
+    told: list[tuple[int, int]] = []
+    asked = case(train_processes=2)
+    subject = Subject(asked, on_progress=lambda done, whole: told.append((done, whole)))
+    found = Record(case=asked, status="ok", measurements=measure(subject))
+    assert found.value("test_images") == 2000 and found.value("train_images") == 60
+    assert told and told[-1][0] <= told[-1][1]
+    again = Record(case=asked, status="ok", measurements=measure(Subject(asked)))
+    assert again.find("top1").details["answers"] == found.find("top1").details["answers"]  # type: ignore[union-attr]
+    alone = case()
+    single = Record(case=alone, status="ok", measurements=measure(Subject(alone)))
+    assert single.find("top1").details["answers"] != found.find("top1").details["answers"]  # type: ignore[union-attr]
+
+
+@pytest.mark.slow
+def test_what_fails_in_one_of_them_is_said() -> None:
+    with pytest.raises(RuntimeError, match=r"process 0 .*failed: .*(recipe|nothing)"):
+        measure(Subject(dataclasses.replace(case(train_processes=2), recipe="nothing")))
