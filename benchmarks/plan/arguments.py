@@ -295,7 +295,7 @@ def parser() -> Parser:
     )  # fmt: skip
     how.add_argument(
         "--seeds", "--seed", type=typed.seeds, default=(0,), metavar="N,...",
-        help="of initialisation, order and images, a training each; default 0",
+        help="of initialisation, order and images, a training each: 0,1,2 or 0-2; default 0",
     )  # fmt: skip
     effort = reader.add_argument_group("how hard to look")
     level = effort.add_mutually_exclusive_group()

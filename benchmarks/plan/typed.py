@@ -10,6 +10,8 @@ from zoo.errors import shown
 
 __all__ = ["count", "counts", "seconds", "seeds", "share"]
 
+MOST_SEEDS = 1000
+
 
 def _number(wanted: str, kind: Callable[[str], float], fits: Callable[[float], bool]) -> Callable[[str], float]:
     """What reads a number of a kind and refuses any other text by saying what is wanted."""
@@ -33,7 +35,15 @@ share = _number("a number between 0 and 1 (0.02 is 2 %)", float, lambda number: 
 
 
 def seeds(text: str) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(int(whole(part.strip())) for part in text.split(",")))
+    """Whole numbers and ranges of them, both ends included: "0,1,2" or "0-2"."""
+    found: dict[int, None] = {}
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        low, high = int(whole(first)), int(whole(last if dash else first))
+        if not low <= high < low + MOST_SEEDS:
+            raise argparse.ArgumentTypeError(f"a range of at most {MOST_SEEDS} seeds is wanted; got {shown(part)}")
+        found |= dict.fromkeys(range(low, high + 1))
+    return tuple(found)
 
 
 def counts(text: str) -> tuple[int, ...]:

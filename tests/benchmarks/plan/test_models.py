@@ -84,6 +84,7 @@ def test_a_training_for_every_seed_and_one_time(photos: Path) -> None:
     assert [case.seed for case in accuracies(request)] == [0, 3, 1]
     assert len([case for case in plan(request.options) if case.metric == "latency"]) == 1
     assert {case.epochs for case in accuracies(request)} == {2}
+    assert own(photos, "--models", "resnet18", "--seeds", "7,0-2,1").options.seeds == (7, 0, 1, 2)
 
 
 def test_presets_shorten_the_usual_training_only(photos: Path) -> None:
@@ -101,6 +102,8 @@ def test_presets_shorten_the_usual_training_only(photos: Path) -> None:
         (["--recipe", "paper:epoch=1"], "no field 'epoch'"),
         (["--recipe", "scratch:epochs=x"], "whole number"),
         (["--seeds", "1,two"], "whole number"),
+        (["--seeds", "2-0"], "a range of at most"),
+        (["--seeds", "-3"], "whole number"),
         (["--metric", "latency"], "invalid choice: 'latency'"),
         (["--dataset", "folder"], "--data-dir"),
         (["--dataset", "folder", "--data-dir", "nowhere/photos"], "not there"),
