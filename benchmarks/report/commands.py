@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import zoo
@@ -20,10 +20,11 @@ __all__ = ["commands", "flags_of"]
 PROGRAM = ("python", "-m", "benchmarks.run")
 Flags = tuple[tuple[str, str], ...]  # option and value, sorted
 # options that only some metrics heed, and the field of a case by which a metric shows that it does
+SEEDS = "--seeds"
 HEEDED = {
     "--batch-size": "batch_size", "--img-size": "img_size", "--num-threads": "num_threads", "--device": "device",
     "--precision": "precision", "--weights": "weights", "--dataset": "dataset", "--data-dir": "data",
-    "--recipe": "recipe", "--epochs": "epochs", "--seed": "seed", "--runtimes": "runtime",
+    "--recipe": "recipe", "--epochs": "epochs", SEEDS: "seed", "--runtimes": "runtime",
     "--nproc": "train_processes",
 }  # fmt: skip
 EFFORT = {"max_time": "--max-time", "rounds": "--rounds", "target_ci": "--target-ci"}
@@ -41,7 +42,23 @@ def commands(cases: Iterable[Case], machine: Mapping[str, Any]) -> list[str]:
         names = tuple(sorted(models))
         home = next(((its, same) for its, same in lines if same == names and _heard(its, metric) == flags), None)
         lines.setdefault(home or (flags, names), []).append(metric)
-    return [_line(models, metrics, flags) for (flags, models), metrics in lines.items()]
+    return [_line(models, metrics, flags) for flags, models, metrics in _seeds_together(lines)]
+
+
+def _seeds_together(
+    lines: Mapping[tuple[Flags, tuple[str, ...]], Sequence[str]],
+) -> Iterator[tuple[Flags, tuple[str, ...], Sequence[str]]]:
+    """Lines that differ in the seed alone as one."""
+    found: dict[tuple[Flags, tuple[str, ...], frozenset[str]], tuple[dict[str, None], set[int]]] = {}
+    for (flags, models), metrics in lines.items():
+        others = tuple(flag for flag in flags if flag[0] != SEEDS)
+        drawn = frozenset(metric for metric in metrics if "seed" in METRICS[metric].depends_on)
+        told, seeds = found.setdefault((others, models, drawn), ({}, set()))
+        told |= dict.fromkeys(metrics)
+        seeds.add(int(dict(flags).get(SEEDS, 0)))
+    for (flags, models, _), (metrics_, seeds) in found.items():
+        named = () if seeds == {0} else ((SEEDS, ",".join(map(str, sorted(seeds)))),)
+        yield tuple(sorted((*flags, *named))), models, [*metrics_]
 
 
 def _can_be_named(case: Case) -> bool:
@@ -78,7 +95,7 @@ def flags_of(case: Case, machine: Mapping[str, Any]) -> Flags:
         "--data-dir": case.data_dir,
         "--recipe": case.recipe if case.recipe != SAMPLE else "",
         "--epochs": case.epochs if case.epochs not in (0, epochs) else "",
-        "--seed": case.seed or "",
+        SEEDS: case.seed or "",
         "--nproc": case.train_processes or "",
         **{EFFORT[name]: f"{value:g}" for name, value in case.effort if name in EFFORT and not isinstance(value, str)},
     }

@@ -64,7 +64,7 @@ def first_page(
         *images,
         *more,
         told or ("" if images else "Nothing has been measured yet."),
-        _table(overview),
+        _table(overview, own=bool(images)),
         *(section(pictures[name].heading, "", image(pictures[name])) for name in FIRST if name in pictures),
         section("Go on", "", listed(links)),
     ]
@@ -140,13 +140,15 @@ def _candidate(found: Candidate) -> str:
     return ", ".join(filter(None, facts))
 
 
-def _table(overview: Overview) -> str:
-    """Eight columns, those without a figure left out."""
+def _table(overview: Overview, *, own: bool) -> str:
+    """Eight columns, those without a figure left out; of somebody's own images accuracies have a table before."""
     models = list(overview.table.index)
     rest = len(models) - MOST_ROWS
     more = f"{count_of(rest, 'further model')}: [details.md](details.md)." if rest > 0 else ""
-    columns = [column for column in _columns(overview) if any(column.cell(model) not in (None, "") for model in models)]
-    return section("The models", "", table(columns, models[:MOST_ROWS]), more, _caption(overview)) if models else ""
+    named = [*_columns(overview), *(() if own else [_accuracy(overview)])]
+    columns = [column for column in named if any(column.cell(model) not in (None, "") for model in models)]
+    caption = _caption(overview, own=own)
+    return section("The models", "", table(columns, models[:MOST_ROWS]), more, caption) if models else ""
 
 
 def _columns(overview: Overview) -> Iterator[TableColumn]:
@@ -155,7 +157,6 @@ def _columns(overview: Overview) -> Iterator[TableColumn]:
         if time.model not in found or time.value < found[time.model][1].value:
             found[time.model] = runtime, time
     marks = protocols(overview)
-    here = {each.model: each for each in overview.estimates("accuracy", "top1")}
 
     def milliseconds(model: str) -> Cell:
         if model not in found:
@@ -168,15 +169,10 @@ def _columns(overview: Overview) -> Iterator[TableColumn]:
         mark = marks.get(str(overview.cells[model]["published_protocol"]), "")
         return None if top1 is None else f"{number(top1, -1)} {mark}".strip()
 
-    def small(model: str) -> Cell:
-        return here[model].scaled(100) if model in here else None
-
     def millions(model: str) -> Cell:
         count = overview.figure(model, "param_count")
         return None if count is None else count / 1e6
 
-    title = markdown(dataset_title(overview))
-    given = any(record.case.weights and not record.case.epochs for record in overview.records("accuracy").values())
     yield text_column("Model", lambda model: markdown(model, 80))
     yield TableColumn("Input, px", lambda model: overview.figure(model, "img_size"), digits=0)
     yield TableColumn("Parameters, M", millions, -2, "low")
@@ -184,16 +180,26 @@ def _columns(overview: Overview) -> Iterator[TableColumn]:
     yield TableColumn("Latency, ms [95 %]", milliseconds, bounds="[{}, {}]")
     yield text_column("with", lambda model: markdown(found[model][0]) if model in found else "")
     yield TableColumn("ImageNet top-1, % (published)", printed)
+
+
+def _accuracy(overview: Overview) -> TableColumn:
+    here = {each.model: each for each in overview.estimates("accuracy", "top1")}
+
+    def top1(model: str) -> Cell:
+        return here[model].scaled(100) if model in here else None
+
+    title = markdown(dataset_title(overview))
+    given = any(record.case.weights and not record.case.epochs for record in overview.records("accuracy").values())
     name = f"{title} top-1, %" if given else f"Small data ({title}), % [95 %]"
-    yield TableColumn(name, small, -1, bounds="[{}, {}]")
+    return TableColumn(name, top1, -1, bounds="[{}, {}]")
 
 
-def _caption(overview: Overview) -> str:
+def _caption(overview: Overview, *, own: bool) -> str:
     told = []
     if overview.condition:
         told.append(f"Latency: {markdown(condition_in_words(overview.condition, runtime=False))}, on each model's "
                     "fastest runtime.")  # fmt: skip
-    if any(record.case.epochs for record in overview.records("accuracy").values()):
+    if not own and any(record.case.epochs for record in overview.records("accuracy").values()):
         told.append(f"Small data: after {training_in_words(overview)}; how readily a network learns, not its accuracy.")
     if marks := protocols(overview):
         told.append(f"Published: {'; '.join(f'{mark} {markdown(way)}' for way, mark in marks.items())}.")

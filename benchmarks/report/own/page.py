@@ -253,7 +253,11 @@ def _commands(rankings: Sequence[Ranking], folder: Path, metric: str) -> list[st
             words += ["--model", record.case.model, "--weights", record.case.weights_path]
         else:
             words += ["--weights", record.case.weights_path]
-        if words[-1]:
+        if kept and not (folder / kept).is_file():
+            lines.append(
+                f"{_bold(candidate)}: its file is not kept here; the last commands of details.md make it again"
+            )
+        elif words[-1]:
             scratch = "" if len(rankings) == 1 or candidate.case.weights else " from scratch"
             lines.append(f"{_bold(candidate)}{scratch}: {code(f'{shlex.join(words)} IMAGE...')}")
     return lines

@@ -59,6 +59,12 @@ def test_what_was_asked_is_asked_again_and_nothing_else(seed: int) -> None:
     assert set().union(*map(asked, lines)) == cases
 
 
+def test_seeds_of_one_training_are_one_line() -> None:
+    request = arguments.parse(["--models", "resnet18", "--metrics", "params,accuracy", "--seeds", "0-2"])
+    (line,) = commands(plan(request.options)[::-1], MACHINE)
+    assert line.endswith("--seeds 0,1,2")
+
+
 def test_the_effort_is_asked_again_too() -> None:
     request = arguments.parse(["--models", "resnet18", "--metrics", "latency", "--max-time", "7", "--rounds", "9"])
     (line,) = commands(plan(request.options), MACHINE)

@@ -23,8 +23,15 @@ SCRATCH = {"weights": "", "weights_path": "", "recipe": "scratch"}
 pytestmark = pytest.mark.usefixtures("undrawn")
 
 
-def page_of(records: Iterable[Record], folder: Path, **options: object) -> str:
-    """The page that is read first."""
+def page_of(records: Iterable[Record], folder: Path, *, kept: bool = True, **options: object) -> str:
+    """The page that is read first, with the files of trained networks beside it."""
+    records = list(records)
+    for found in records if kept else ():
+        top1 = found.find("top1")
+        if top1 is not None and top1.details.get("weights_file"):
+            path = folder / top1.details["weights_file"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
     return made.page_of(records, folder, "README.md", **options)
 
 
@@ -120,7 +127,7 @@ def test_of_very_many_classes_the_worst_are_shown(tmp_path: Path) -> None:
     table = rows(page, "### Recall of each class, %\n\n")
     assert len([name for name in table if name.startswith("kind")]) == 50
     assert "The 50 classes that resnet18 knows least, of 70." in page
-    assert {cells[1] for cells in table.values()} >= {"**0.0**", "**50.0**"}
+    assert {cells[1] for name, cells in table.items() if name.startswith("kind")} >= {"**0.0**", "**50.0**"}
 
 
 def test_the_surest_mistakes_are_named_and_harmless(tmp_path: Path) -> None:
@@ -141,6 +148,17 @@ def test_every_network_says_how_it_is_used(tmp_path: Path) -> None:
     assert files == [f"{tmp_path}/trained/resnet18-0/best.safetensors", "imagenet", "runs/my nin/best.safetensors"]
     assert lines[1][4:6] == ["--model", "vgg11"]
     assert rows(page, "## Which")["nin"][0] == "as it is, 64 px"
+
+
+def test_a_network_whose_file_is_gone_names_no_file(tmp_path: Path) -> None:
+    page = page_of([tried("resnet18", (19, 18, 17))], tmp_path, kept=False)
+    assert "zoo predict" not in page
+    assert "**resnet18**: its file is not kept here; the last commands of details.md make it again" in page
+
+
+def test_accuracies_on_own_images_stand_in_their_own_table_alone(tmp_path: Path) -> None:
+    page = page_of([tried("resnet18", (19, 18, 17))], tmp_path)
+    assert "Small data" not in page and "own images" not in page.partition("## The models")[2]
 
 
 def test_two_files_of_one_model_are_told_apart(tmp_path: Path) -> None:
