@@ -53,10 +53,14 @@ class Fault:
 
 
 def sites(tree: ast.Module) -> Iterator[tuple[ast.AST, str]]:
-    """Every node that can be changed and what the change is; none in annotations, imports, messages or docstrings."""
+    """Every node that can be changed and what the change is.
+
+    None in annotations, decorators, imports, messages or docstrings, which compute nothing.
+    """
     untouched: set[int] = set()
     for node in ast.walk(tree):
         parts = [getattr(node, "annotation", None), getattr(node, "returns", None)]
+        parts += getattr(node, "decorator_list", ())
         if isinstance(node, (ast.Import, ast.ImportFrom, ast.Raise, ast.JoinedStr)):
             parts.append(node)
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":

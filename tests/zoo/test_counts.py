@@ -89,6 +89,7 @@ def test_all_sixteen_mobilenets(width: float, column: int) -> None:
     assert zoo.create("mobilenet_v1", width=width, resolution=resolution, device="meta").spec == zoo.spec(label)
 
 
+@pytest.mark.slow
 def test_what_stands_for_counting_is_what_is_counted() -> None:
     """Of every network for which anybody prints figures."""
     entries = [zoo.spec(name) for name in zoo.list_models()]

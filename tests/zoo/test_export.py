@@ -16,7 +16,7 @@ pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
 
 TINY = "mobilenet_v1:width=0.25,resolution=128"
-SMALL = (TINY, "alexnet")
+SMALL = (TINY,)
 MODELS = [
     pytest.param(name, marks=[] if name in SMALL else [pytest.mark.slow]) for name in sorted({*zoo.list_models(), TINY})
 ]

@@ -70,6 +70,7 @@ class TestWinograd:
         assert not WinogradConv2d.suits(torch.nn.Conv2d(**usual).double())
 
 
+@pytest.mark.slow
 def test_the_transforms_are_graphs(monkeypatch):
     """Traced as for every network, and run as traced: what a compiler makes of a graph costs a minute."""
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))

@@ -156,7 +156,7 @@ def test_what_is_typed_wrong_costs_one_line_and_makes_nothing(
     assert list(here.iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_a_signal_leaves_a_checkpoint_and_no_process(here: Path, photos: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-m", "zoo", *shlex.split(f"{TRAIN} --data {photos} --epochs 500 --output-dir out")]
     command[command.index("--workers") + 1] = "1"

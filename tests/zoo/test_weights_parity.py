@@ -11,7 +11,7 @@ import zoo
 from benchmarks.selfcheck.parity import BENCHMARK, CASES, Parity, bars, measure
 
 # files of half a gigabyte; one of each kind stays in the fast run
-SLOW = {"vgg11", "vgg13", "vgg19", "vgg11_bn", "vgg16_bn", "vgg19_bn", "resnet101", "resnet152"}
+SLOW = {"vgg11", "vgg13", "vgg19", "vgg11_bn", "vgg16_bn", "vgg19_bn", "resnet34", "resnet101", "resnet152"}
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def slower_than_alone(candidates: list[Candidate], each: Candidate) -> bool:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(candidate_sets(), budgets)
 def test_the_choice_is_that_of_a_search_through_everything(candidates: list[Candidate], budget: Budget) -> None:
     found = choose(candidates, budget)
@@ -119,7 +119,7 @@ def strictly_better(one: Candidate, other: Candidate) -> bool:
     return False
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(candidate_sets(), budgets, st.randoms())
 def test_the_order_in_which_candidates_come_changes_nothing(
     candidates: list[Candidate], budget: Budget, chance: random.Random
@@ -130,7 +130,7 @@ def test_the_order_in_which_candidates_come_changes_nothing(
     assert choose(shuffled, budget).nearest == choose(candidates, budget).nearest
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(candidate_sets(), budgets)
 def test_nothing_is_nearer_than_the_nearest_miss(candidates: list[Candidate], budget: Budget) -> None:
     found = choose(candidates, budget)

@@ -25,6 +25,7 @@ def test_a_node_is_found_and_a_record_written() -> None:
     assert 0 < found["place_s"] < 0.1 and found["write_s"] > 0 and found["record_bytes"] > 1_000
 
 
+@pytest.mark.slow
 def test_a_store_is_made_gone_on_from_and_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "ADDED", 3)
     monkeypatch.setattr(records, "FIRST", 100)

@@ -43,6 +43,7 @@ def test_it_is_listed(project: Path) -> None:
     assert "  narrow           What does a third of the width cost?" in run(project, "-m", "benchmarks.run", "--list")
 
 
+@pytest.mark.slow
 def test_its_page_answers(project: Path) -> None:
     run(project, "-m", "benchmarks.run", "--studies", "narrow", "--metrics", "params", "--output-dir", "out")
     title, _, first, *rest = (project / "out" / "studies" / "narrow.md").read_text().splitlines()

@@ -43,7 +43,7 @@ def expected(images: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("name", ["net.onnx", "net.xml"])
-@pytest.mark.parametrize("ends", [False, True])
+@pytest.mark.parametrize("ends", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_the_file_answers_what_the_network_does(name: str, ends: bool, tmp_path: Path) -> None:
     path = tmp_path / name
     kind = "onnx" if name.endswith("onnx") else "openvino"
@@ -86,6 +86,7 @@ def test_nothing_says_where_it_was_made(tmp_path: Path) -> None:
         assert len(user) < 5 or user.encode() not in written
 
 
+@pytest.mark.slow
 def test_the_same_twice(tmp_path: Path) -> None:
     export(network(), tmp_path / "a.onnx", size=32)
     export(network(), tmp_path / "b.onnx", size=32)
@@ -150,7 +151,7 @@ def test_an_exported_file_is_no_file_of_weights(tmp_path: Path) -> None:
         zoo.load(tmp_path / "net.onnx")
 
 
-@pytest.mark.parametrize("ends", [False, True])
+@pytest.mark.parametrize("ends", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_the_lines_of_the_card_name_the_class_without_this_project(ends: bool, tmp_path: Path) -> None:
     """Run as they stand on the card, where neither PyTorch nor the zoo can be imported."""
     export(network(), tmp_path / "net.onnx", size=32, preprocessing=ends, softmax=ends)

@@ -109,7 +109,7 @@ def test_published_weights_bring_their_licence(tmp_path: Path) -> None:
     assert command._facts(argparse.Namespace(weights=str(tmp_path / "mine.h5")), network, {}) == {}
 
 
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("told", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_it_is_evaluated_on_what_it_has_not_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], told: bool
 ) -> None:
