@@ -14,7 +14,7 @@ import pytest
 from benchmarks.plan import forecast
 from benchmarks.plan.arguments import parse
 from benchmarks.plan.cases import plan
-from benchmarks.plan.cost import KINDS, by_cost, counts_of, kind_of, seconds_of
+from benchmarks.plan.cost import KINDS, by_cost, call_seconds, counts_of, kind_of, seconds_of
 from benchmarks.plan.forecast import Forecast, duration
 from benchmarks.records.record import Case, Measurement, Record
 from benchmarks.records.store import read_records
@@ -166,6 +166,14 @@ def test_a_training_grows_with_epochs_images_and_pixels(trained: tuple[Case, ...
         assert seconds_of(dataclasses.replace(trained[0], **more)) > 4 * usual
     assert seconds_of(dataclasses.replace(trained[0], train_threads=4)) < usual / 2
     assert seconds_of(dataclasses.replace(trained[0], model="vgg16")) > 3 * usual
+
+
+def test_a_variant_that_was_published_is_not_taken_for_another() -> None:
+    """Before anything is counted: a small MobileNet takes no forty times as long as it does."""
+    base = Case(metric="latency", model="mobilenet_v1", img_size=224, num_threads=2)
+    small = dataclasses.replace(base, model="mobilenet_v1:resolution=128,width=0.25", img_size=128)
+    counted = {(small.model, "mult_adds"): 13_570_048.0, (small.model, "param_count"): 470_072.0}
+    assert call_seconds(small) == call_seconds(small, counted) < call_seconds(base) / 2
 
 
 def test_counts_made_in_the_run_are_used(trained: tuple[Case, ...]) -> None:
