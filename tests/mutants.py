@@ -3,7 +3,7 @@
 A fault is one small change of the syntax tree: another operator, a negated condition, a number one larger, a call left
 out, nothing returned. The files and the size of the sample are in pyproject.toml, `[tool.mutants]`. Which tests reach a
 line is found by running the fast suite once under coverage (pytest-cov); for a fault the most specific of them are
-run. A line that runs only in processes of its own is tried with the tests that reach its file. Works on HEAD, in
+run. A line that runs only in processes of its own is tried with its file's own tests. Works on HEAD, in
 temporary clones, never in the working tree. Takes an hour or two; prints a Markdown page.
 """
 
@@ -135,9 +135,12 @@ class Reach:
 
     @cache  # noqa: B019 (one instance lives as long as the run)
     def tests(self, path: str, line: int) -> tuple[str, ...]:
-        """The most specific tests that reach the line, else its file."""
+        """The most specific tests that reach the line, else those of its file, else those that reach its file."""
         reached = self._lines.get(path, {})
-        tests = reached.get(line) or set().union(*reached.values())
+        package, name = Path(path).parent, Path(path).name
+        own = f"tests/{package}/test_{name}::"
+        tests = reached.get(line) or {test for test in self._size if test.startswith(own)}
+        tests = tests or set().union(*reached.values())
         return tuple(sorted(tests, key=lambda test: (self._size[test], test))[:MOST_TESTS])
 
 

@@ -8,6 +8,8 @@ from benchmarks.metrics.metric import Column, Metric
 from benchmarks.records.record import Measurement
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from benchmarks.metrics.subject import Subject
 
 __all__ = ["METRIC"]
@@ -17,9 +19,10 @@ def measure(subject: Subject) -> tuple[Measurement, ...]:
     """Counts of the network as `zoo.create` builds it, for 1000 classes."""
     parameters = list(subject.structure.parameters())
     trainable = sum(tensor.numel() for tensor in parameters if tensor.requires_grad)
-    buffers = sum(tensor.nbytes for tensor in subject.structure.buffers())
-    integers = subject.case.precision == "int8"
-    occupied = [tensor.numel() if integers and tensor.dim() > 1 else tensor.nbytes for tensor in parameters]
+    precision = subject.case.precision
+    integers = precision == "int8"
+    buffers = sum(_bytes(tensor, precision) for tensor in subject.structure.buffers())
+    occupied = [_bytes(tensor, precision) for tensor in parameters]
     statistics = "running statistics of batch normalization"
     return (
         Measurement(name="param_count", value=sum(tensor.numel() for tensor in parameters), unit="count"),
@@ -32,6 +35,17 @@ def measure(subject: Subject) -> tuple[Measurement, ...]:
         ),
         Measurement(name="buffers_bytes", value=buffers, unit="B", method=statistics),
     )
+
+
+def _bytes(tensor: Tensor, precision: str) -> int:
+    """What a tensor occupies, whatever type it is counted in; of integers only weights are."""
+    from benchmarks.metrics.subject import PRECISIONS
+
+    if not tensor.is_floating_point():
+        return tensor.nbytes
+    if precision == "int8":
+        return tensor.numel() * (1 if tensor.dim() > 1 else 4)
+    return tensor.numel() * PRECISIONS[precision].itemsize
 
 
 METRIC = Metric(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 import platform
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -14,7 +15,8 @@ import pytest
 from benchmarks.measure import questions
 from benchmarks.measure.questions import WARMUP_CALLS, conditions, prepare, sentences, turn
 from benchmarks.metrics import METRICS
-from benchmarks.records.record import Case
+from benchmarks.metrics.subject import Subject
+from benchmarks.records.record import Case, Measurement
 from zoo import turns
 
 
@@ -114,3 +116,32 @@ def test_loggers_are_left_as_they_were(ready: Callable[..., Any]) -> None:
 def test_a_record_says_which_host_and_not_its_name() -> None:
     node = conditions({}, Case(metric="params", model="resnet18"))["node"]
     assert len(node) == 8 and platform.node() not in node
+
+
+def test_what_is_measured_comes_with_what_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(subject: Subject) -> tuple[Measurement, ...]:
+        subject.notes.append("it was  said")
+        logging.getLogger("zoo").warning("and logged")
+        subject.tell(1, 2)
+        return (Measurement(name="answer", value=42.0, unit="count"),)
+
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr(questions, "METRICS", {"params": dataclasses.replace(METRICS["params"], measure=found)})
+    memory = {"on_progress": lambda *done: told.append(done)}
+    measurements, notes = questions.measure(memory, Case(metric="params", model="resnet18"))
+    assert [each.value for each in measurements] == [42.0] and told == [(1, 2)]
+    assert notes == ("it was said.", "and logged.") or notes == ("it was said", "and logged")
+
+
+def test_a_case_for_processors_sees_no_gpu_and_lanes_take_one_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    chosen: list[int] = []
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    for lane in range(3):
+        questions._choose_gpu(Case(metric="params", model="resnet18", device="cuda"), lane)
+    assert chosen == [0, 1, 0] and os.environ["CUDA_VISIBLE_DEVICES"] == "0,1"
+    questions._choose_gpu(Case(metric="params", model="resnet18"), 1)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "" and len(chosen) == 3

@@ -183,3 +183,38 @@ def test_a_signal_to_the_whole_command_does_not_reach_a_server_that_imports(
     with contextlib.closing(Worker(60)) as made:
         assert made.ask(remember, 1) == 0
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (MemoryError(), "oom"), (RuntimeError("CUDA out of memory. Tried to"), "oom"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "oom"),
+        (RuntimeError("memory of a wall"), "failed"),
+    ],
+)  # fmt: skip
+def test_want_of_memory_is_no_other_failure(error: Exception, status: str) -> None:
+    def question(memory: dict[str, object]) -> None:
+        raise error
+
+    found, text = worker._answer(question, {}, ())
+    assert found == status and text.startswith(type(error).__name__)
+
+
+def test_what_is_raised_is_cut_to_a_line() -> None:
+    def question(memory: dict[str, object]) -> None:
+        raise ValueError("a\n" + "b" * 1000)
+
+    _, text = worker._answer(question, {}, ())
+    assert text == "ValueError: a " + "b" * 486
+
+
+@pytest.mark.parametrize(("kills", "status"), [((3, 4), "oom"), ((3, 3), "crashed")])
+def test_a_process_that_the_kernel_killed_for_memory_is_told_from_others(
+    process: Worker, monkeypatch: pytest.MonkeyPatch, kills: tuple[int, int], status: str
+) -> None:
+    before, after = kills
+    process._ooms = before
+    monkeypatch.setattr(worker, "_oom_kills", lambda: after)
+    process._process.kill()
+    assert process._obituary().status == status

@@ -108,6 +108,8 @@ def test_times_come_from_the_samples_of_either_metric() -> None:
         times = times_of(summarized(metric))
         assert times is not None and times.session == "one" and times.reference == "resnet18"
         assert times.seconds == pytest.approx({n: 1e-3 * n for n in range(1, 11)})
+    of_eight = times_of(summarized("throughput", batch_size=8))
+    assert of_eight is not None and of_eight.seconds == pytest.approx({n: 1e-3 * n for n in range(1, 11)})
     ratio = times_of(summarized("latency")).to_reference  # type: ignore[union-attr]
     assert ratio is not None and ratio.value == pytest.approx(2.75) and ratio.known
 

@@ -51,6 +51,16 @@ def test_what_was_appended_is_taken_in_and_what_was_changed_is_read_anew(tmp_pat
         assert len(index) == 0
 
 
+def test_lines_that_are_no_records_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / RECORDS
+    write(path, record(0))
+    with path.open("a") as file:
+        file.write("{\n[]\n")
+    write(path, record(1))
+    with Index(path, tmp_path) as index:
+        assert index.bad == 2 and tuple(Lines(index)) == (record(0), record(1))
+
+
 def test_an_index_that_is_no_database_is_made_again(tmp_path: Path) -> None:
     path = tmp_path / RECORDS
     write(path, record(0))
