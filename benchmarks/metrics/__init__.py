@@ -34,6 +34,7 @@ METRICS: Registry[Metric] = Registry(
             "memory",
             "layers",
             "accuracy",
+            "schemes",
         )
     ),
     also=lambda metric: (*metric.also, *(column.name for column in metric.columns)),

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from benchmarks.metrics.subject import Subject
     from zoo.data.dataset import Data
 
-__all__ = ["METRIC", "label_order"]
+__all__ = ["METRIC", "TOP1", "given", "label_order", "network_of", "origin", "trained"]
 
 MOST_NAMES = 200  # of classes that are all written down; of more, those that occur
 Start = Callable[[Case, "Data", Recipe], "tuple[zoo.Classifier, Data, list[str]]"]
@@ -136,10 +136,17 @@ def _from_weights(case: Case, data: Data, chosen: Recipe) -> tuple[zoo.Classifie
     return pretrained(name, case.weights_path, data, chosen, seed=case.seed, device=case.device)
 
 
-def _of_training(subject: Subject, start: Start) -> tuple[Measurement, ...]:
-    """Trains, then tests."""
-    import torch
+def network_of(subject: Subject) -> tuple[zoo.Classifier, Data, dict[str, Any]]:
+    """The network of a case, trained or with its weights as they are, the data it is tested on, how it came about."""
+    _reproducible()
+    if not subject.case.recipe:
+        return given(subject)
+    model, data, _, details = trained(subject, _from_weights if subject.case.weights else _from_scratch)
+    return model, data, details
 
+
+def trained(subject: Subject, start: Start) -> tuple[zoo.Classifier, Data, zoo.Training, dict[str, Any]]:
+    """A network that is trained as its case says, the data, what came of the training, and details of it."""
     case = subject.case
     keep_freed_memory()
     split = split_of(own_header(case))
@@ -168,6 +175,15 @@ def _of_training(subject: Subject, start: Start) -> tuple[Measurement, ...]:
     }
     if output is not None:
         details |= {"weights_file": f"{output.parent.name}/{output.name}/{result.best.name}" if result.best else ""}
+    return model, data, result, details
+
+
+def _of_training(subject: Subject, start: Start) -> tuple[Measurement, ...]:
+    """Trains, then tests."""
+    import torch
+
+    case = subject.case
+    model, data, result, details = trained(subject, start)
     return (
         *_accuracy(subject, result.evaluation, data, details),
         *((network_bytes(model),) if is_kept(case) else ()),
@@ -183,8 +199,8 @@ def _of_training(subject: Subject, start: Start) -> tuple[Measurement, ...]:
     )
 
 
-def _of_weights(subject: Subject) -> tuple[Measurement, ...]:
-    """Tests trained weights as they are, with the preprocessing that belongs to them."""
+def given(subject: Subject) -> tuple[zoo.Classifier, Data, dict[str, Any]]:
+    """Trained weights as they are, the data with their classes, and the preprocessing that belongs to them."""
     case = subject.case
     header = own_header(case)
     with warnings.catch_warnings(record=True) as said:
@@ -199,11 +215,18 @@ def _of_weights(subject: Subject) -> tuple[Measurement, ...]:
     data = DATASETS[case.dataset].open(case.data_dir, **split_of(header))
     if model.class_names is not None:
         data = matched(data, model.class_names)
+    subject.notes += [str(warning.message) for warning in said]
+    return model, data, {"preprocessing": " ".join(str(zoo.preprocessing(model)).split())}
+
+
+def _of_weights(subject: Subject) -> tuple[Measurement, ...]:
+    """Tests trained weights as they are, with the preprocessing that belongs to them."""
+    case = subject.case
+    model, data, details = given(subject)
     session, found = (model, ()) if in_pytorch(case) else session_of(subject, model, data)
     precision = case.precision if session is model else "fp32"  # a session has its own
     evaluation = zoo.evaluate(session, data, precision=precision, on_progress=subject.on_progress)
-    subject.notes += [*(str(warning.message) for warning in said), *label_order(evaluation)]
-    details = {"preprocessing": " ".join(str(zoo.preprocessing(model)).split())}
+    subject.notes += label_order(evaluation)
     return (*_accuracy(subject, evaluation, data, details), *found, network_bytes(model))
 
 
@@ -286,6 +309,13 @@ def label_order(evaluation: zoo.Evaluation) -> tuple[str, ...]:
 
 def basis(case: Case) -> Sequence[object]:
     """How the network is come by, the images, and for weights their key map and preprocessing."""
+    if case.weights and not case.recipe:
+        return (*origin(case), _of_weights, *(() if in_pytorch(case) else (session_of,)))
+    return (*origin(case), _of_training, _from_weights if case.weights else _from_scratch)
+
+
+def origin(case: Case) -> Sequence[object]:
+    """The values and functions that a network comes from, however it is tested: see `Metric.basis`."""
     spec, dataset = zoo.spec(case.model), DATASETS[case.dataset]
     found: list[object] = [_reproducible, dataset.open]
     if case.weights:
@@ -294,9 +324,8 @@ def basis(case: Case) -> Sequence[object]:
         found += [(row.url, row.source, row.input, row.options) for row in spec.weights]
         found += [LAYOUTS[source] for source in sorted(sources)]
     if case.weights and not case.recipe:
-        return (*found, _of_weights, *(() if in_pytorch(case) else (session_of,)))
-    start = _from_weights if case.weights else _from_scratch
-    return (*found, _of_training, start, spec.initialize, spec.auxiliary_weight, spec.input.channels)
+        return found
+    return (*found, spec.initialize, spec.auxiliary_weight, spec.input.channels)
 
 
 def _reproducible() -> None:
