@@ -250,7 +250,7 @@ def _conclude(request: Request, cases: Iterable[Case], records: Iterable[Record]
 
 def _treatments(cases: Iterable[Case], request: Request) -> list[str]:
     """What becomes of each network that is tested on images, where that is not the usual short training."""
-    tried = [case for case in cases if case.metric == ACCURACY]
+    tried = [case for case in cases if METRICS[case.metric].trains]
     notes = [note for case in tried for note in notes_of(case.dataset, case.data_dir)]
     return list(filter(None, dict.fromkeys([*notes, *(treatment(case, request.options.without) for case in tried)])))
 

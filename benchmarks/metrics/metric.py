@@ -126,6 +126,11 @@ class Metric:
     default: bool = True
     also: tuple[str, ...] = ()
 
+    @property
+    def trains(self) -> bool:
+        """Whether networks are trained for it, unless trained weights are handed in."""
+        return "recipe" in self.depends_on
+
     def __post_init__(self) -> None:
         fields = [field.name for field in dataclasses.fields(Case)]
         unknown = [name for name in self.depends_on if name not in fields]

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BASE", "FULL", "IMAGES", "LAYER", "LAYER_ASYMMETRIC", "METRIC", "NOISE", "NO_ZERO_POINT", "PLAIN_SUMS",
-    "PLAIN_SUMS_SEVEN_BITS", "SCHEMES", "SEVEN_BITS", "TEN", "THOUSAND", "Answers", "Scheme", "answered", "answers_of", "integers",
-    "rounds",
+    "PLAIN_SUMS_SEVEN_BITS", "SCHEMES", "SEVEN_BITS", "TEN", "THOUSAND", "Answers", "Scheme", "answered", "answers_of",
+    "integers", "rounds",
 ]  # fmt: skip
 
 FULL = "fp32"

@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import zoo
+from benchmarks.metrics import METRICS
 from benchmarks.metrics.beginnings import facts_of, is_kept
 from benchmarks.records.record import Case, Record
 from zoo.weights.sources import locate, open_source
@@ -75,7 +76,7 @@ def treatment(case: Case, without: Mapping[str, str]) -> str:
 def with_reason(record: Record, without: Mapping[str, str]) -> Record:
     """A record of a training that says so where it is from scratch for want of weights."""
     reason = _because(record.case, without)
-    if not reason or record.case.metric != "accuracy":
+    if not reason or not METRICS[record.case.metric].trains:
         return record
     return dataclasses.replace(record, notes=(*record.notes, f"trained from scratch{reason}"))
 

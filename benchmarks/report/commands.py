@@ -69,7 +69,7 @@ def _can_be_named(case: Case) -> bool:
 def flags_of(case: Case, machine: Mapping[str, Any]) -> Flags:
     """The options a case was asked with, but for those that say what would be done without them."""
     entry = model_spec(case.model)
-    trained = case.metric == "accuracy" and bool(case.recipe or not case.weights)
+    trained = METRICS[case.metric].trains and bool(case.recipe or not case.weights)
     size = case.train_img_size if trained else case.img_size
     own, smallest = (entry.input.size, entry.input.min_size) if entry else (size, 0)
     threads, usual = case.num_threads, machine.get("effective_cpus") or machine.get("cpus")

@@ -34,6 +34,7 @@ STUDIES = Registry(
         "vgg_depth",
         "nin_to_googlenet",
         "inception_module",
+        "quantization",
         "residual",
         "runtimes",
         "separable",

@@ -85,7 +85,7 @@ def _of_differences(left: str, right: str, judge: Callable[[list[float]], Verdic
     def of(evidence: Evidence) -> Verdict:
         return judge(evidence.differences(evidence.by_title[left], evidence.by_title[right]))
 
-    return Judge(of, titles=(left, right), pair=(left, right))
+    return Judge(of, titles=(left, right), pair=(left, right), seeds=True)
 
 
 def judge_differences(differences: list[float], *, by: float = 0.0) -> Verdict:

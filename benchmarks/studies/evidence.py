@@ -10,6 +10,7 @@ from typing import Any
 
 import zoo
 from benchmarks.metrics.latency import times_of
+from benchmarks.metrics.schemes import Answers, answers_of
 from benchmarks.records.record import Case, Measurement, Record
 from benchmarks.stats.intervals import Interval, median_interval
 from benchmarks.stats.means import Mean, mean_of
@@ -29,10 +30,11 @@ class Evidence:
         arms: the variants it compares.
         records: those that are not ok are passed over. Counts and times are of one machine; trainings may be of
             several.
+        training: the metric whose trainings count.
     """
 
-    def __init__(self, arms: Sequence[Arm], records: Iterable[Record]) -> None:
-        self.arms = arms
+    def __init__(self, arms: Sequence[Arm], records: Iterable[Record], training: str = "accuracy") -> None:
+        self.arms, self.training = arms, training
         self.by_title = {arm.title: arm for arm in arms}
         self.records = [record for record in records if record.status == "ok"]
 
@@ -100,7 +102,7 @@ class Evidence:
         for record in self.records:
             case = record.case
             if (
-                case.metric == "accuracy"
+                case.metric == self.training
                 and not case.weights
                 and case.model == zoo.spec(arm.model).label
                 and arm.img_size in (0, case.train_img_size)
@@ -141,6 +143,17 @@ class Evidence:
         key = max(common, key=self._thoroughness)
         seeds = sorted(one[key].keys() & other[key].keys())
         return [_top1(one[key][seed]).value - _top1(other[key][seed]).value for seed in seeds]
+
+    def answers(self, arm: Arm) -> Mapping[int, Answers]:
+        """By seed, which images a network has right in fp32 and in integers, under the most thorough training."""
+        found = {seed: answers_of(record) for seed, record in sorted(self._thorough(arm).items())}
+        return {seed: each for seed, each in found.items() if each is not None}
+
+    @cached_property
+    def given(self) -> Sequence[tuple[Case, Answers]]:
+        """The same of trained weights that were handed in, whatever network they are of."""
+        found = [(record.case, answers_of(record)) for record in self.records if record.case.weights]
+        return [(case, each) for case, each in found if each is not None]
 
     def curves(self, arm: Arm) -> list[list[tuple[float, float, float]]]:
         """Epoch, training error and test error of each seed."""

@@ -23,6 +23,7 @@ __all__ = [
     "words_of",
 ]  # fmt: skip
 
+ACCURACY = "accuracy"
 OURS = "this project's question, not the paper's"  # the source of a claim
 UNITS = {"": 1.0, "K": 1024.0, "M": 1e6, "G": 1e9, "%": 0.01, "MiB": 2.0**20}  # K as GoogLeNet's table uses it
 # kinds of pictures, and what is usually written below them
@@ -32,6 +33,8 @@ CAPTIONS = {
     "heatmaps": "The grid.",
     "curves": "Error on training images (thin) and on test images (bold) after each epoch, one line a seed.",
     "differences": "Difference in top-1 on the same seeds.",
+    "schemes": "Points of top-1 that integers have more than fp32, on the same images, by how they are made; bars are "
+    "95 % intervals. Farther than one point from zero the axis is logarithmic.",
     "rows": "Where the time goes, row by row: a bar that passes its diamond takes longer than its share of the work. "
     "At the right, multiply-adds a nanosecond.",
 }
@@ -105,9 +108,11 @@ class Judge(Finding[Verdict]):
 
     Args:
         pair: of a claim about accuracy, the arm that is to be ahead and the other.
+        seeds: whether it rests on a difference a seed, of which more make it surer.
     """
 
     pair: tuple[str, str] | None = None
+    seeds: bool = False
 
     def __call__(self, evidence: Evidence) -> Verdict:
         return self.of(evidence) or Verdict("open", "not counted yet")
@@ -212,7 +217,7 @@ class Study:
         claims: what else the paper says; where none has a short form, those about arms answer the question.
         pictures: the figures of the page.
         grids: its own tables.
-        metrics: what is measured of every arm besides its table; accuracy only of those that are trained.
+        metrics: what is measured of every arm besides its table; what networks are trained for only of those that are.
         seeds: seeds of each training; differences are paired by seed.
         notes: what a reader must know to read it.
 
@@ -253,10 +258,16 @@ class Study:
             object.__setattr__(self, name, tuple(values))
 
     @property
+    def training(self) -> str:
+        """The metric whose trainings are its arms' own: accuracy, unless it asks for another one that trains."""
+        trained = [metric for metric in self.metrics if METRICS[metric].trains]
+        return ACCURACY if ACCURACY in trained else next(iter(trained), ACCURACY)
+
+    @property
     def parts(self) -> tuple[Part, ...]:
         """What has to be measured: tables, times and the like of all models at once, then the trainings arm by arm."""
         models = tuple(dict.fromkeys(arm.model for arm in self.arms))
-        trained = tuple(metric for metric in self.metrics if "recipe" in METRICS[metric].depends_on)
+        trained = tuple(metric for metric in self.metrics if METRICS[metric].trains)
         others = tuple(dict.fromkeys(("rows", *(metric for metric in self.metrics if metric not in trained))))
         trainings = (
             Part(models=(arm.model,), metrics=trained, seeds=self.seeds, img_size=arm.img_size, recipe=arm.recipe)

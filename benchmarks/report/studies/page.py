@@ -59,7 +59,7 @@ def write_study(
         The path of the page; None where there is none to write.
     """
     records = list(records)
-    evidence = Evidence(study.arms, records)
+    evidence = Evidence(study.arms, records, study.training)
     if not begun(study, evidence):
         return None
     page = folder / "studies" / f"{study.name}.md"
@@ -97,7 +97,7 @@ def commands_of(study: Study, evidence: Evidence, environment: Environment) -> l
         name: value
         for case in (*cases, *filter(None, [evidence.timed_case]))
         for name, value in flags_of(case, environment.machine)
-        if name in ALIKE or (name == "--img-size" and case.metric == "accuracy" and case.model not in sized)
+        if name in ALIKE or (name == "--img-size" and case.metric == study.training and case.model not in sized)
     }
     seeds, starts = {record.case.seed for record in trainings} - set(study.seeds), []
     while seeds:
@@ -191,7 +191,7 @@ def _variants(study: Study, evidence: Evidence) -> str:
         figure, source = published_top1(arm, evidence) or (None, "")
         return "" if figure is None else f"{number(100 * figure, -1)} [{sources.setdefault(source, len(sources) + 1)}]"
 
-    trained = "accuracy" in study.metrics and any(arm.trained for arm in study.arms)
+    trained = study.training in study.metrics and any(arm.trained for arm in study.arms)
     columns = [
         text_column("variant", lambda arm: arm.title),
         text_column("model", lambda arm: code(arm.model)),
@@ -250,7 +250,7 @@ def _how_judged(study: Study, evidence: Evidence, judged: Sequence[tuple[Claim, 
         yield _here(evidence).strip("()")
     if any(verdict.status == "open" for _, verdict in judged):
         yield f"Open claims are closed by {code(command(study))}, which goes on from the records there are."
-    if any(verdict.status == "too noisy" and claim.judge.pair for claim, verdict in judged):
+    if any(verdict.status == "too noisy" and claim.judge.seeds for claim, verdict in judged):
         following = evidence.next_seed(study.seeds)
         yield f"{code(f'{command(study)} --seed {following}')} adds the seeds from {following} on."
     if "latency" in study.metrics:
@@ -263,7 +263,7 @@ def _how_judged(study: Study, evidence: Evidence, judged: Sequence[tuple[Claim, 
             "A claim about time is judged by the 95 % interval of a ratio: over the rounds two networks shared, else "
             f"of their ratios to {reference} in every round."
         )
-    if "accuracy" in study.metrics:
+    if study.training in study.metrics:
         yield (
             "A claim about accuracy is judged by the mean difference over seeds, paired by seed and trained on one "
             "machine: it is supported or contradicted only if the 95 % interval (Student's t) clears the claim, "

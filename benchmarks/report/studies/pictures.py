@@ -14,7 +14,7 @@ from benchmarks.report import style
 from benchmarks.report.style import INK, MARKERS, PALETTE, SOFT, canvas, heat_map, key, log_ticks, name_lines, panels
 from benchmarks.report.words import number
 
-__all__ = ["DRAW", "curves", "differences", "heatmaps", "rows", "scatter", "stacked"]
+__all__ = ["DRAW", "curves", "differences", "heatmaps", "rows", "scatter", "schemes", "stacked"]
 
 MOST_HEATMAPS = 4  # beside one another
 BLUE, VERMILION, GREEN, _, ORANGE, SKY, GREY = PALETTE
@@ -162,9 +162,34 @@ def rows(data: Mapping[str, Any]) -> Figure:
     return figure
 
 
+def schemes(data: Mapping[str, Any]) -> Figure:
+    """A line a way of making integers, a marker a network: points more than fp32, with their 95 % intervals."""
+    names, arms = data["schemes"], data["arms"]
+    figure, axes = canvas(1.6 + (0.16 + 0.14 * len(arms)) * len(names))
+    axes.axvline(0, color=SOFT, linewidth=1)
+    for number_of_arm, arm in enumerate(arms):
+        color, marker = PALETTE[number_of_arm % len(PALETTE)], MARKERS[number_of_arm % len(MARKERS)]
+        beside = 0.7 * ((number_of_arm + 0.5) / len(arms) - 0.5)
+        for name, point in arm["points"].items():
+            place = names.index(name) + beside
+            axes.plot([point["low"], point["high"]], [place] * 2, color=color, linewidth=1.6, solid_capstyle="butt")
+            axes.plot(point["mean"], place, marker=marker, color=color, markersize=6, markeredgecolor=INK,
+                      markeredgewidth=0.6)  # fmt: skip
+    name_lines(axes, names)
+    axes.set_xscale("symlog", linthresh=1.0)
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_xlabel("points of top-1 more than fp32")
+    handles = [
+        key(arm["title"], marker=MARKERS[place % len(MARKERS)], color=PALETTE[place % len(PALETTE)])
+        for place, arm in enumerate(arms)
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    return figure
+
+
 def _looks(place: int) -> dict[str, Any]:
     """Colour and dash of the first, second, ... line."""
     return {"color": PALETTE[place % len(PALETTE)], "linestyle": style.DASHES[place % len(style.DASHES)]}
 
 
-DRAW = {draw.__name__: draw for draw in (stacked, scatter, heatmaps, curves, differences, rows)}
+DRAW = {draw.__name__: draw for draw in (stacked, scatter, heatmaps, curves, differences, rows, schemes)}

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import zoo
+from benchmarks.metrics.schemes import FULL, SCHEMES
 from benchmarks.report.printed import first_printed
 from benchmarks.stats.means import mean_of
 from benchmarks.studies.arm import Arm
 from benchmarks.studies.evidence import Evidence
+from benchmarks.studies.quantization import difference
 from benchmarks.studies.study import Picture, words_of
 from zoo.counts import is_edited
 
@@ -150,6 +152,20 @@ def differences(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | Non
     return {"pairs": pairs} if pairs else None
 
 
+def schemes(picture: Picture, evidence: Evidence) -> Mapping[str, Any] | None:
+    """Of each network what every way of making integers has right more than fp32, in points."""
+    arms = []
+    for arm in evidence.arms:
+        found = list(evidence.answers(arm).values())
+        points = {scheme.name: difference(found, scheme.name, FULL) for scheme in SCHEMES}
+        known = {name: each.scaled(100) for name, each in points.items() if each is not None}
+        if known:
+            points_of = {name: {"mean": each.value, "low": each.low, "high": each.high} for name, each in known.items()}
+            arms.append({"title": arm.title, "points": points_of})
+    named = [scheme.name for scheme in SCHEMES if any(scheme.name in arm["points"] for arm in arms)]
+    return {"schemes": named, "arms": arms} if arms else None
+
+
 VIEWS: Mapping[str, Callable[[Picture, Evidence], Mapping[str, Any] | None]] = {
-    view.__name__: view for view in (stacked, scatter, heatmaps, curves, rows, differences)
+    view.__name__: view for view in (stacked, scatter, heatmaps, curves, rows, differences, schemes)
 }

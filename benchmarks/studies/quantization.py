@@ -1,0 +1,372 @@
+"""What each choice in making integers of a network costs: tried on networks trained here, beside what is printed."""
+
+from __future__ import annotations
+
+import csv
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.metrics.schemes import (
+    BASE,
+    FULL,
+    IMAGES,
+    LAYER,
+    LAYER_ASYMMETRIC,
+    NO_ZERO_POINT,
+    NOISE,
+    PLAIN_SUMS,
+    PLAIN_SUMS_SEVEN_BITS,
+    SCHEMES,
+    SEVEN_BITS,
+    TEN,
+    THOUSAND,
+    Answers,
+)
+from benchmarks.stats.digits import number
+from benchmarks.stats.intervals import NORMAL, Interval
+from benchmarks.stats.means import mean_of
+from benchmarks.studies.claims import judge_differences
+from benchmarks.studies.evidence import Evidence
+from benchmarks.studies.study import OURS, Arm, Claim, Grid, Judge, Picture, Study, Verdict
+from zoo.runtimes.quantizing.instructions import saturates
+
+__all__ = ["STUDY", "brought_back", "difference", "down_to_guessing", "in_points", "published"]
+
+MOBILENET, RESIDUAL = "MobileNetV1", "ResNet-18"
+ARMS = (
+    Arm(MOBILENET, "mobilenet_v1"),
+    Arm("MobileNetV1, width 0.25", "mobilenet_v1:width=0.25"),
+    Arm(RESIDUAL, "resnet18"),
+    Arm("GoogLeNet", "googlenet"),
+)
+TITLES = tuple(arm.title for arm in ARMS)
+PAPER = "arXiv:1806.08342, Table 3"
+NEARLY_ALL = 0.1  # at most, of what fp32 has above guessing, where nothing but guessing is left
+ENOUGH = 0.005  # of top-1, that a few images to calibrate on may cost and be enough
+
+
+# --- what the answers of some networks say, one network or one a seed -------------------------------------------------
+
+
+def difference(found: Sequence[Answers], one: str, other: str) -> Interval | None:
+    """The share that one scheme has right minus that of another, with its 95 % interval: see `_over`.
+
+    None where one of the two was not tried.
+    """
+    tried = [each for each in found if {one, other} <= each.right.keys()]
+    if len(tried) == 1:
+        return tried[0].difference(one, other)
+    return _over(tried, {one: 1.0, other: -1.0}) if tried else None
+
+
+def down_to_guessing(found: Sequence[Answers]) -> Verdict:
+    """Whether one scale a layer, with the paper's asymmetric weights, leaves nothing but guessing."""
+    tried = [each for each in found if LAYER_ASYMMETRIC.name in each.right]
+    if not tried:
+        return Verdict("open", "not tried yet")
+    guessing = statistics.fmean(1 / each.classes for each in tried)
+    margin = _over(tried, {FULL: NEARLY_ALL, LAYER_ASYMMETRIC.name: -1.0})
+    most = Interval(*(bound + (1 - NEARLY_ALL) * guessing for bound in (margin.value, margin.low, margin.high)))
+    before, after = (
+        number(100 * statistics.fmean(each.share(name) for each in tried)) for name in (FULL, LAYER_ASYMMETRIC.name)
+    )
+    lost = in_points(difference(tried, FULL, LAYER_ASYMMETRIC.name))
+    words = f"{before} % becomes {after} %, where guessing has {number(100 * guessing)} %: {lost} points lost"
+    return Verdict(_status(most), f"{words}, {_many(tried)}")
+
+
+def brought_back(found: Sequence[Answers]) -> Verdict:
+    """Whether one scale a channel brings back more than half of what one scale a layer loses."""
+    tried = [each for each in found if {LAYER_ASYMMETRIC.name, BASE.name} <= each.right.keys()]
+    lost, back = (difference(tried, name, LAYER_ASYMMETRIC.name) for name in (FULL, BASE.name))
+    if lost is None:
+        return Verdict("open", "not tried yet")
+    words = f"{in_points(lost)} points lost, {in_points(back)} brought back, {_many(tried)}"
+    if lost.low <= 0:
+        return Verdict("too noisy", f"no loss is certain that could be brought back: {words}")
+    return Verdict(_status(_over(tried, {BASE.name: 1.0, LAYER_ASYMMETRIC.name: -0.5, FULL: -0.5})), words)
+
+
+def in_points(found: Interval | None) -> str:
+    """A share in points of a hundred with its interval, where there is one."""
+    if found is None:
+        return "-"
+    value, low, high = (number(100 * bound, -2) for bound in (found.value, found.low, found.high))
+    return f"{value} ({low} to {high})" if found.known else value
+
+
+def _over(found: Sequence[Answers], weights: Mapping[str, float]) -> Interval:
+    """A weighed sum of shares, with its 95 % interval.
+
+    Of several networks it is the mean, with Student's interval of networks trained anew; of one the normal interval of
+    other images.
+    """
+    values: list[NDArray[np.float64]] = [
+        sum((weight * each.right[name] for name, weight in weights.items()), np.zeros(each.images)) for each in found
+    ]
+    if len(values) > 1:
+        mean = mean_of([float(each.mean()) for each in values])
+        return Interval(mean.value, *(mean.value if end is None else end for end in (mean.low, mean.high)))
+    (only,) = values
+    value, reach = float(only.mean()), NORMAL * float(only.std()) / len(only) ** 0.5
+    return Interval(value, value - reach, value + reach)
+
+
+def _status(found: Interval) -> str:
+    """Whether something above 0 is what is claimed."""
+    return "supported" if found.low > 0 else "contradicted" if found.high < 0 else "too noisy"
+
+
+def _many(found: Sequence[Answers]) -> str:
+    return f"{len(found)} seeds" if len(found) > 1 else f"{found[0].images:,} images"
+
+
+# --- what the evidence holds ------------------------------------------------------------------------------------------
+
+
+def _of(evidence: Evidence, title: str) -> list[Answers]:
+    """The answers of an arm, by seed."""
+    return list(evidence.answers(evidence.by_title[title]).values())
+
+
+def _differences(evidence: Evidence, one: str, other: str, titles: Sequence[str]) -> list[float]:
+    """What one scheme has right more than another, seed by seed, in the mean of some networks."""
+    answers = [evidence.answers(evidence.by_title[title]) for title in titles]
+    tried = [
+        {seed: each.share(one) - each.share(other) for seed, each in of.items() if {one, other} <= each.right.keys()}
+        for of in answers
+    ]
+    seeds = sorted(set(tried[0]).intersection(*tried[1:]))
+    return [statistics.fmean(each[seed] for each in tried) for seed in seeds]
+
+
+def _of_seeds(title: str, verdict: Callable[[Sequence[Answers]], Verdict]) -> Judge:
+    """A verdict on an arm that takes at least two seeds."""
+
+    def judge(evidence: Evidence) -> Verdict:
+        found = _of(evidence, title)
+        few = f"trained with {len(found)} seed{'' if len(found) == 1 else 's'}; at least 2 are needed"
+        return verdict(found) if len(found) > 1 else Verdict("open", few)
+
+    return Judge(judge, titles=(title,), seeds=True)
+
+
+def _more_right(one: str, other: str, *, by: float = 0.0, titles: tuple[str, ...] = TITLES) -> Judge:
+    """One scheme has more right than another, by more than `by`, in the mean of some networks."""
+
+    def judge(evidence: Evidence) -> Verdict:
+        return judge_differences(_differences(evidence, one, other, titles), by=by)
+
+    return Judge(judge, titles=titles, seeds=True)
+
+
+def _loses_more(title: str, than: str, scheme: str) -> Judge:
+    """A scheme costs one network more than another."""
+
+    def judge(evidence: Evidence) -> Verdict:
+        losses = (_differences(evidence, FULL, scheme, (each,)) for each in (title, than))
+        return judge_differences([one - other for one, other in zip(*losses, strict=False)])
+
+    return Judge(judge, titles=(title, than), seeds=True)
+
+
+def _where_cut(judged: Judge) -> Judge:
+    """A claim about sums that are cut off at 16 bits; open on a processor that adds in 32."""
+
+    def judge(evidence: Evidence) -> Verdict:
+        added = {each.instructions for title in TITLES for each in _of(evidence, title)}
+        exact = sorted(each for each in added if not saturates(each))
+        return Verdict("open", f"this processor ({exact[0]}) adds in 32 bits") if exact else judged(evidence)
+
+    return Judge(judge, titles=judged.titles, seeds=True)
+
+
+def answer(evidence: Evidence) -> str | None:
+    """What the usual scheme costs, and which of the others costs most."""
+    costs = {scheme.name: _differences(evidence, FULL, scheme.name, TITLES) for scheme in SCHEMES}
+    costs = {name: found for name, found in costs.items() if found}
+    if BASE.name not in costs:
+        return None
+    most = max(costs, key=lambda name: statistics.fmean(costs[name]))
+    usual, dearest = (_mean_in_points(costs[name]) for name in (BASE.name, most))
+    text = (
+        f"In the mean of {len(TITLES)} networks integers with {BASE.name}, calibrated on {IMAGES} images, cost {usual}"
+    )
+    if most == BASE.name:
+        return f"{text}; no other choice that was tried costs more."
+    return f"{text}; of the choices tried, the dearest is {most}: {dearest}."
+
+
+def _mean_in_points(values: Sequence[float]) -> str:
+    mean = mean_of(values)
+    known = mean.low is not None and mean.high is not None
+    bounds = (mean.low, mean.high) if mean.low is not None and mean.high is not None else (-np.inf, np.inf)
+    seeds = f"{mean.count} seed{'' if mean.count == 1 else 's'}"
+    points = in_points(Interval(mean.value, *bounds))
+    return f"{points[:-1]}, {seeds}) points of top-1" if known else f"{points} points of top-1 ({seeds})"
+
+
+def _right(evidence: Evidence) -> Iterator[Sequence[str]]:
+    """Top-1 of every scheme and network, with how many images a scheme was calibrated on."""
+    for name in (FULL, *(scheme.name for scheme in SCHEMES)):
+        found = {title: [each for each in _of(evidence, title) if name in each.right] for title in TITLES}
+        counts = sorted({each.calibrated[name] for of in found.values() for each in of if name in each.calibrated})
+        if any(found.values()):
+            shares = (_mean_right(of, name) for of in found.values())
+            yield (name, " or ".join(map(str, counts)) or "-", *shares)
+
+
+def _mean_right(found: Sequence[Answers], name: str) -> str:
+    return in_points(_over(found, {name: 1.0})) if found else "-"
+
+
+def _more(evidence: Evidence, than: str) -> Iterator[Sequence[str]]:
+    """Points that every scheme has right more than another has, network by network."""
+    for scheme in SCHEMES:
+        cells = [difference(_of(evidence, title), scheme.name, than) for title in TITLES]
+        if scheme.name != than and any(cells):
+            yield (scheme.name, *map(in_points, cells))
+
+
+def _given(evidence: Evidence) -> Iterator[Sequence[str]]:
+    """Every scheme on weights that were handed in, and what becomes of the paper's two claims on MobileNetV1's."""
+    for case, found in evidence.given:
+        weights = Path(case.weights_path or case.weights).name
+        for name in (FULL, *(scheme.name for scheme in SCHEMES if scheme.name in found.right)):
+            more = "" if name == FULL else in_points(difference([found], name, FULL))
+            yield (case.model, weights, name, in_points(_over([found], {name: 1.0})), more)
+
+
+def _given_claims(evidence: Evidence) -> Iterator[Sequence[str]]:
+    for case, found in evidence.given:
+        if case.model.partition(":")[0] == "mobilenet_v1":
+            for text, judge in ((GUESSING, down_to_guessing), (BACK, brought_back)):
+                verdict = judge([found])
+                yield (case.model, Path(case.weights_path or case.weights).name, text, verdict.status, verdict.words)
+
+
+@cache
+def published() -> tuple[Mapping[str, str], ...]:
+    """Figures that others printed, as rows of the table beside this file."""
+    text = files("benchmarks.studies").joinpath("published_int8.csv").read_text(encoding="utf-8")
+    return tuple(csv.DictReader(text.splitlines()))
+
+
+def _printed(_: Evidence) -> Iterator[Sequence[str]]:
+    for row in published():
+        note = ", ".join(filter(None, (row["hardware"], row["note"])))
+        source = f"{row['source']}, {row['locator']}".rstrip(", ")
+        yield (row["model"], row["scheme"], row["fp32_top1"] or "-", row["int8_top1"], source, note or "-")
+
+
+GUESSING = "with one scale a layer MobileNetV1 only guesses (70.9 % becomes 0.1 %)"
+BACK = "one scale a channel brings most of it back (59.1 %)"
+HOW = (
+    "In brackets the 95 % interval: that of networks trained anew (Student's t over the seeds), with one seed that of "
+    "other images."
+)
+STUDY = Study(
+    name="quantization",
+    question="Which choices in making integers of a network cost it right answers?",
+    source=f"{PAPER} (Krishnamoorthi); calibration, range and sums are {OURS}",
+    arms=ARMS,
+    answer=answer,
+    claims=(
+        Claim(
+            GUESSING, PAPER, _of_seeds(MOBILENET, down_to_guessing),
+            short="one scale a layer leaves MobileNetV1 guessing",
+        ),
+        Claim(BACK, PAPER, _of_seeds(MOBILENET, brought_back), short="one scale a channel brings most back"),
+        Claim(
+            "one scale a layer costs MobileNetV1 more than a residual network (ResNet-50: 75.2 % becomes 75.0 %)",
+            PAPER,
+            _loses_more(MOBILENET, RESIDUAL, LAYER_ASYMMETRIC.name),
+        ),
+        Claim(
+            "with one scale a layer, asymmetric weights have more right than symmetric ones",
+            OURS,
+            _more_right(LAYER_ASYMMETRIC.name, LAYER.name),
+        ),
+        Claim("symmetric activations cost accuracy", OURS, _more_right(BASE.name, NO_ZERO_POINT.name)),
+        Claim(
+            "calibrating on noise costs accuracy",
+            OURS,
+            _more_right(BASE.name, NOISE.name),
+            short="calibrating on noise costs accuracy",
+        ),
+        Claim(
+            f"10 images to calibrate on are enough: {100 * ENOUGH:g} points at most are lost against 1000",
+            OURS,
+            _more_right(TEN.name, THOUSAND.name, by=-ENOUGH),
+            short="10 images are enough",
+        ),
+        Claim("weights of 7 bits cost accuracy where sums are exact", OURS, _more_right(BASE.name, SEVEN_BITS.name)),
+        Claim(
+            "sums that the processor cuts off at 16 bits cost accuracy",
+            OURS,
+            _where_cut(_more_right(BASE.name, PLAIN_SUMS.name)),
+            short="sums cut off at 16 bits cost accuracy",
+        ),
+        Claim(
+            "where sums are cut off, weights of 7 bits (reduce_range) have more right",
+            OURS,
+            _where_cut(_more_right(PLAIN_SUMS_SEVEN_BITS.name, PLAIN_SUMS.name)),
+        ),
+    ),
+    pictures=(Picture("schemes"),),
+    grids=(
+        Grid(
+            title="Right answers",
+            text=f"Top-1 on the held-out images, %. {HOW}",
+            heads=("scheme", "images calibrated on", *TITLES),
+            rows=_right,
+        ),
+        Grid(
+            title="Against fp32",
+            text=f"Points of top-1 more than fp32 has, on the same images. {HOW}",
+            heads=("scheme", *TITLES),
+            rows=partial(_more, than=FULL),
+        ),
+        Grid(
+            title="Against the first scheme",
+            text="Points of top-1 more than the first scheme has, which every other changes in one or two things.",
+            heads=("scheme", *TITLES),
+            rows=partial(_more, than=BASE.name),
+        ),
+        Grid(
+            title="Trained weights that were handed in",
+            text="Top-1 on the held-out images, %, and points more than fp32 has; intervals are those of other images.",
+            heads=("network", "weights", "scheme", "top-1, %", "points more than fp32"),
+            rows=_given,
+        ),
+        Grid(
+            title="The claims on MobileNetV1, on weights that were handed in",
+            text="Judged by the 95 % interval of other images.",
+            heads=("network", "weights", "claim", "verdict here", "evidence"),
+            rows=_given_claims,
+        ),
+        Grid(
+            title="Published",
+            text="What others printed, of other weights, images and machines: for the direction, not to subtract.",
+            heads=("model", "scheme", "fp32, %", "int8, %", "source", "note"),
+            rows=_printed,
+        ),
+    ),
+    metrics=("schemes",),
+    notes=(
+        "Integers are ONNX Runtime's, 8 bits, calibrated by minima and maxima, with nothing corrected. The first scheme "
+        f"has one scale a channel of symmetric weights, asymmetric activations, {IMAGES} training images and sums in 32 "
+        "bits. ONNX Runtime has no kernels for asymmetric weights with a scale a channel.",
+        "Only guessing: what is left above the share that guessing has right is at most "
+        f"{100 * NEARLY_ALL:g} % of what fp32 has above it. Brought back most: more than half of what was lost.",
+        "Claims that name no network are judged by the mean over the networks of the table, seed by seed.",
+        "Trained weights are tried by python -m benchmarks.run --metrics schemes --models MODEL --weights FILE "
+        "--dataset NAME --data-dir FOLDER in the same output folder.",
+    ),
+)  # fmt: skip
