@@ -25,7 +25,7 @@ from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.study import Claim, Grid, Published, Study, Verdict
 from zoo.data import DATASETS
 
-__all__ = ["answer", "begun", "commands_of", "file_names", "verdicts", "write_study"]
+__all__ = ["answer", "begun", "commands_of", "file_names", "grid_section", "verdicts", "write_study"]
 
 HOW_TO_READ = (
     "Right of zero the first is better. A bar is the 95 % interval of the mean, a small dot a seed; the mean is filled "
@@ -71,7 +71,7 @@ def write_study(
         answer(study, evidence),
         f"Source: {study.source}. Run it with {code(command(study))}.",
         *pictures[:1],
-        *(_grid(grid, evidence) for grid in study.grids),
+        *(grid_section(grid, evidence) for grid in study.grids),
         _variants(study, evidence),
         _claims(study, evidence),
         _figures(study, evidence),
@@ -217,7 +217,7 @@ def _accuracy(arm: Arm, evidence: Evidence) -> str:
     return f"{value} ({low} to {high}, {mean.count} seeds)"
 
 
-def _grid(grid: Grid, evidence: Evidence) -> str:
+def grid_section(grid: Grid, evidence: Evidence) -> str:
     """A table of the study's own."""
 
     def column(place: int, head: str) -> TableColumn:
