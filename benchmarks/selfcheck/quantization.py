@@ -14,8 +14,9 @@ from benchmarks.report.studies.page import grid_section
 from benchmarks.report.table import TableColumn, table, text_column
 from benchmarks.selfcheck.held_out import network_of, rounds_of
 from benchmarks.stats.intervals import Interval
+from benchmarks.studies.answers import brought_back, down_to_guessing
 from benchmarks.studies.evidence import Evidence
-from benchmarks.studies.quantization import BACK, FIRST, GUESSING, PUBLISHED, brought_back, down_to_guessing
+from benchmarks.studies.quantization import BACK, FIRST, GUESSING, PUBLISHED
 
 __all__ = ["answers", "case_of", "quantization", "sections"]
 

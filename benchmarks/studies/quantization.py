@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import csv
-import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.metrics.schemes import (
     BASE,
@@ -28,25 +24,24 @@ from benchmarks.metrics.schemes import (
     THOUSAND,
     Answers,
 )
-from benchmarks.stats.digits import number
-from benchmarks.stats.intervals import NORMAL, Interval
-from benchmarks.stats.means import mean_of
-from benchmarks.studies.claims import judge_differences
+from benchmarks.studies.answers import (
+    NEARLY_ALL,
+    alone,
+    brought_back,
+    difference,
+    down_to_guessing,
+    few,
+    in_points,
+    judged,
+    less,
+    over,
+    weighed,
+)
 from benchmarks.studies.evidence import Evidence
 from benchmarks.studies.study import OURS, Arm, Claim, Grid, Judge, Picture, Study, Verdict
 from zoo.runtimes.quantizing.instructions import saturates
 
-__all__ = [
-    "BACK",
-    "FIRST",
-    "GUESSING",
-    "PUBLISHED",
-    "STUDY",
-    "brought_back",
-    "difference",
-    "down_to_guessing",
-    "in_points",
-]
+__all__ = ["BACK", "FIRST", "GUESSING", "PUBLISHED", "STUDY"]
 
 MOBILENET, RESIDUAL = "MobileNetV1", "ResNet-18"
 ARMS = (
@@ -57,87 +52,7 @@ ARMS = (
 )
 TITLES = tuple(arm.title for arm in ARMS)
 PAPER = "arXiv:1806.08342, Table 3"
-NEARLY_ALL = 0.1  # at most, of what fp32 has above guessing, where nothing but guessing is left
 ENOUGH = 0.005  # of top-1, that a few images to calibrate on may cost and be enough
-
-
-# --- what the answers of some networks say, one network or one a seed -------------------------------------------------
-
-
-def difference(found: Sequence[Answers], one: str, other: str) -> Interval | None:
-    """The share that one scheme has right minus that of another, with its 95 % interval: see `_over`.
-
-    None where one of the two was not tried.
-    """
-    tried = [each for each in found if {one, other} <= each.right.keys()]
-    if len(tried) == 1:
-        return tried[0].difference(one, other)
-    return _over(tried, {one: 1.0, other: -1.0}) if tried else None
-
-
-def down_to_guessing(found: Sequence[Answers]) -> Verdict:
-    """Whether one scale a layer, with the paper's asymmetric weights, leaves nothing but guessing."""
-    tried = [each for each in found if LAYER_ASYMMETRIC.name in each.right]
-    if not tried:
-        return Verdict("open", "not tried yet")
-    guessing = statistics.fmean(1 / each.classes for each in tried)
-    margin = _over(tried, {FULL: NEARLY_ALL, LAYER_ASYMMETRIC.name: -1.0})
-    most = Interval(*(bound + (1 - NEARLY_ALL) * guessing for bound in (margin.value, margin.low, margin.high)))
-    before, after = (
-        number(100 * statistics.fmean(each.share(name) for each in tried)) for name in (FULL, LAYER_ASYMMETRIC.name)
-    )
-    lost = in_points(difference(tried, FULL, LAYER_ASYMMETRIC.name))
-    words = f"{before} % becomes {after} %, where guessing has {number(100 * guessing)} %: {lost} points lost"
-    return Verdict(_status(most), f"{words}, {_many(tried)}")
-
-
-def brought_back(found: Sequence[Answers]) -> Verdict:
-    """Whether one scale a channel brings back more than half of what one scale a layer loses."""
-    tried = [each for each in found if {LAYER_ASYMMETRIC.name, BASE.name} <= each.right.keys()]
-    lost, back = (difference(tried, name, LAYER_ASYMMETRIC.name) for name in (FULL, BASE.name))
-    if lost is None:
-        return Verdict("open", "not tried yet")
-    words = f"{in_points(lost)} points lost, {in_points(back)} brought back, {_many(tried)}"
-    if lost.low <= 0:
-        return Verdict("too noisy", f"no loss is certain that could be brought back: {words}")
-    return Verdict(_status(_over(tried, {BASE.name: 1.0, LAYER_ASYMMETRIC.name: -0.5, FULL: -0.5})), words)
-
-
-def in_points(found: Interval | None) -> str:
-    """A share in points of a hundred with its interval, where there is one."""
-    if found is None:
-        return "-"
-    value, low, high = (number(100 * bound, -2) for bound in (found.value, found.low, found.high))
-    return f"{value} ({low} to {high})" if found.known else value
-
-
-def _over(found: Sequence[Answers], weights: Mapping[str, float]) -> Interval:
-    """A weighed sum of shares, with its 95 % interval.
-
-    Of several networks it is the mean, with Student's interval of networks trained anew; of one the normal interval of
-    other images.
-    """
-    values: list[NDArray[np.float64]] = [
-        sum((weight * each.right[name] for name, weight in weights.items()), np.zeros(each.images)) for each in found
-    ]
-    if len(values) > 1:
-        mean = mean_of([float(each.mean()) for each in values])
-        return Interval(mean.value, *(mean.value if end is None else end for end in (mean.low, mean.high)))
-    (only,) = values
-    value, reach = float(only.mean()), NORMAL * float(only.std()) / len(only) ** 0.5
-    return Interval(value, value - reach, value + reach)
-
-
-def _status(found: Interval) -> str:
-    """Whether something above 0 is what is claimed."""
-    return "supported" if found.low > 0 else "contradicted" if found.high < 0 else "too noisy"
-
-
-def _many(found: Sequence[Answers]) -> str:
-    return f"{len(found)} seeds" if len(found) > 1 else f"{found[0].images:,} images"
-
-
-# --- what the evidence holds ------------------------------------------------------------------------------------------
 
 
 def _of(evidence: Evidence, title: str) -> list[Answers]:
@@ -145,15 +60,17 @@ def _of(evidence: Evidence, title: str) -> list[Answers]:
     return list(evidence.answers(evidence.by_title[title]).values())
 
 
-def _differences(evidence: Evidence, one: str, other: str, titles: Sequence[str]) -> list[float]:
-    """What one scheme has right more than another, seed by seed, in the mean of some networks."""
-    answers = [evidence.answers(evidence.by_title[title]) for title in titles]
+def _seeds(evidence: Evidence, titles: Sequence[str], *names: str) -> list[list[Answers]]:
+    """The answers of some networks seed by seed, of seeds that all of them have with these schemes."""
     tried = [
-        {seed: each.share(one) - each.share(other) for seed, each in of.items() if {one, other} <= each.right.keys()}
-        for of in answers
+        {
+            seed: each
+            for seed, each in evidence.answers(evidence.by_title[title]).items()
+            if {*names} <= each.right.keys()
+        }
+        for title in titles
     ]
-    seeds = sorted(set(tried[0]).intersection(*tried[1:]))
-    return [statistics.fmean(each[seed] for each in tried) for seed in seeds]
+    return [[of[seed] for of in tried] for seed in sorted(set(tried[0]).intersection(*tried[1:]))]
 
 
 def _of_seeds(title: str, verdict: Callable[[Sequence[Answers]], Verdict]) -> Judge:
@@ -161,65 +78,55 @@ def _of_seeds(title: str, verdict: Callable[[Sequence[Answers]], Verdict]) -> Ju
 
     def judge(evidence: Evidence) -> Verdict:
         found = _of(evidence, title)
-        few = f"trained with {len(found)} seed{'' if len(found) == 1 else 's'}; at least 2 are needed"
-        return verdict(found) if len(found) > 1 else Verdict("open", few)
+        return verdict(found) if len(found) > 1 else Verdict("open", few(len(found)))
 
     return Judge(judge, titles=(title,), seeds=True)
 
 
-def _more_right(one: str, other: str, *, by: float = 0.0, titles: tuple[str, ...] = TITLES) -> Judge:
-    """One scheme has more right than another, by more than `by`, in the mean of some networks."""
+def _more_right(one: str, other: str, *, by: float = 0.0) -> Judge:
+    """One scheme has more right than another, by more than `by`, in the mean of all networks."""
 
     def judge(evidence: Evidence) -> Verdict:
-        return judge_differences(_differences(evidence, one, other, titles), by=by)
+        return judged(_seeds(evidence, TITLES, one, other), weighed({one: 1.0, other: -1.0}), by=by)
 
-    return Judge(judge, titles=titles, seeds=True)
+    return Judge(judge, titles=TITLES, seeds=True)
 
 
 def _loses_more(title: str, than: str, scheme: str) -> Judge:
     """A scheme costs one network more than another."""
 
     def judge(evidence: Evidence) -> Verdict:
-        losses = (_differences(evidence, FULL, scheme, (each,)) for each in (title, than))
-        return judge_differences([one - other for one, other in zip(*losses, strict=False)])
+        return judged(_seeds(evidence, (title, than), FULL, scheme), less(FULL, scheme))
 
     return Judge(judge, titles=(title, than), seeds=True)
 
 
-def _where_cut(judged: Judge) -> Judge:
+def _where_cut(exactly: Judge) -> Judge:
     """A claim about sums that are cut off at 16 bits; open on a processor that adds in 32."""
 
     def judge(evidence: Evidence) -> Verdict:
         added = {each.instructions for title in TITLES for each in _of(evidence, title)}
         exact = sorted(each for each in added if not saturates(each))
-        return Verdict("open", f"this processor ({exact[0]}) adds in 32 bits") if exact else judged(evidence)
+        return Verdict("open", f"this processor ({exact[0]}) adds in 32 bits") if exact else exactly(evidence)
 
-    return Judge(judge, titles=judged.titles, seeds=True)
+    return Judge(judge, titles=exactly.titles, seeds=True)
 
 
 def answer(evidence: Evidence) -> str | None:
     """What the usual scheme costs, and which of the others costs most."""
-    costs = {scheme.name: _differences(evidence, FULL, scheme.name, TITLES) for scheme in SCHEMES}
-    costs = {name: found for name, found in costs.items() if found}
+    tried = {scheme.name: _seeds(evidence, TITLES, FULL, scheme.name) for scheme in SCHEMES}
+    costs = {name: over(seeds, weighed({FULL: 1.0, name: -1.0})) for name, seeds in tried.items() if seeds}
     if BASE.name not in costs:
         return None
-    most = max(costs, key=lambda name: statistics.fmean(costs[name]))
-    usual, dearest = (_mean_in_points(costs[name]) for name in (BASE.name, most))
+    most = max(costs, key=lambda name: costs[name].value)
+    seeds = len(tried[BASE.name])
     text = (
-        f"In the mean of {len(TITLES)} networks integers with {BASE.name}, calibrated on {IMAGES} images, cost {usual}"
+        f"In the mean of {len(TITLES)} networks and {seeds} seed{'' if seeds == 1 else 's'}, integers with "
+        f"{BASE.name}, calibrated on {IMAGES} images, cost {in_points(costs[BASE.name])} points of top-1"
     )
     if most == BASE.name:
-        return f"{text}; no other choice that was tried costs more."
-    return f"{text}; of the choices tried, the dearest is {most}: {dearest}."
-
-
-def _mean_in_points(values: Sequence[float]) -> str:
-    mean = mean_of(values)
-    known = mean.low is not None and mean.high is not None
-    bounds = (mean.low, mean.high) if mean.low is not None and mean.high is not None else (-np.inf, np.inf)
-    seeds = f"{mean.count} seed{'' if mean.count == 1 else 's'}"
-    points = in_points(Interval(mean.value, *bounds))
-    return f"{points[:-1]}, {seeds}) points of top-1" if known else f"{points} points of top-1 ({seeds})"
+        return f"{text}; none of the other choices that were tried costs more."
+    return f"{text}; the dearest of the other choices that were tried is {most}: {in_points(costs[most])}."
 
 
 def _right(evidence: Evidence) -> Iterator[Sequence[str]]:
@@ -233,7 +140,7 @@ def _right(evidence: Evidence) -> Iterator[Sequence[str]]:
 
 
 def _mean_right(found: Sequence[Answers], name: str) -> str:
-    return in_points(_over(found, {name: 1.0})) if found else "-"
+    return in_points(over(alone(found), weighed({name: 1.0}))) if found else "-"
 
 
 def _more(evidence: Evidence, than: str) -> Iterator[Sequence[str]]:
@@ -250,7 +157,7 @@ def _given(evidence: Evidence) -> Iterator[Sequence[str]]:
         weights = Path(case.weights_path or case.weights).name
         for name in (FULL, *(scheme.name for scheme in SCHEMES if scheme.name in found.right)):
             more = "" if name == FULL else in_points(difference([found], name, FULL))
-            yield (case.model, weights, name, in_points(_over([found], {name: 1.0})), more)
+            yield (case.model, weights, name, _mean_right([found], name), more)
 
 
 def _given_claims(evidence: Evidence) -> Iterator[Sequence[str]]:
@@ -278,8 +185,8 @@ FIRST = (
     "asymmetric weights with a scale a channel."
 )
 HOW = (
-    "In brackets the 95 % interval: that of networks trained anew (Student's t over the seeds), with one seed that of "
-    "other images."
+    "In brackets the 95 % interval, wide enough both for networks trained anew (Student's t, where there are several "
+    "seeds) and for other images."
 )
 PUBLISHED = Grid(
     title="Published",
@@ -374,7 +281,8 @@ STUDY = Study(
         f"Integers are ONNX Runtime's, calibrated on training images by minima and maxima, nothing corrected. {FIRST}",
         "Only guessing: what is left above the share that guessing has right is at most "
         f"{100 * NEARLY_ALL:g} % of what fp32 has above it. Brought back most: more than half of what was lost.",
-        "Claims that name no network are judged by the mean over the networks of the table, seed by seed.",
+        "Claims that name no network are judged by the mean over the networks of the table, seed by seed, and every "
+        "claim by an interval that is wide enough for other images, too.",
         "Trained weights are tried by python -m benchmarks.run --metrics schemes --models MODEL --weights FILE "
         "--dataset NAME --data-dir FOLDER in the same output folder.",
     ),

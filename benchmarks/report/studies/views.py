@@ -10,9 +10,9 @@ import zoo
 from benchmarks.metrics.schemes import FULL, SCHEMES
 from benchmarks.report.printed import first_printed
 from benchmarks.stats.means import mean_of
+from benchmarks.studies.answers import difference
 from benchmarks.studies.arm import Arm
 from benchmarks.studies.evidence import Evidence
-from benchmarks.studies.quantization import difference
 from benchmarks.studies.study import Picture, words_of
 from zoo.counts import is_edited
 
