@@ -100,6 +100,7 @@ class Metric:
         libraries: packages whose versions change the answer.
         shares_process: True for a metric that neither times nor allocates: many cases then share one process.
         slow: True where a case takes minutes: such cases come last, and the report is rewritten after each.
+        tests: of a slow metric, how many times as long as one test of the network its last part takes.
         batch_size: images a call where the command line says nothing.
         default: whether it is measured where no metrics are named.
 
@@ -122,6 +123,7 @@ class Metric:
     libraries: tuple[str, ...] = ("torch",)
     shares_process: bool = False
     slow: bool = False
+    tests: int = 1
     batch_size: int = 1
     default: bool = True
     also: tuple[str, ...] = ()

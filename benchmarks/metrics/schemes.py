@@ -347,5 +347,6 @@ METRIC = Metric(
     unavailable=unavailable,
     libraries=("torch", *RUNTIMES["onnxruntime"].LIBRARIES),
     slow=True,
+    tests=2 * (len(SCHEMES) + 1),  # every scheme answers the images and is calibrated before
     default=False,
 )  # fmt: skip

@@ -136,8 +136,15 @@ def call_seconds(case: Case, counted: Counts | None = None) -> float:
 
 def end_of(case: Case) -> float:
     """The share of a training's time after its last step, of which there is no progress to tell: it is tested."""
+    last = METRICS[case.metric].tests * TESTED * _test_images(case)
+    return last / _images(case) if case.epochs else 0.0
+
+
+def _images(case: Case) -> float:
+    """Images of a training, and of its tests as many training images as take as long: one an epoch, the last longer."""
     tested = TESTED * _test_images(case)
-    return tested / (case.epochs * (case.train_images + tested)) if case.epochs else 0.0
+    last = METRICS[case.metric].tests * tested
+    return case.epochs * (case.train_images + tested) - tested + last if case.epochs else last
 
 
 def _test_images(case: Case) -> int:
@@ -148,12 +155,10 @@ def _test_images(case: Case) -> int:
 
 def _training_seconds(case: Case, counted: Counts) -> float:
     """Work grows with the image; every step also updates every parameter, which costs VGG as much as its work."""
-    tested = TESTED * _test_images(case)
-    images = case.epochs * (case.train_images + tested) if case.epochs else tested
     work = _share(case.model, case.train_img_size or case.img_size) * _figure(case.model, "mult_adds", counted)
     each = 1.6e-3 + 37e-12 * work + (1e-10 * _figure(case.model, "param_count", counted) if case.epochs else 0.0)
     threads = processors_of(case) ** GAIN
-    return LOADING["training"] + images * each * (1 / threads if case.device == "cpu" else GPU)
+    return LOADING["training"] + _images(case) * each * (1 / threads if case.device == "cpu" else GPU)
 
 
 def _share(model: str, img_size: int) -> float:

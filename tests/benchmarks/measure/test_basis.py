@@ -267,7 +267,12 @@ def reached(case: Case) -> set[Definition]:
     return staleness.reach(starts)
 
 
-@pytest.mark.parametrize("metric", METRICS)
+LONG = {name for name, metric in METRICS.items() if metric.tests > 1}
+
+
+@pytest.mark.parametrize(
+    "metric", [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in METRICS]
+)
 def test_what_is_executed_counts(metric: str) -> None:
     case = canonical(Case(metric=metric, model="mobilenet_v1:width=0.25", img_size=32, num_threads=1, epochs=1,
                           train_images=40, effort=(("max_time", 1.0),)))  # fmt: skip

@@ -13,8 +13,8 @@ import pytest
 
 from benchmarks.plan import forecast
 from benchmarks.plan.arguments import parse
-from benchmarks.plan.cases import plan
-from benchmarks.plan.cost import KINDS, by_cost, call_seconds, counts_of, kind_of, seconds_of
+from benchmarks.plan.cases import canonical, plan
+from benchmarks.plan.cost import KINDS, by_cost, call_seconds, counts_of, end_of, kind_of, seconds_of
 from benchmarks.plan.forecast import Forecast, duration
 from benchmarks.records.record import Case, Measurement, Record
 from benchmarks.records.store import read_records
@@ -213,3 +213,11 @@ def test_a_case_nobody_planned_is_no_part_of_the_run() -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0:00:00"), (272, "0:04:32"), (7199.6, "2:00:00")])
 def test_durations_are_hours_minutes_and_seconds(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_a_metric_that_answers_the_images_many_times_takes_longer_after_the_training() -> None:
+    once, often = (
+        canonical(Case(metric=metric, model="mobilenet_v1", num_threads=1)) for metric in ("accuracy", "schemes")
+    )
+    assert 1.2 * seconds_of(once) < seconds_of(often) < 2 * seconds_of(once)
+    assert 10 * end_of(once) < end_of(often) < 0.5
