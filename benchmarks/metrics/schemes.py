@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.metrics import accuracy
-from benchmarks.metrics.accuracy import network_of, origin
+from benchmarks.metrics.accuracy import TOP1, network_of, origin
+from benchmarks.metrics.accuracy import complete as completed
+from benchmarks.metrics.accuracy import unavailable as untrainable
 from benchmarks.metrics.metric import Metric
 from benchmarks.metrics.sessions import PLAIN
 from benchmarks.records.predictions import is_packed, pack, unpack
@@ -142,13 +143,13 @@ def answers_of(record: Record) -> Answers | None:
 
 def complete(case: Case) -> Case:
     """As accuracy understands it, in one process; runtime and precision are those of the schemes."""
-    return accuracy.complete(replace(case, runtime=PLAIN, precision=FULL, train_processes=0))
+    return completed(replace(case, runtime=PLAIN, precision=FULL, train_processes=0))
 
 
 def unavailable(case: Case) -> str | None:
     """See `Metric.unavailable`."""
     reason: str | None = RUNTIMES["onnxruntime"].unavailable()
-    return reason or accuracy.unavailable(case)
+    return reason or untrainable(case)
 
 
 def basis(case: Case) -> Sequence[object]:
@@ -339,7 +340,7 @@ METRIC = Metric(
     ),
     measure=measure,
     details={
-        "top1": {**accuracy.TOP1, "right": is_packed, "classes": int, "instructions": str, "left_out": {str: str}},
+        "top1": {**TOP1, "right": is_packed, "classes": int, "instructions": str, "left_out": {str: str}},
         f"{SCHEME}*": {"right": is_packed, "calibration_images": int},
     },
     basis=basis,
