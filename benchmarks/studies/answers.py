@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.metrics.schemes import BASE, FULL, LAYER_ASYMMETRIC, Answers
+from benchmarks.metrics.schemes import BASE, FULL, LAYER_ASYMMETRIC, Answers, Scheme
 from benchmarks.stats.digits import number
 from benchmarks.stats.intervals import NORMAL, Interval
 from benchmarks.stats.means import mean_of
@@ -95,31 +95,29 @@ def judged(seeds: Sequence[Group], values: Callable[[Group], Values], *, by: flo
     return Verdict(_status(found, by), words)
 
 
-def down_to_guessing(found: Sequence[Answers]) -> Verdict:
-    """Whether one scale a layer, with the paper's asymmetric weights, leaves a network nothing but guessing."""
-    tried = [each for each in found if LAYER_ASYMMETRIC.name in each.right]
+def down_to_guessing(found: Sequence[Answers], layer: Scheme = LAYER_ASYMMETRIC) -> Verdict:
+    """Whether one scale a layer leaves a network nothing but guessing; the paper's has asymmetric weights."""
+    tried = [each for each in found if layer.name in each.right]
     if not tried:
         return Verdict("open", "not tried yet")
     guessing = statistics.fmean(1 / each.classes for each in tried)
-    margin = over(alone(tried), weighed({FULL: NEARLY_ALL, LAYER_ASYMMETRIC.name: -1.0}))
-    before, after = (
-        number(100 * statistics.fmean(each.share(name) for each in tried)) for name in (FULL, LAYER_ASYMMETRIC.name)
-    )
-    lost = in_points(difference(tried, FULL, LAYER_ASYMMETRIC.name))
+    margin = over(alone(tried), weighed({FULL: NEARLY_ALL, layer.name: -1.0}))
+    before, after = (number(100 * statistics.fmean(each.share(name) for each in tried)) for name in (FULL, layer.name))
+    lost = in_points(difference(tried, FULL, layer.name))
     words = f"{before} % becomes {after} %, where guessing has {number(100 * guessing)} %: {lost} points lost"
     return Verdict(_status(margin, -(1 - NEARLY_ALL) * guessing), f"{words}, {_many(tried)}")
 
 
-def brought_back(found: Sequence[Answers]) -> Verdict:
+def brought_back(found: Sequence[Answers], layer: Scheme = LAYER_ASYMMETRIC) -> Verdict:
     """Whether one scale a channel brings back more than half of what one scale a layer loses."""
-    tried = [each for each in found if {LAYER_ASYMMETRIC.name, BASE.name} <= each.right.keys()]
-    lost, back = (difference(tried, name, LAYER_ASYMMETRIC.name) for name in (FULL, BASE.name))
+    tried = [each for each in found if {layer.name, BASE.name} <= each.right.keys()]
+    lost, back = (difference(tried, name, layer.name) for name in (FULL, BASE.name))
     if lost is None:
         return Verdict("open", "not tried yet")
     words = f"{in_points(lost)} points lost, {in_points(back)} brought back, {_many(tried)}"
     if lost.low <= 0:
         return Verdict("too noisy", f"no loss is certain that could be brought back: {words}")
-    half = over(alone(tried), weighed({BASE.name: 1.0, LAYER_ASYMMETRIC.name: -0.5, FULL: -0.5}))
+    half = over(alone(tried), weighed({BASE.name: 1.0, layer.name: -0.5, FULL: -0.5}))
     return Verdict(_status(half), words)
 
 

@@ -202,5 +202,5 @@ def test_every_scheme_runs_and_they_differ(tmp_path: Path) -> None:
         assert 0 < float((logits - expected).abs().max() / expected.abs().max()) < 0.3, name
     changes = ("per_channel", "symmetric_weights", "symmetric_activations", "reduce_range")
     kinds = {tuple(getattr(scheme, name) for name in changes): found[scheme.name] for scheme in SCHEMES}
-    logits = list(kinds.values())
-    assert all(not torch.equal(one, other) for place, one in enumerate(logits) for other in logits[:place])
+    apart = list(kinds.values())
+    assert all(not torch.equal(one, other) for place, one in enumerate(apart) for other in apart[:place])

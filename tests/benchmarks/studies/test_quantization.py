@@ -140,6 +140,8 @@ def test_claims_hold_where_the_records_say_so() -> None:
     found = statuses(run(layer=103, base=895, noise=500, symmetric=90, cut=700, seven=890))
     assert found["with one scale a layer MobileNetV1 only guesses"] == "supported"
     assert found["one scale a channel brings most of it back"] == "supported"
+    assert found["with symmetric weights and one scale a layer it only guesses, too"] == "supported"
+    assert found["one scale a channel brings most of what these lose back"] == "supported"
     assert found["calibrating on noise costs accuracy"] == "supported"
     assert found["with one scale a layer, asymmetric weights have more right than symmetric ones"] == "supported"
     assert found["sums that the processor cuts off at 16 bits cost accuracy"] == "supported"
