@@ -123,7 +123,7 @@ def brought_back(found: Sequence[Answers], layer: Scheme = LAYER_ASYMMETRIC) -> 
 
 def few(seeds: int) -> str:
     """Why nothing is judged."""
-    return f"trained with {seeds} seed{'' if seeds == 1 else 's'}; at least 2 are needed"
+    return f"trained under equal conditions with {seeds} seed{'' if seeds == 1 else 's'}; at least 2 are needed"
 
 
 def in_points(found: Interval | None) -> str:

@@ -24,6 +24,7 @@ from benchmarks.metrics.schemes import (
     THOUSAND,
     Answers,
 )
+from benchmarks.stats.intervals import Interval
 from benchmarks.studies.answers import (
     NEARLY_ALL,
     alone,
@@ -140,7 +141,10 @@ def _right(evidence: Evidence) -> Iterator[Sequence[str]]:
 
 
 def _mean_right(found: Sequence[Answers], name: str) -> str:
-    return in_points(over(alone(found), weighed({name: 1.0}))) if found else "-"
+    if not found:
+        return "-"
+    share = over(alone(found), weighed({name: 1.0}))
+    return in_points(Interval(share.value, max(share.low, 0.0), min(share.high, 1.0)))
 
 
 def _more(evidence: Evidence, than: str) -> Iterator[Sequence[str]]:

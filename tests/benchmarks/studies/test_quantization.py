@@ -228,6 +228,12 @@ def test_the_page(tmp_path: Path) -> None:
     assert text.count("arXiv:1806.08342, Table 3") > 6
 
 
+def test_no_share_is_more_than_all() -> None:
+    records = [record("mobilenet_v1", seed, {NOISE.name: 900 * seed}) for seed in range(2)]
+    (line,) = [row for row in STUDY.grids[0].rows(seen(*records)) if row[0] == NOISE.name]
+    assert line[2] == "45.00 (0.00 to 100.00)" and line[3] == "-"
+
+
 def test_without_trainings_the_page_has_what_is_printed(tmp_path: Path) -> None:
     page = write_study(STUDY, tables_of(STUDY), HERE, tmp_path)
     assert page is not None
