@@ -12,7 +12,7 @@ import json
 import os
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -86,12 +86,12 @@ class Store(ABC):
                 reasons[reason] += 1
         return records, reasons
 
-    def elsewhere(self, metric: str, machine: str, code: Callable[[Case], str]) -> list[Record]:
-        """What other machines found of a metric with the same code."""
+    def elsewhere(self, metrics: Collection[str], machine: str, code: Callable[[Case], str]) -> list[Record]:
+        """What other machines found of some metrics with the same code."""
         return [
             record
             for record in self.records()
-            if record.case.metric == metric
+            if record.case.metric in metrics
             and record.machine != machine
             and stale_reason(record, record.machine, code) is None
         ]

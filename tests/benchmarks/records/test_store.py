@@ -103,8 +103,8 @@ def test_what_stands_and_what_is_left(tmp_path: Path) -> None:
         standing, reasons = store.standing("here", lambda case: "now")
         assert standing == [mine, failed]
         assert sorted(reasons.values()) == [1, 1]
-        assert store.elsewhere("accuracy", "here", lambda case: "now") == [theirs]
-        assert store.elsewhere("params", "here", lambda case: "now") == []
+        assert store.elsewhere(("accuracy", "schemes"), "here", lambda case: "now") == [theirs]
+        assert store.elsewhere(("params",), "here", lambda case: "now") == []
         asked = [each.case for each in (mine, failed, stale, stale)]
         assert store.resume(asked, standing) == [failed.case, stale.case]
 
