@@ -47,8 +47,8 @@ from zoo.shell import run_command
 __all__ = ["main"]
 
 BETWEEN_REPORTS = 60.0  # seconds at least, where cases end side by side
-# what is learned does not depend on the machine but for rounding
-LEARNED = tuple(name for name, metric in METRICS.items() if metric.trains)
+# what is counted does not depend on the machine, and what is learned only by rounding
+ANYWHERE = tuple(name for name, metric in METRICS.items() if metric.trains or metric.shares_process)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -148,7 +148,7 @@ def _measure(request: Request, store: Store, cases: Sequence[Case], here: Enviro
                 request.output_dir,
                 cases=cases,
                 open_cases=list(dict.fromkeys(job.case for job in jobs_of(cases, records, machines, ended=True))),
-                elsewhere=store.elsewhere(LEARNED, machines[0].machine_id, code_of),
+                elsewhere=store.elsewhere(ANYWHERE, machines[0].machine_id, code_of),
                 anywhere=lambda case: not is_own(case),
                 sort_key=request.sort_key,
                 metric=request.metric,
@@ -229,7 +229,7 @@ def _report(request: Request, store: Store) -> int:
         records,
         environment,
         request.output_dir,
-        elsewhere=store.elsewhere(LEARNED, environment.machine_id, code_of),
+        elsewhere=store.elsewhere(ANYWHERE, environment.machine_id, code_of),
         sort_key=request.sort_key,
         metric=request.metric,
         asked=request.options.models,

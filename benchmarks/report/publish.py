@@ -112,7 +112,7 @@ def publish(
         records: of one machine, none of them stale.
         cases: what was asked; where the same question was asked with other settings too, these count.
         open_cases: those of them that have no answer yet.
-        elsewhere: what networks that were trained on other machines answer.
+        elsewhere: what was counted, or learned, on other machines.
         metric: what the best network for somebody's own images is the best in.
         asked: models asked for by name; variants that only a study measured have their row there.
 
