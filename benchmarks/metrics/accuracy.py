@@ -311,7 +311,8 @@ def basis(case: Case) -> Sequence[object]:
     """How the network is come by, the images, and for weights their key map and preprocessing."""
     if case.weights and not case.recipe:
         return (*origin(case), _of_weights, *(() if in_pytorch(case) else (session_of,)))
-    return (*origin(case), _of_training, _from_weights if case.weights else _from_scratch)
+    start = _from_weights if case.weights else _from_scratch
+    return (*origin(case), _of_training, start, *((together,) if case.train_processes else ()))
 
 
 def origin(case: Case) -> Sequence[object]:

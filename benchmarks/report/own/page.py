@@ -215,9 +215,10 @@ def _about(trial: Trial, metric: str) -> str:
     images = int(first.records[0].value("test_images") or 0)
     lines = [f"Judged by {count_of(images, trial.part + ' image')}, each answered once."]
     if trial.part == "val":
-        trained = any(_kept_best(each) for group in trial.groups for each in group)
-        chose = "chose the epoch of each network and are what is shown: expect a little less of new images"
-        lines.append(f"There is no test part: the val images {chose if trained else 'are what is shown'}.")
+        best = [_kept_best(each) for group in trial.groups for each in group]
+        whose = "each network" if all(best) else "the networks whose recipe keeps the best"
+        chose = f"chose the epoch of {whose} and are what is shown: expect a little less of new images"
+        lines.append(f"There is no test part: the val images {chose if any(best) else 'are what is shown'}.")
     for note in first.details.get("left_out", ()):
         lines.append(markdown(str(note), 400))
     lines.append(
@@ -241,7 +242,7 @@ def _kept_best(candidate: Candidate) -> bool:
 
 def _commands(rankings: Sequence[Ranking], folder: Path, metric: str) -> list[str]:
     """How each network is used; of several seeds the one that answered best."""
-    lines = []
+    lines, gone = [], []
     for candidate in (each for ranking in rankings for each in ranking.ordered):
         record = candidate.best_record(metric)
         top1 = record.find("top1")
@@ -254,12 +255,13 @@ def _commands(rankings: Sequence[Ranking], folder: Path, metric: str) -> list[st
         else:
             words += ["--weights", record.case.weights_path]
         if kept and not (folder / kept).is_file():
-            lines.append(
-                f"{_bold(candidate)}: its file is not kept here; the last commands of details.md make it again"
-            )
+            gone.append(candidate)
         elif words[-1]:
             scratch = "" if len(rankings) == 1 or candidate.case.weights else " from scratch"
             lines.append(f"{_bold(candidate)}{scratch}: {code(f'{shlex.join(words)} IMAGE...')}")
+    if gone:
+        names = list(dict.fromkeys(map(_bold, gone)))
+        lines.append(f"{enumerate_words(names)}: not kept here; the last commands of details.md train them again")
     return lines
 
 

@@ -227,7 +227,10 @@ def test_the_same_files_elsewhere_are_the_same_question(tmp_path: Path) -> None:
 # --- what is executed is within reach ---------------------------------------------------------------------------------
 
 OUTSIDE = ("zoo.names", "zoo.lazy")  # looking an entry up, and importing
-CHOOSING = {("zoo.runtimes.eager", "unavailable"), ("benchmarks.metrics.accuracy", "measure")}  # the case says the same
+CHOOSING = {  # the case says the same
+    ("zoo.runtimes.eager", "unavailable"), ("benchmarks.metrics.accuracy", "measure"),
+    ("benchmarks.metrics.together", "is_shared"),
+}  # fmt: skip
 
 
 def executed(call: Callable[[], object]) -> set[Definition]:

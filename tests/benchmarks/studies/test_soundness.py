@@ -58,7 +58,7 @@ def claim(judge: Judge) -> tuple[Claim, ...]:
         ({"claims": claim(more_accurate("won", "other"))}, "claim 'one wins' names arm 'won'", "one, other, alone"),
         ({"claims": claim(no_slower("one", "othr"))}, "arm 'othr'", "one, other, alone"),
         ({"claims": claim(holds(bool, "{}", count.params("resnet50")))}, "counts resnet50", "resnet18, resnet34"),
-        ({"pictures": (Picture("pie"),)}, "'pie'", "stacked, scatter, heatmaps, curves, differences, rows"),
+        ({"pictures": (Picture("pie"),)}, "'pie'", "stacked, scatter, heatmaps, curves, differences, schemes, rows"),
         ({"pictures": (Picture("differences", pairs=(("one", "othr"),)),)}, "arm 'othr'", "one, other, alone"),
         (
             {"pictures": (Picture("curves", panels=(("", ("won",)),)),)},

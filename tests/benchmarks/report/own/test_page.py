@@ -151,9 +151,17 @@ def test_every_network_says_how_it_is_used(tmp_path: Path) -> None:
 
 
 def test_a_network_whose_file_is_gone_names_no_file(tmp_path: Path) -> None:
-    page = page_of([tried("resnet18", (19, 18, 17))], tmp_path, kept=False)
+    page = page_of([tried("resnet18", (19, 18, 17)), tried("nin", (12, 11, 10))], tmp_path, kept=False)
     assert "zoo predict" not in page
-    assert "**resnet18**: its file is not kept here; the last commands of details.md make it again" in page
+    assert "**resnet18** and **nin**: not kept here; the last commands of details.md train them again" in page
+
+
+def test_whose_epoch_was_chosen_is_said_of_those_alone(tmp_path: Path) -> None:
+    last = {"recipe": {"keep": "last"}, "part": "val"}
+    both = [tried("resnet18", (19, 18, 17), part="val"), tried("nin", (12, 11, 10), details=last)]
+    assert "the val images chose the epoch of the networks whose recipe keeps the best" in page_of(both, tmp_path)
+    alone = page_of([tried("nin", (12, 11, 10), details=last)], tmp_path / "alone")
+    assert "There is no test part: the val images are what is shown." in alone
 
 
 def test_accuracies_on_own_images_stand_in_their_own_table_alone(tmp_path: Path) -> None:
