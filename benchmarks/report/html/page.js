@@ -129,7 +129,7 @@ function sorted() {
 const visible = (line) => words[line].includes(state.text.toLowerCase()) &&
   FILTERS.every((kind) => !state[kind] || kinds[kind](data.lines[line]) === state[kind]);
 
-const MOST = 100; // rows that are laid out at once: a thousand take a quarter of a second
+const MOST = 80; // rows that are laid out at once: a thousand take a quarter of a second
 let order = " ";
 function showTable(found) {
   const wanted = `${state.sort} ${state.down}`;
