@@ -12,6 +12,7 @@ import faulthandler
 import getpass
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import sys
@@ -317,7 +318,7 @@ def _describe(_memory: dict[str, Any]) -> dict[str, str]:
     import torch
 
     return {
-        "torch_build": " ".join(torch.__config__.show().split()),
+        "torch_build": re.sub(r"=/[^ ,]*/", "=", " ".join(torch.__config__.show().split())),  # folders say nothing
         "torch_parallel": " ".join(torch.__config__.parallel_info().split()),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "onednn": str(torch.backends.mkldnn.is_available()),

@@ -129,20 +129,20 @@ function sorted() {
 const visible = (line) => words[line].includes(state.text.toLowerCase()) &&
   FILTERS.every((kind) => !state[kind] || kinds[kind](data.lines[line]) === state[kind]);
 
-const MOST = 80; // rows that are laid out at once: a thousand take a quarter of a second
+const MOST = 100; // rows that are laid out at once: a thousand take a quarter of a second
 let order = " ";
 function showTable(found) {
   const wanted = `${state.sort} ${state.down}`;
   if (wanted !== order) body.append(...sorted().map((line) => rows[line]));
   order = wanted;
-  const fits = new Set(found.answers);
-  const may = new Set(found.possible);
+  const [fits, may] = [new Set(found.answers), new Set(found.possible)];
   let count = 0;
   for (const row of body.rows) {
     const line = Number(row.dataset.line);
     count += visible(line);
     const seen = visible(line) && (state.all === "1" || count <= MOST);
     if (row.hidden === seen) row.hidden = !seen;
+    if (!seen) continue;
     row.classList.toggle("unfit", found.limited && !fits.has(line) && !may.has(line));
     row.classList.toggle("perhaps", found.limited && may.has(line));
     const pinned = state.pins.includes(nameOf(line));

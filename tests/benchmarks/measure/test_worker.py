@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -218,3 +219,9 @@ def test_a_process_that_the_kernel_killed_for_memory_is_told_from_others(
     monkeypatch.setattr(worker, "_oom_kills", lambda: after)
     process._process.kill()
     assert process._obituary().status == status
+
+
+def test_what_pytorch_says_of_itself_names_no_folder() -> None:
+    told = worker._describe({})
+    assert "PyTorch built with" in told["torch_build"]
+    assert not any(re.search(r"(?<![\w.])/\w+/", text) for text in told.values())
