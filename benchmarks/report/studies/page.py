@@ -125,7 +125,7 @@ def answer(study: Study, evidence: Evidence) -> str:
     key = [(claim, verdict) for claim, verdict in judged if claim.short]
     if any(verdict.status != "open" for _, verdict in key):
         words = "; ".join(f"{claim.short}: {_status(claim, verdict)}" for claim, verdict in key)
-        here = _here(evidence) if any(_status(*each).endswith(HERE) for each in key) else ""
+        here = _here(study, evidence) if any(_status(*each).endswith(HERE) for each in key) else ""
         return " ".join(filter(None, [f"**{words[0].upper()}{words[1:]}.**", here, lead, tally]))
     missing = f"Not trained here yet: {'; '.join(claim.short for claim, _ in key)}." if key else ""
     return " ".join(filter(None, [f"**{lead}**" if lead else "", missing, tally]))
@@ -137,10 +137,10 @@ def _status(claim: Claim, verdict: Verdict) -> str:
     return f"{verdict.status}{HERE}" if settled and claim.judge.titles else verdict.status
 
 
-def _here(evidence: Evidence) -> str:
+def _here(study: Study, evidence: Evidence) -> str:
     """What the verdicts on times and accuracies rest on."""
     cases = [record.case for record in evidence.training_records()]
-    timed = "times of this machine" if evidence.timed_case else ""
+    timed = "times of this machine" if evidence.timed_case and "latency" in study.metrics else ""
     if not cases:
         return f"(Here: {timed}.)"
     epochs = enumerate_words(sorted({case.epochs for case in cases}))
@@ -247,7 +247,7 @@ def _confounded(claim: Claim, evidence: Evidence) -> str:
 
 def _how_judged(study: Study, evidence: Evidence, judged: Sequence[tuple[Claim, Verdict]]) -> Iterator[str]:
     if any(_status(*each).endswith(HERE) for each in judged):
-        yield _here(evidence).strip("()")
+        yield _here(study, evidence).strip("()")
     if any(verdict.status == "open" for _, verdict in judged):
         yield f"Open claims are closed by {code(command(study))}, which goes on from the records there are."
     if any(verdict.status == "too noisy" and claim.judge.seeds for claim, verdict in judged):
