@@ -263,7 +263,7 @@ RECIPES: Registry[Recipe] = Registry(
             mirror=True, crop_scale=0.35, model_ema=True, keep="best",
         ),
         "finetune": Recipe(
-            img_size=None, batch_size=32, epochs=10, opt="adamw", lr=2e-3, features_lr=0.25, beta2=0.999,
+            img_size=None, batch_size=32, epochs=7, opt="adamw", lr=2e-3, features_lr=0.25, beta2=0.999,
             weight_decay=0.02, head_epochs=1, label_smoothing=0.1, mirror=True, crop_scale=0.5, model_ema=True,
             auxiliary=False, keep="best",
         ),

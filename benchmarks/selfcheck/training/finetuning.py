@@ -26,14 +26,18 @@ INPUTS = {
 
 
 def measure(recipe_name: str, inputs: Mapping[str, str]) -> dict[str, Any]:
-    """Trains once with the recipe as it stands, but from scratch in the epochs of fine-tuning; as JSON values.
+    """Trains once as `zoo train` does, by the recipe as it stands, but from scratch in the epochs of fine-tuning.
+
+    Returns JSON values.
 
     An epoch from scratch takes no less time than one of fine-tuning, whose first trains the classifier alone.
     """
     import zoo
+    from zoo.training.devices import keep_freed_memory
     from zoo.training.recipes import recipe
     from zoo.training.start import pretrained, untrained
 
+    keep_freed_memory()
     data = zoo.open_data(inputs["data-dir"])
     spec = zoo.spec(MODEL)
     started = time.perf_counter()
