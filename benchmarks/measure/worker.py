@@ -127,11 +127,20 @@ def signals_held() -> Iterator[None]:
     held = set(SIGNALS) - {signal.SIGTERM}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
     try:
-        resource_tracker.ensure_running()  # whose start lets signals through again
+        _start_tracker()  # which lets signals through again
         signal.pthread_sigmask(signal.SIG_BLOCK, held)
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_tracker() -> None:
+    """Starts Python's process that clears up after others; where they were ended by force it need not complain."""
+    sys.warnoptions.append("ignore::UserWarning:multiprocessing.resource_tracker")
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        sys.warnoptions.pop()
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ import psutil
 from benchmarks.metrics.metric import Column, Metric
 from benchmarks.records.record import Measurement
 from zoo.lazy import nn, torch
+from zoo.training.devices import held_after
 
 if TYPE_CHECKING:
     from benchmarks.metrics.subject import Subject
@@ -51,7 +52,7 @@ def measure(subject: Subject) -> tuple[Measurement, ...]:
             method=f"peak resident memory above the idle process, over loading and two calls ({how})",
             details={"idle_bytes": idle, "absolute_bytes": peak},
         ),
-        *_cuda(subject),
+        *_on_device(subject),
     )
 
 
@@ -128,16 +129,11 @@ def peak_bytes() -> int:
     return int(getattr(memory, "peak_wset", memory.rss))  # the first is Windows's
 
 
-def _cuda(subject: Subject) -> tuple[Measurement, ...]:
-    """The CUDA allocator's peaks over one call; nothing on other devices."""
-    if not subject.case.device.startswith("cuda"):
-        return ()
-    torch.cuda.reset_peak_memory_stats()
-    subject.call()
-    return (
-        Measurement(name="cuda_allocated_bytes", value=torch.cuda.max_memory_allocated(), unit="B"),
-        Measurement(name="cuda_reserved_bytes", value=torch.cuda.max_memory_reserved(), unit="B"),
-    )
+def _on_device(subject: Subject) -> tuple[Measurement, ...]:
+    """What one call needs of a GPU's memory; nothing on processors."""
+    device = subject.case.device
+    held = held_after(device, subject.call)
+    return tuple(Measurement(name=f"{device}_{kind}_bytes", value=value, unit="B") for kind, value in held.items())
 
 
 METRIC = Metric(

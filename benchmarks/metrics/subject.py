@@ -16,6 +16,7 @@ from zoo.classifier import Classifier
 from zoo.factory import allocate, build
 from zoo.runtimes import RUNTIMES, Session
 from zoo.spec import ModelSpec
+from zoo.training.devices import synchronize
 
 __all__ = ["PRECISIONS", "RuntimeDisagrees", "Subject", "facts_of", "opened"]
 
@@ -144,8 +145,7 @@ class Subject:
 
     def synchronize(self) -> None:
         """Waits until the device has done what it was told."""
-        if self.case.device.startswith("cuda"):
-            torch.cuda.synchronize()
+        synchronize(self.case.device)
 
 
 def opened(network: Classifier, images: Tensor, case: Case, calibration: object) -> Session:

@@ -1,27 +1,34 @@
-"""One training by several processes of this machine, as torchrun starts them: PyTorch's launcher, called from here."""
+"""One training by several processes, as torchrun starts them: PyTorch's launcher, called from here.
+
+They are all of this machine, or this machine's part of them, as `PART` in the environment says.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
+import os
+import socket
 import tempfile
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from benchmarks.records.record import Case, Measurement
-from zoo.training.processes import team
+from zoo.training.processes import GONE, team
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from benchmarks.metrics.subject import Subject
 
-__all__ = ["is_shared", "together"]
+__all__ = ["GONE", "PART", "is_shared", "together"]
 
 Measure = Callable[["Subject"], tuple[Measurement, ...]]
 AGAIN_S = 0.2  # how often the launcher looks after its processes
+PART = "BENCHMARKS_PART"  # variable: which of how many machines this is, and where they meet: "1 2 10.0.0.7:29500"
 
 
 def is_shared(case: Case) -> bool:
@@ -43,13 +50,16 @@ def together(subject: Subject, measure: Measure) -> tuple[Measurement, ...]:
 
     multiprocessing.current_process().daemon = False  # which may not have processes of its own
     heard, told = multiprocessing.get_context("spawn").Pipe(duplex=False)
+    rank, machines, meeting = (os.environ.get(PART) or "0 1 localhost:0").split()
+    here = subject.case.train_processes // int(machines)
     with tempfile.TemporaryDirectory() as logs, _passing_on(heard, subject):
         config = LaunchConfig(
-            min_nodes=1, max_nodes=1, nproc_per_node=subject.case.train_processes, start_method="spawn",
-            run_id=uuid.uuid4().hex, rdzv_backend="c10d", rdzv_endpoint="localhost:0", max_restarts=0,
+            min_nodes=int(machines), max_nodes=int(machines), nproc_per_node=here, start_method="spawn",
+            run_id=meeting, rdzv_backend="c10d" if machines == "1" else "static", rdzv_endpoint=meeting,
+            rdzv_configs={"rank": int(rank)}, local_addr=_own_address(meeting), max_restarts=0,
             monitor_interval=AGAIN_S, logs_specs=DefaultLogsSpecs(log_dir=logs),
         )  # fmt: skip
-        first_gpu = _current_gpu(subject.case) * subject.case.train_processes
+        first_gpu = _current_gpu(subject.case) * here
         try:
             answers = elastic_launch(config, _member)(
                 measure, subject.case, subject.folder, subject.mark, first_gpu, told
@@ -58,7 +68,7 @@ def together(subject: Subject, measure: Measure) -> tuple[Measurement, ...]:
             raise RuntimeError(_reason(error)) from None
         finally:
             told.close()
-    found, notes = answers[0]
+    found, notes = answers[min(answers)]
     subject.notes += notes
     return tuple(found)
 
@@ -106,7 +116,19 @@ def _current_gpu(case: Case) -> int:
     return torch.cuda.current_device() if case.device == "cuda" else 0
 
 
+def _own_address(meeting: str) -> str:
+    """The address of this machine on the way to where all meet; Gloo is told to use no other network."""
+    host, _, port = meeting.rpartition(":")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:  # it sends nothing
+        probe.connect((host, int(port) or 1))
+        own = str(probe.getsockname()[0])
+    for interface, addresses in psutil.net_if_addrs().items():
+        if any(each.address == own for each in addresses):
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)
+    return own
+
+
 def _reason(error: Any) -> str:
-    _, failure = error.get_first_failure()
+    rank, failure = error.get_first_failure()
     text = failure.message if isinstance(failure.message, str) else str(failure.message.get("message", ""))
-    return f"process {failure.local_rank} of those that train together failed: {text or failure.exitcode}"
+    return f"process {rank} of those that train together failed: {text or failure.exitcode}"

@@ -33,7 +33,7 @@ from zoo.training.recipes import PAPER, recipe, recipes
 __all__ = ["CHOICES", "DEFAULT_METRICS", "PRESETS", "Parser", "Request", "parse", "parser", "words"]
 
 CHOICES = Registry("runtime", (("auto", None), *((name, None) for name in RUNTIMES)))
-DEVICES = Registry("device", (("cpu", ()), ("cuda", ("gpu", "nvidia"))), also=tuple)
+DEVICES = Registry("device", (("cpu", ()), ("cuda", ("gpu", "nvidia")), ("mps", ("apple", "metal"))), also=tuple)
 PRECISIONS = Registry(
     "precision",
     (
@@ -263,7 +263,9 @@ def parser() -> Parser:
     how.add_argument(
         "--num-threads", type=typed.counts, default=(), metavar="N,...", help="default all processors; for a training 1"
     )
-    how.add_argument("--device", type=_one_of(DEVICES), default="cpu", metavar="NAME", help="cpu (default) or cuda")
+    how.add_argument(
+        "--device", type=_one_of(DEVICES), default="cpu", metavar="NAME", help="cpu (default), cuda or mps"
+    )
     how.add_argument(
         "--precision", default="fp32", metavar="LIST", help=f"of {', '.join(PRECISIONS)}, or a sweep; default fp32"
     )

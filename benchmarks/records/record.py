@@ -40,7 +40,7 @@ class Case:
         metric: name in `benchmarks.metrics`.
         model: label in shell form ("mobilenet_v1:width=0.5").
         runtime: name in `zoo.runtimes`.
-        device: "cpu" or "cuda".
+        device: "cpu", "cuda" or "mps".
         precision: floating-point type of weights and images.
         img_size: side of the square input in pixels; 0 where it does not matter.
         batch_size: images a call.
@@ -160,7 +160,8 @@ class Record:
         started: UTC time in ISO 8601.
         seconds: wall time of the case.
         where: what the process that measured found itself to be: "node" (which host, not by its name), "nice" (0 is
-            the usual priority), "threads" (of PyTorch), "gpu" (its name and number); empty where none measured.
+            the usual priority), "threads" (of PyTorch), "gpu" (its name and number), "nodes" (those that shared a
+            training); empty where none measured.
     """
 
     case: Case

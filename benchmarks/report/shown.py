@@ -85,4 +85,5 @@ def fastest_runtime(overview: Overview) -> tuple[str, list[Estimate]]:
 
 
 def _pace(times: dict[str, Estimate], models: Iterable[str]) -> float:
-    return fmean(math.log(times[model].value) for model in models if model in times and times[model].value > 0)
+    logs = [math.log(times[model].value) for model in models if model in times and times[model].value > 0]
+    return fmean(logs) if logs else math.inf  # the runtimes may have no model in common

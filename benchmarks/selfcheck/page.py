@@ -1,10 +1,12 @@
 """What the page to explore promises, tried in a real browser: its size, its speed, its silence, and three questions.
 
-Two pages: that of the records in this folder, and one of a thousand ways made up for the purpose.
+Three pages: that of the records in this folder, the same with every time in four runtimes and two precisions, and one
+of a thousand ways made up for the purpose.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import shutil
 import statistics
@@ -23,13 +25,15 @@ from benchmarks.selfcheck.tasks import Benchmark
 
 __all__ = ["BENCHMARK", "bars", "measure"]
 
-HERE, MANY = "shipped", "thousand"
-LARGEST = {HERE: 700_000, MANY: 3_000_000}  # bytes
+HERE, WAYS, MANY = "shipped", "ways", "thousand"
+LARGEST = {HERE: 700_000, WAYS: 700_000, MANY: 3_000_000}  # bytes
+TITLES = {HERE: "the shipped page", WAYS: "four runtimes in two precisions", MANY: "a thousand rows"}
 SLOWEST_MS = 50.0  # of sorting and of moving a slider
 REPETITIONS = 15
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 REFERENCE = Path("reports/reference/index.html")
 RUNTIMES = ("eager", "packed", "onnxruntime", "openvino")
+MADE_PRECISIONS = ("fp32", "int8")
 # the questions of a stranger, and what answers each: what is clicked or typed, and words that are shown then
 QUESTIONS = {
     "Which model for 20 ms?": (("#max_latency_ms", "20"),),
@@ -65,7 +69,7 @@ def measure(kind: str) -> dict[str, Any]:
     if browser_path is None:
         raise RuntimeError("no browser is installed; allowed: Chromium (apt-get install chromium)")
     with tempfile.TemporaryDirectory() as folder:
-        path = _made(Path(folder)) if kind == MANY else REFERENCE.resolve()
+        path = MAKERS[kind](Path(folder))
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
             page = browser.new_context(offline=True, viewport={"width": 1280, "height": 900}).new_page()
@@ -111,7 +115,35 @@ def _asked(page: Any) -> dict[str, int]:
     return found
 
 
-def _made(folder: Path) -> Path:
+def _shipped(_folder: Path) -> Path:
+    return REFERENCE.resolve()
+
+
+def _in_all_ways(folder: Path) -> Path:
+    """The page of the shipped records, with every network's time as in each runtime and precision, and the studies."""
+    from benchmarks.records.environment import read_environment
+    from benchmarks.records.store import RECORDS, read_records
+    from benchmarks.report import write_report
+
+    shipped = REFERENCE.parent
+    for path in (*shipped.glob("*.md"), *shipped.glob("studies/*.md")):
+        copy = folder / path.relative_to(shipped)
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copyfile(path, copy)
+    records = read_records(shipped / RECORDS).records
+    usual = [each for each in records if each.case.metric == "latency" and each.case.runtime == "eager"]
+    ways = [
+        dataclasses.replace(each, case=dataclasses.replace(each.case, runtime=runtime, precision=precision))
+        for each in usual
+        for runtime in RUNTIMES
+        for precision in MADE_PRECISIONS
+    ]
+    others = [each for each in records if each.case.metric != "latency"]
+    write_report([*others, *ways], read_environment(shipped), folder)
+    return folder / REFERENCE.name
+
+
+def _thousand(folder: Path) -> Path:
     """The page of a thousand ways."""
     from benchmarks.report.html import write_index
     from benchmarks.report.overview import survey
@@ -135,6 +167,9 @@ def _record(machine: Environment, case: Case, name: str, value: float, *ends: fl
     return Record(case=case, status="ok", measurements=(found,), environment=machine.id, machine=machine.machine_id)
 
 
+MAKERS = {HERE: _shipped, WAYS: _in_all_ways, MANY: _thousand}
+
+
 def _small(most: int, case: Mapping[str, Any]) -> tuple[str, bool]:
     return f"{case['bytes'] / 1e3:,.0f} KB", case["bytes"] <= most
 
@@ -147,9 +182,9 @@ def bars(cases: Cases) -> list[Bar]:
             cases.get(kind),
             partial(_small, LARGEST[kind]),
         )
-        for kind, title in ((HERE, "the shipped page"), (MANY, "a thousand rows"))
+        for kind, title in TITLES.items()
     ]
-    for kind, title in ((HERE, "the shipped page"), (MANY, "a thousand rows")):
+    for kind, title in TITLES.items():
         found += [
             judged(f"{title}: no request, no complaint", cases.get(kind), _silent),
             judged(f"{title}: sorted within {SLOWEST_MS:g} ms", cases.get(kind), partial(_quick, "sort_ms")),
@@ -197,7 +232,7 @@ def _sections(cases: Cases, picture: str) -> Iterator[str]:
 BENCHMARK = Benchmark(
     name="page",
     description="Size, speed and silence of index.html in a real browser, and three questions it answers.",
-    tasks={kind: partial(measure, kind) for kind in (HERE, MANY)},
+    tasks={kind: partial(measure, kind) for kind in MAKERS},
     page=CheckPage(
         title="The page to explore",
         remark="index.html, opened from disk in Chromium with the network cut off.",

@@ -19,7 +19,7 @@ from unittest import mock
 
 from benchmarks import run
 from benchmarks.measure import engine, questions, worker
-from benchmarks.measure.executors import members, node, ray
+from benchmarks.measure.executors import course, members, node
 from benchmarks.metrics import METRICS
 from benchmarks.records.record import Case, Measurement
 from zoo.shell import run_command
@@ -132,7 +132,7 @@ def fake() -> None:
     worker.PRELOAD = ()
     worker.describe_torch = lambda timeout: {}
     engine.measure = measure
-    members.look, ray.take = look, take
+    members.look, course.take = look, take
     if os.environ.get("REPORT") != "real":
         no_report = types.SimpleNamespace(publish=publish, publish_all=publish_all, written=written)
         sys.modules["benchmarks.report.publish"] = no_report  # type: ignore[assignment]

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--predictions", type=Path, metavar="FILE", help="default predictions.csv beside the weights")
     parser.add_argument("--batch-size", type=int, default=50, metavar="N", help="images at once (50)")
-    parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, ...")
+    parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps")
     parser.add_argument("--json", action="store_true", help="one object: the fields of zoo.Evaluation")
     parser.set_defaults(val_fraction=0.2, split_seed=0, group=None)
 

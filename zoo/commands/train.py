@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output-dir", type=Path, metavar="DIR", help="default runs/<model>-<data>")
     parser.add_argument("--fresh", action="store_true", help="start anew, in a folder beside the one there is")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of weights, order and dropout (0)")
-    parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, ...")
+    parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps")
     parser.add_argument("--num-threads", type=int, metavar="N", help="that compute; default all")
     parser.add_argument("--workers", type=int, metavar="N", help="processes that read images; default half the cores")
     parser.add_argument(

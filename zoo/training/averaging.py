@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from zoo.lazy import nn, torch
+from zoo.training.devices import exact
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -77,7 +78,7 @@ def restore_statistics(model: Classifier, batches: Iterable[Batch]) -> None:
     sums: dict[nn.BatchNorm2d, list[Tensor]] = {}
 
     def take(layer: nn.BatchNorm2d, inputs: tuple[Tensor, ...]) -> None:
-        values = inputs[0].double()
+        values = exact(inputs[0])
         new = [values.sum((0, 2, 3)), values.square().sum((0, 2, 3)), torch.tensor(values.numel() / values.shape[1])]
         sums[layer] = [old + each for old, each in zip(sums[layer], new, strict=True)] if layer in sums else new
 
@@ -105,8 +106,8 @@ def restore_statistics(model: Classifier, batches: Iterable[Batch]) -> None:
 def _adopt(layer: nn.BatchNorm2d, mean: Tensor, var: Tensor) -> None:
     """Statistics into a norm whose answer stays the same."""
     old_mean, old_var = layer.get_buffer("running_mean"), layer.get_buffer("running_var")
-    old_scale = layer.weight.double() / (old_var.double() + layer.eps).sqrt()
-    layer.bias.add_(((mean - old_mean.double()) * old_scale).to(layer.bias.dtype))
+    old_scale = exact(layer.weight) / (exact(old_var) + layer.eps).sqrt()
+    layer.bias.add_(((mean - exact(old_mean)) * old_scale).to(layer.bias))
     layer.weight.copy_(old_scale * (var + layer.eps).sqrt())
     old_mean.copy_(mean)
     old_var.copy_(var)

@@ -11,28 +11,24 @@ from typing import TYPE_CHECKING, Any
 from zoo.errors import DataError, one_line
 from zoo.lazy import torch
 from zoo.partial import replacing
+from zoo.training.devices import set_random_states
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from zoo.training.loop import Run
 
-__all__ = ["LAST", "random_states", "read_checkpoint", "restore", "state_of", "write_checkpoint"]
+__all__ = ["LAST", "read_checkpoint", "restore", "state_of", "write_checkpoint"]
 
 LAST = "last.ckpt"
 FORMAT = 2
-
-
-def random_states() -> tuple[Tensor, list[Tensor]]:
-    """Where this process is in its random numbers, on the processor and on each GPU."""
-    return torch.get_rng_state(), torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
 
 
 def state_of(run: Run, random: Sequence[tuple[Tensor, list[Tensor]]]) -> dict[str, Any]:
     """All that changes in the course of a training: tensors and plain numbers, nothing that is run when it is read.
 
     Args:
-        random: `random_states` of all processes, by rank.
+        random: `zoo.training.devices.random_states` of all processes, by rank.
     """
     return {
         "format": FORMAT,
@@ -60,10 +56,7 @@ def restore(run: Run, state: dict[str, Any]) -> None:
     run.scaler.load_state_dict(state["scaler"])
     run.order.set_state(state["order"])
     if state["processes"] == run.team.size:  # else each goes on from the seed it has
-        on_processor, on_gpus = state["random"][run.team.rank]
-        torch.set_rng_state(on_processor)
-        if on_gpus and len(on_gpus) == torch.cuda.device_count():
-            torch.cuda.set_rng_state_all(on_gpus)
+        set_random_states(*state["random"][run.team.rank])
     run.take_history(state["curve"], state["best"])
 
 

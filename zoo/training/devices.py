@@ -1,9 +1,10 @@
-"""Where training and evaluation compute, and in which arithmetic."""
+"""Where networks compute, and in which arithmetic: processors, NVIDIA's GPUs (cuda), Apple's (mps)."""
 
 from __future__ import annotations
 
 import ctypes
 import platform
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
     from zoo.data.dataset import Batch
 
-__all__ = ["PRECISIONS", "autocast", "keep_freed_memory", "named_device", "to_device"]
+__all__ = [
+    "PRECISIONS", "autocast", "exact", "held_after", "keep_freed_memory", "named_device", "random_states",
+    "set_random_states", "synchronize", "to_device",
+]  # fmt: skip
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 
@@ -29,11 +33,13 @@ def named_device(name: str, crew: Team = ALONE) -> str:
     """
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "auto":
-        name = "cuda" if gpus else "cpu"
+        name = "cuda" if gpus else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise InvalidOption(f"a device is auto, cpu, cuda or cuda:N; got {shown(name)}") from None
+        raise InvalidOption(f"a device is auto, cpu, cuda, cuda:N or mps; got {shown(name)}") from None
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise InvalidOption(f"PyTorch finds no GPU of Apple's here; got {shown(name)}; try --device cpu")
     if device.type != "cuda":
         return name
     number = device.index if device.index is not None else crew.local_rank
@@ -52,6 +58,52 @@ def to_device(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
         images = images.pin_memory()
     images = images.to(device, non_blocking=True).contiguous(memory_format=torch.channels_last)
     return images, batch.labels.to(device, non_blocking=True)
+
+
+def synchronize(device: torch.device | str) -> None:
+    """Waits until a device has done what it was told."""
+    kind = device.partition(":")[0] if isinstance(device, str) else device.type  # cheap: it is called within timings
+    if kind != "cpu":
+        getattr(torch, kind).synchronize()
+
+
+def held_after(device: torch.device | str, call: Callable[[], object]) -> dict[str, int]:
+    """Bytes of the device's memory that a call needs, by kind; empty for processors.
+
+    Of CUDA the peaks of what PyTorch's allocator gives ("allocated") and holds ("reserved"); of Apple's GPUs, of which
+    it counts no peaks, what is held as the call ends.
+    """
+    kind = torch.device(device).type
+    if kind == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        call()
+        return {"allocated": torch.cuda.max_memory_allocated(), "reserved": torch.cuda.max_memory_reserved()}
+    if kind == "mps":
+        kept = call()  # noqa: F841  # what it answers is held, too
+        return {"allocated": torch.mps.current_allocated_memory(), "reserved": torch.mps.driver_allocated_memory()}
+    return {}
+
+
+def random_states() -> tuple[Tensor, list[Tensor]]:
+    """Where this process is in its random numbers, on the processor and on each GPU."""
+    if torch.backends.mps.is_available():
+        return torch.get_rng_state(), [torch.mps.get_rng_state()]
+    return torch.get_rng_state(), torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+
+
+def set_random_states(on_processor: Tensor, on_gpus: Sequence[Tensor]) -> None:
+    """Puts this process where it was; its GPUs too, where there are as many as there were."""
+    torch.set_rng_state(on_processor)
+    if torch.backends.mps.is_available():
+        for state in on_gpus[:1]:
+            torch.mps.set_rng_state(state)
+    elif on_gpus and len(on_gpus) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(list(on_gpus))
+
+
+def exact(tensor: Tensor) -> Tensor:
+    """In float64, on the processor where its device has none."""
+    return (tensor.cpu() if tensor.device.type == "mps" else tensor).double()
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:

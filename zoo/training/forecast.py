@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from zoo.lazy import nn, torch
-from zoo.training.devices import autocast, to_device
+from zoo.training.devices import autocast, synchronize, to_device
 from zoo.turns import elapsed
 
 if TYPE_CHECKING:
@@ -128,8 +128,7 @@ def _median(call: Callable[[], object], device: torch.device) -> float:
     for _ in range(TRIES):
         started = time.perf_counter()
         call()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        synchronize(device)
         times.append(time.perf_counter() - started)
     return statistics.median(times[1:])
 

@@ -21,10 +21,11 @@ from zoo.shell import SIGNALS
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["ALONE", "PeerLost", "Team", "report", "team"]
+__all__ = ["ALONE", "GONE", "PeerLost", "Team", "report", "team"]
 
 T = TypeVar("T")
 LOST = ("gloo", "NCCL", "Connection closed", "Connection reset", "Broken pipe")  # in what PyTorch says of a lost peer
+GONE = "another process has gone"
 GRACE_S = 1.0  # for the others to notice too
 
 
@@ -139,7 +140,7 @@ class Team:
         except RuntimeError as error:
             lost = isinstance(error, torch.distributed.DistError) or any(word in str(error) for word in LOST)
             if self.size > 1 and lost:
-                raise PeerLost("another process has gone") from error
+                raise PeerLost(GONE) from error
             raise
 
 

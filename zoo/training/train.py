@@ -20,8 +20,9 @@ from zoo.lazy import classifier, torch
 from zoo.shell import Interrupted
 from zoo.training.averaging import folded_norms, restore_statistics
 from zoo.training.batches import needed_side, seed_of
-from zoo.training.checkpoints import random_states, restore, state_of
+from zoo.training.checkpoints import restore, state_of
 from zoo.training.course import Epoch, Progress, Stopped
+from zoo.training.devices import random_states
 from zoo.training.evaluation import Evaluation, TrainingFailed, evaluate, held_out
 from zoo.training.fitting import is_out_of_memory, largest_batch
 from zoo.training.folder import Folder, Plan, differences, open_together

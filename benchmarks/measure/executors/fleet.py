@@ -1,26 +1,19 @@
-"""The nodes of a cluster and what waits for them: which cases go together, what they need, where they may go."""
+"""The nodes of a cluster: what each has and does, and which tasks may begin where."""
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.measure.engine import comparable
-from benchmarks.measure.executors.executor import Job
 from benchmarks.measure.executors.node import Facts
-from benchmarks.plan.cost import TRAINING_BYTES, kind_of, processors_of, seconds_of
-from benchmarks.records.record import Case
+from benchmarks.measure.executors.task import Task, Waiting, data_of
 
-__all__ = ["MOST_TRIES", "Node", "Task", "Waiting", "again", "choose", "data_of", "impossible", "tasks_of"]
+__all__ = ["Node", "choose", "impossible"]
 
-MOST_TRIES = 3  # of a case whose node or process dies under it, after which that is its record
-BATCH_SECONDS, MOST_COUNTS = 10.0, 25  # of counting cases in a task: so that what a task costs is nothing beside them
 LOOKED_THROUGH = 1_000  # tasks that wait, for one that a free node can take
-SHARE = 4  # tasks of counting cases for every processor at least, so that the last do not keep all others waiting
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -30,6 +23,7 @@ class Node:
     Args:
         id: the cluster's name for it.
         host: its own name.
+        address: where other nodes reach it.
         cpus, gpus, memory: what it has; bytes of memory.
         head: whether the cluster's own processes, or the driver, run on it.
         facts: what it said of itself.
@@ -38,6 +32,7 @@ class Node:
 
     id: str
     host: str
+    address: str = "localhost"
     cpus: int
     gpus: int
     memory: float
@@ -62,11 +57,12 @@ class Node:
         return self.cpus - sum(task.cpus or self.cpus for task in self.tasks)
 
     def can_hold(self, task: Task) -> bool:
-        """Whether it could take a task if it did nothing else."""
+        """Whether it could take a task, or its part of one, if it did nothing else."""
         return (
             task.machine in ("", self.machine)
             and task.cpus <= self.cpus
             and task.gpus <= self.gpus
+            and (task.parts == 1 or self.facts.shares_folder)
             and not self.why_not(task)
         )
 
@@ -87,100 +83,12 @@ class Node:
         return next((lacking[key] for case in task.cases if (key := data_of(case)) in lacking), "")
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Task:
-    """Cases that one node measures one after another, or in rounds.
-
-    Args:
-        machine: the kind of machine it is for; empty for any.
-        cpus: processors it needs; 0 for a whole node on which nothing else goes on.
-        tries: how often it was begun.
-        lost: the nodes on which it died.
-    """
-
-    cases: list[Case]
-    kind: str
-    machine: str
-    cpus: int
-    gpus: int = 0
-    memory: float = 0.0
-    tries: int = 0
-    lost: set[str] = field(default_factory=set)
-
-
-class Waiting:
-    """Tasks that wait, in order: those that need a whole node, and the others."""
-
-    def __init__(self, tasks: Iterable[Task]) -> None:
-        self.whole: list[Task] = []
-        self.others: deque[Task] = deque()
-        for task in tasks:
-            (self.others if task.cpus else self.whole).append(task)
-
-    def put_first(self, tasks: Sequence[Task]) -> None:
-        """What is to be done again comes before all else."""
-        for task in reversed(tasks):
-            (self.others if task.cpus else self.whole).insert(0, task)
-
-    def remove(self, task: Task) -> None:
-        """It has begun, or is given up."""
-        (self.others if task.cpus else self.whole).remove(task)
-
-    def __iter__(self) -> Iterator[Task]:
-        return itertools.chain(self.whole, self.others)
-
-    def __len__(self) -> int:
-        return len(self.whole) + len(self.others)
-
-
-def data_of(case: Case) -> tuple[str, ...]:
-    """What a case reads besides the code."""
-    return (case.dataset, case.data_dir, case.data, case.weights_path, case.weights, case.runtime)
-
-
-def tasks_of(jobs: Iterable[Job], processors: int) -> list[Task]:
-    """What jobs come to, in the order they are worth beginning.
-
-    Args:
-        processors: of all nodes.
-    """
-    found: dict[tuple[str, str], list[Case]] = {}
-    for job in jobs:
-        found.setdefault((kind_of(job.case), job.machine), []).append(job.case)
-    tasks: list[Task] = []
-    for (kind, machine), cases in found.items():
-        if kind == "timed":
-            tasks += [
-                Task(cases=group, kind=kind, machine=machine, cpus=0, gpus=_gpus(group)) for group in comparable(cases)
-            ]
-        elif kind == "alone":
-            tasks += [Task(cases=[case], kind=kind, machine=machine, cpus=0, gpus=_gpus([case])) for case in cases]
-        elif kind == "count":
-            tasks += [Task(cases=batch, kind=kind, machine=machine, cpus=1) for batch in _batches(cases, processors)]
-        else:
-            tasks += [
-                Task(cases=[case], kind=kind, machine=machine, cpus=processors_of(case), gpus=_gpus([case]),
-                     memory=TRAINING_BYTES * max(case.train_processes, 1))
-                for case in cases
-            ]  # fmt: skip
-    return tasks
-
-
-def again(task: Task, cases: Sequence[Case], node: str) -> list[Task]:
-    """What is to be done again of a task that died on a node: what had no record, each case by itself where it can."""
-    groups = [list(cases)] if task.kind == "timed" else [[case] for case in cases]
-    return [
-        dataclasses.replace(task, cases=group, tries=task.tries + 1, lost={*task.lost, node})
-        for group in groups
-        if group
-    ]
-
-
-def choose(nodes: Sequence[Node], waiting: Waiting) -> Iterator[tuple[Task, Node]]:
+def choose(nodes: Sequence[Node], waiting: Waiting) -> Iterator[tuple[Task, list[Node]]]:
     """Which tasks can begin, and where; each is to be begun, and taken from those that wait, before the next is asked.
 
     Tasks that need a whole node have first call on one: it takes nothing else meanwhile, unless it is the only one.
-    Where the cluster's own processes run is timed only for want of another node of the kind.
+    Where the cluster's own processes run is timed only for want of another node of the kind. A training of several
+    processes goes to several nodes where none can hold it whole.
     """
     kept: set[str] = set()
     for task in [] if len(nodes) == 1 and waiting.others else list(waiting.whole):
@@ -189,23 +97,27 @@ def choose(nodes: Sequence[Node], waiting: Waiting) -> Iterator[tuple[Task, Node
         if able:
             kept.add(able[0].id)
             if able[0].has_room(task):
-                yield task, able[0]
+                yield task, able[:1]
     free = deque(node for node in nodes if node.free_cpus > 0 and node.id not in kept and not node.is_taken)
     for task in list(itertools.islice(waiting.others, LOOKED_THROUGH)):
         if not free:
             return
+        if task.processes > 1:
+            _spread(nodes, task)
         order = sorted(free, key=lambda node: node.id in task.lost) if task.lost else free
-        chosen = next((node for node in order if node.has_room(task) and node.can_hold(task)), None)
-        if chosen is not None:
-            yield task, chosen
-            free.remove(chosen)
-            if chosen.free_cpus > 0:
-                free.append(chosen)
+        having_room = (node for node in order if node.has_room(task) and node.can_hold(task))
+        able = list(itertools.islice(having_room, task.parts))
+        if len(able) == task.parts:
+            yield task, able
+            for node in able:
+                free.remove(node)
+                if node.free_cpus > 0:
+                    free.append(node)
 
 
 def impossible(nodes: Sequence[Node], task: Task) -> str:
-    """Why no node can take a task, whatever becomes free; empty where one can."""
-    if any(node.can_hold(task) for node in nodes):
+    """Why no node can take a task, whatever becomes free; empty where one can, or several together."""
+    if _spread(nodes, task):
         return ""
     of_kind = [node for node in nodes if task.machine in ("", node.machine)]
     if not of_kind:
@@ -213,20 +125,19 @@ def impossible(nodes: Sequence[Node], task: Task) -> str:
     if reason := next(filter(None, (node.why_not(task) for node in of_kind)), ""):
         return f"no node has what it reads: {reason}"
     most = f"{max(node.cpus for node in of_kind)} processors and {max(node.gpus for node in of_kind)} GPUs"
-    return f"needs {max(task.cpus, 1)} processors and {task.gpus} GPUs on one node; the largest have {most}"
+    shared = ", or an equal share on each of several that see the run's folder" if task.processes > 1 else ""
+    return f"needs {max(task.cpus, 1)} processors and {task.gpus} GPUs on one node{shared}; the largest have {most}"
 
 
-def _gpus(cases: Sequence[Case]) -> int:
-    return max((max(case.train_processes, 1) for case in cases if case.device == "cuda"), default=0)
-
-
-def _batches(cases: Sequence[Case], processors: int) -> Iterator[list[Case]]:
-    """Counting cases in tasks of about equal length."""
-    most = max(min(MOST_COUNTS, len(cases) // (SHARE * max(processors, 1))), 1)
-    batch: list[Case] = []
-    for case in cases:
-        batch.append(case)
-        if len(batch) >= most or sum(map(seconds_of, batch)) > BATCH_SECONDS:
-            yield batch
-            batch = []
-    yield from itertools.repeat(batch, int(bool(batch)))
+def _spread(nodes: Sequence[Node], task: Task) -> bool:
+    """Divides a training among as few nodes as can hold it together; whether there are so many."""
+    for parts in range(1, task.processes + 1):
+        if task.processes % parts == 0:
+            if parts != task.parts:
+                task.divide(parts)
+            able = (node for node in nodes if node.can_hold(task))
+            if sum(1 for _ in itertools.islice(able, parts)) == parts:
+                return True
+    if task.parts > 1:
+        task.divide(1)
+    return False

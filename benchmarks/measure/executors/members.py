@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import functools
 import platform
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.measure.executors import loaded
 from benchmarks.measure.executors import node as remote
 from benchmarks.measure.executors.executor import Say
-from benchmarks.measure.executors.fleet import Node, data_of
+from benchmarks.measure.executors.fleet import Node
+from benchmarks.measure.executors.task import data_of
 from benchmarks.records.record import Case, Environment
 
-__all__ = ["Members", "on"]
+__all__ = ["Members", "free_port", "on"]
 
 LOOKED_AT_WITHIN = 180.0  # seconds that the first nodes may take to say what they are; PyTorch is imported meanwhile
 HEAD = "node:__internal_head__"  # a resource of the node that the cluster's own processes run on
@@ -28,6 +31,13 @@ def on(node: str, function: Callable[..., Any], cpus: int, gpus: int, **options:
 
     place = NodeAffinitySchedulingStrategy(node_id=node, soft=False)
     return _task(function).options(num_cpus=cpus, num_gpus=gpus, max_retries=0, scheduling_strategy=place, **options)
+
+
+def free_port() -> int:
+    """A port of this node at which others can meet."""
+    with socket.socket() as found:
+        found.bind(("", 0))
+        return int(found.getsockname()[1])
 
 
 @functools.cache
@@ -51,11 +61,11 @@ class Members:
         self.nodes: dict[str, Node] = {}
         self._say, self._command, self._folder = say, here.command, folder
         self._shown = list({data_of(case): case for case in cases}.values())
-        libraries = remote.libraries_of(cases)
+        libraries = loaded.libraries_of(cases)
         self._wanted = {
-            "code": remote.loaded_code(),
+            "code": loaded.loaded_code(),
             "python": here.software["python"],
-            **remote.versions_of(libraries),
+            **loaded.versions_of(libraries),
         }
         self._libraries = libraries
         self._asked: dict[Any, tuple[str, dict[str, Any]]] = {}
@@ -124,6 +134,7 @@ class Members:
         self.nodes[id] = Node(
             id=id,
             host=host,
+            address=node["NodeManagerAddress"],
             cpus=int(found["CPU"]),
             gpus=int(found.get("GPU", 0)),
             memory=float(found.get("memory", 0.0)),

@@ -6,35 +6,27 @@ threads, priority and memory are known, and nothing of one task is left for the 
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import hashlib
-import marshal
 import os
 import queue
 import shutil
 import tempfile
 import threading
-import types
 from collections.abc import Iterator, Sequence
-from importlib.machinery import SourceFileLoader
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import benchmarks
 from benchmarks.measure import worker
 from benchmarks.measure.engine import execute
-from benchmarks.metrics import METRICS
+from benchmarks.measure.executors.loaded import loaded_code, versions_of
+from benchmarks.metrics.together import PART
 from benchmarks.metrics.trained import TRAINED
 from benchmarks.plan.cases import canonical, skip_reason
 from benchmarks.plan.cost import kind_of
 from benchmarks.records.environment import observe
 from benchmarks.records.record import Case, Environment
-from zoo.data import DATASETS
-from zoo.runtimes import RUNTIMES
 
-__all__ = ["Facts", "files_of", "lacking", "libraries_of", "loaded_code", "look", "take", "take_all", "versions_of"]
+__all__ = ["Facts", "files_of", "lacking", "look", "take", "take_all"]
 
 PIECE = 1 << 20  # bytes of a file that are sent at a time
 DESCRIBED_WITHIN = 600.0  # seconds that PyTorch may take to say what it is
@@ -92,28 +84,28 @@ def lacking(case: Case) -> str:
 
 
 def take(
-    cases: Sequence[Case], environment: Environment, timeout: float, folder: str, shared: bool
+    cases: Sequence[Case], environment: Environment, timeout: float, folder: str, shared: bool, part: str = ""
 ) -> Iterator[Message]:
     """Measures cases and tells of it as it goes on: what is done, each record, files that nobody else sees.
 
     Args:
         folder: of the run, where this node sees it.
         shared: whether it does.
+        part: of a training that several nodes share, this one's, as `benchmarks.metrics.together` reads it.
     """
+    os.environ[PART] = part
     own = "" if shared else tempfile.mkdtemp(prefix=f"{worker.OUTPUT}{os.getpid()}-")
     said: queue.SimpleQueue[Message] = queue.SimpleQueue()
     counting = all(kind_of(case) == "count" for case in cases)
-
-    def tell(case: Case, step: str, share: float) -> None:
-        said.put(("tell", (case, step, share)))
 
     def work() -> None:
         try:
             if not counting:
                 worker.stop_server()  # which has the threads and cards of the task before
             found = execute(
-                cases, environment, timeout=timeout, tell=tell, folder=own or folder, lanes=1 if counting else 0
-            )
+                cases, environment, timeout=timeout, tell=lambda *done: said.put(("tell", done)), folder=own or folder,
+                lanes=1 if counting else 0,
+            )  # fmt: skip
             for record in found:
                 said.put(("record", record.to_json()))
             if not counting:
@@ -152,46 +144,3 @@ def files_of(folder: Path) -> Iterator[Message]:
                     if len(piece) < PIECE:
                         break
             path.unlink()
-
-
-def libraries_of(cases: Sequence[Case]) -> list[str]:
-    """The packages that the answers to cases depend on, whatever else is installed."""
-    found = {"torch", "torchvision", "numpy"}
-    for case in cases:
-        found.update(METRICS[case.metric].libraries)
-        if case.runtime in RUNTIMES and "runtime" in METRICS[case.metric].depends_on:
-            found.update(RUNTIMES[case.runtime].LIBRARIES)
-        if case.dataset:
-            found.update(DATASETS[case.dataset].libraries)
-    return sorted(found)
-
-
-def versions_of(libraries: Sequence[str]) -> dict[str, str]:
-    """The version of each package here, or "absent"."""
-    return {name: _version(name) for name in libraries}
-
-
-def loaded_code() -> str:
-    """Hash of this project as an import here takes it, which may be from bytecode of another day."""
-    digest = hashlib.sha256()
-    for package in ("zoo", "benchmarks"):
-        root = Path(benchmarks.__file__).parents[1] / package
-        for path in sorted(root.rglob("*.py")):
-            name = path.relative_to(root.parent).as_posix()
-            code = SourceFileLoader(name, str(path)).get_code(name)
-            digest.update(name.encode() + (marshal.dumps(_anywhere(code), 0) if code is not None else b""))
-    return digest.hexdigest()[:12]
-
-
-def _anywhere(code: types.CodeType) -> types.CodeType:
-    """Code without the place its file lies in, of constants whose order is settled."""
-    parts = tuple(_anywhere(each) if isinstance(each, types.CodeType) else
-                  tuple(sorted(map(repr, each))) if isinstance(each, frozenset) else each
-                  for each in code.co_consts)  # fmt: skip
-    return code.replace(co_filename="", co_consts=parts)
-
-
-def _version(package: str) -> str:
-    with contextlib.suppress(PackageNotFoundError):
-        return version(package)
-    return "absent"

@@ -1,8 +1,4 @@
-"""The nodes of a Ray cluster. Ray carries tasks and messages; what goes where and what is tried again is decided here.
-
-Ray runs a task again whose result died with its node, and one that was killed for memory for ever; so it is told to try
-each once, and this process, which alone writes the records, keeps count.
-"""
+"""The nodes of a Ray cluster. Ray carries tasks and messages; what goes where, and what again, is decided here."""
 
 from __future__ import annotations
 
@@ -11,30 +7,18 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure.basis import code_of
-from benchmarks.measure.executors import node as remote
 from benchmarks.measure.executors.cluster import Cluster
+from benchmarks.measure.executors.course import Course, Lost
 from benchmarks.measure.executors.executor import Executor, ExecutorError, Job, Say, Tell, is_own
-from benchmarks.measure.executors.fleet import (
-    MOST_TRIES,
-    Node,
-    Task,
-    Waiting,
-    again,
-    choose,
-    data_of,
-    impossible,
-    tasks_of,
-)
-from benchmarks.measure.executors.members import Members, on
+from benchmarks.measure.executors.fleet import Node, choose
+from benchmarks.measure.executors.ledger import Ledger
+from benchmarks.measure.executors.members import Members
+from benchmarks.measure.executors.task import Task
 from benchmarks.records.record import Case, Environment, Record
 
 __all__ = ["Ray"]
 
 EVERY = 2.0  # seconds between two looks at which nodes there are
-RESTS = 6.0  # seconds for which a node takes nothing after something died on it
-GRACE = 12.0  # seconds for which a case that no node can take waits for one that can
-take, take_all = remote.take, remote.take_all
 
 
 class Ray(Executor):
@@ -51,8 +35,7 @@ class Ray(Executor):
         self._by_client = address.startswith("ray://")
         self._cluster: Cluster | None = None
         self._members: Members | None = None
-        self._running: dict[Any, tuple[Task, Node]] = {}
-        self._waiting = Waiting(())
+        self._running: dict[Any, Course] = {}  # by stream
 
     def machines(self, cases: Sequence[Case], here: Environment, folder: Path, say: Say) -> list[Environment]:
         """See `Executor.machines`; here the cluster is joined or started, and every node is looked at."""
@@ -73,31 +56,40 @@ class Ray(Executor):
         """See `Executor.execute`."""
         import ray
 
-        members = self._known
-        self._codes = {job.case: code_of(job.case) for job in jobs}
-        self._waiting = Waiting(tasks_of(jobs, sum(node.cpus for node in self._nodes)))
-        looked, hopeless = time.monotonic(), dict[Task, float]()
+        ledger = Ledger(jobs, sum(node.cpus for node in self._nodes), self._here)
+        looked = time.monotonic()
         try:
-            while self._waiting or self._running:
-                for task, node in choose(self._nodes, self._waiting):
-                    self._begin(task, node, timeout, folder)  # before the next is chosen
+            while ledger.waiting or self._running:
+                for task, nodes in choose(self._nodes, ledger.waiting):
+                    ledger.waiting.remove(task)
+                    try:
+                        course = Course(task, nodes, timeout=timeout, folder=folder, by_client=self._by_client)
+                    except Lost as lost:
+                        yield from self._lost(ledger, task, lost)
+                    else:
+                        self._running |= dict.fromkeys(course.streams, course)
                 if not self._running:
                     time.sleep(EVERY / 10)
                 ready = ray.wait(list(self._running), timeout=EVERY / 4)[0] if self._running else []
                 for stream in ready:
-                    yield from self._hear(stream, tell, Path(folder))
+                    if stream in self._running:  # else it has gone with another of its task
+                        yield from self._hear(ledger, stream, tell)
                 if time.monotonic() - looked > EVERY:
-                    members.refresh()
-                    yield from self._hopeless(hopeless)
+                    self._known.refresh()
+                    yield from ledger.hopeless(self._nodes)
+                    for course in {each for each in self._running.values() if each.is_overdue}:
+                        course.end()
+                        yield course.joined()
+                        self._forget(course)
                     looked = time.monotonic()
         finally:
-            for stream in self._running:
-                ray.cancel(stream, force=True)
+            for course in {*self._running.values()}:
+                course.end()
 
     @property
     def said(self) -> str:
         """See `Executor.said`."""
-        cases = sum(len(task.cases) for task, _ in self._running.values())
+        cases = sum(len(course.task.cases) for course in {*self._running.values()})
         return f"{len(self._nodes)} node{'s' * (len(self._nodes) != 1)}, {cases} cases there" if self._cluster else ""
 
     def lanes(self, kind: str) -> int:
@@ -123,90 +115,31 @@ class Ray(Executor):
             raise ExecutorError("the cluster is asked for work before it is joined")
         return self._members
 
-    def _begin(self, task: Task, node: Node, timeout: float, folder: str) -> None:
-        # Ray's client carries no streams: what its tasks find comes at their end
-        how, options = (take_all, {}) if self._by_client else (take, {"num_returns": "streaming"})
-        stream = on(node.id, how, task.cpus or node.cpus, task.gpus, **options).remote(
-            task.cases, node.facts.environment, timeout, folder, node.facts.shares_folder
-        )
-        self._waiting.remove(task)
-        self._running[stream] = task, node
-        node.tasks.append(task)
-
-    def _hear(self, stream: Any, tell: Tell, folder: Path) -> Iterator[Record]:
-        """The next message of a task; records it brings, or what becomes of cases it has lost."""
-        import ray
-
-        task, node = self._running[stream]
+    def _hear(self, ledger: Ledger, stream: Any, tell: Tell) -> Iterator[Record]:
+        """What a task tells next; records it brings, or what becomes of cases it has lost."""
+        course = self._running[stream]
+        task, node = course.task, course.streams[stream]
         try:
-            said = ray.get(stream) if self._by_client else [ray.get(next(stream))]
-        except StopIteration:
-            self._end(stream)
-            return
-        except ray.exceptions.RayError as error:  # the node, the process or the task itself is gone
-            self._end(stream)
-            yield from self._lost(task, node, error)
-            return
-        for kind, content in said:
-            yield from self._take_in(kind, content, stream, tell, folder)
-        if self._by_client:
-            self._end(stream)
+            for kind, content in course.hear(stream):
+                if kind == "tell":
+                    tell(*content)
+                elif content.code != ledger.codes[content.case]:
+                    self._known.leave_out(node, f"its code for {content.case.metric} is not this machine's")
+                    course.cancel()
+                else:
+                    task.cases.remove(content.case)
+                    yield content
+        except Lost as lost:
+            yield from self._lost(ledger, task, lost)
+        self._forget(course)
 
-    def _take_in(self, kind: str, content: Any, stream: Any, tell: Tell, folder: Path) -> Iterator[Record]:
-        """What a message says: how far a case is, a piece of a trained network, a record."""
-        import ray
+    def _lost(self, ledger: Ledger, task: Task, lost: Lost) -> Iterator[Record]:
+        if lost.is_gone:
+            self._known.lose(lost.node)
+        return ledger.lost(task, lost.node, str(lost), status=lost.status, began=lost.began)
 
-        task, node = self._running[stream]
-        if kind == "tell":
-            tell(*content)
-        elif kind == "file":
-            name, begins, piece = content
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            with (folder / name).open("ab" if begins else "wb") as file:
-                file.write(piece)
-        elif (record := Record.from_json(content)).code != self._codes[record.case]:
-            self._known.leave_out(node, f"its code for {record.case.metric} is not this machine's")
-            ray.cancel(stream, force=True)
-        else:
-            case = next(case for case in task.cases if case == record.case)
-            task.cases.remove(case)
-            yield record
-
-    def _lost(self, task: Task, node: Node, error: Exception) -> Iterator[Record]:
-        """What a task that died had not answered goes elsewhere, or is given up with a record that says why."""
-        import ray
-
-        node.rests_until = time.monotonic() + RESTS
-        if isinstance(error, (ray.exceptions.TaskUnschedulableError, ray.exceptions.NodeDiedError)):
-            self._known.lose(node)
-        if isinstance(error, ray.exceptions.TaskUnschedulableError):  # it never began
-            task.tries -= 1
-        reason = f"{node.host}: {str(error).strip().splitlines()[0][:200]}"
-        if task.tries + 1 < MOST_TRIES:
-            self._waiting.put_first(again(task, task.cases, node.id))
-            return
-        status = "oom" if isinstance(error, ray.exceptions.OutOfMemoryError) else "crashed"
-        yield from self._given_up(task, status, f"{reason} (tried {MOST_TRIES} times)", node.machine)
-
-    def _given_up(self, task: Task, status: str, reason: str, machine: str) -> Iterator[Record]:
-        for case in task.cases:
-            yield Record(case=case, status=status, reason=reason, code=self._codes[case], machine=machine,
-                         environment=self._here.id)  # fmt: skip
-
-    def _hopeless(self, since: dict[Task, float]) -> Iterator[Record]:
-        """A record for every case that no node could take for a while."""
-        reasons: dict[tuple[object, ...], str] = {}
-        for task in list(self._waiting):
-            need = (task.machine, task.cpus, task.gpus, *map(data_of, task.cases[:1]))
-            if need not in reasons:
-                reasons[need] = impossible(self._nodes, task)
-            reason = reasons[need]
-            if not reason:
-                since.pop(task, None)
-            elif time.monotonic() - since.setdefault(task, time.monotonic()) > GRACE:
-                self._waiting.remove(task)
-                yield from self._given_up(task, "failed", reason, task.machine or self._here.machine_id)
-
-    def _end(self, stream: Any) -> None:
-        task, node = self._running.pop(stream)
-        node.tasks.remove(task)
+    def _forget(self, course: Course) -> None:
+        """Its streams that have ended."""
+        for stream in course.all_streams:
+            if stream not in course.streams:
+                self._running.pop(stream, None)

@@ -130,25 +130,25 @@ const visible = (line) => words[line].includes(state.text.toLowerCase()) &&
   FILTERS.every((kind) => !state[kind] || kinds[kind](data.lines[line]) === state[kind]);
 
 const MOST = 100; // rows that are laid out at once: a thousand take a quarter of a second
-let order = " ";
+let order = " ", inOrder = [], laidOut = null;
 function showTable(found) {
   const wanted = `${state.sort} ${state.down}`;
-  if (wanted !== order) body.append(...sorted().map((line) => rows[line]));
+  if (wanted !== order) inOrder = sorted();
   order = wanted;
   const [fits, may] = [new Set(found.answers), new Set(found.possible)];
-  let count = 0;
-  for (const row of body.rows) {
-    const line = Number(row.dataset.line);
-    count += visible(line);
-    const seen = visible(line) && (state.all === "1" || count <= MOST);
-    if (row.hidden === seen) row.hidden = !seen;
-    if (!seen) continue;
+  const open = inOrder.filter(visible), count = open.length;
+  const laid = state.all === "1" ? open : open.slice(0, MOST);
+  for (const line of laid) {
+    const row = rows[line];
     row.classList.toggle("unfit", found.limited && !fits.has(line) && !may.has(line));
     row.classList.toggle("perhaps", found.limited && may.has(line));
     const pinned = state.pins.includes(nameOf(line));
     row.classList.toggle("pinned", pinned);
     row.cells[0].firstElementChild.setAttribute("aria-pressed", pinned);
   }
+  // the others are not in the document: to move them would cost what it costs to show them
+  if (laid.join() !== laidOut) body.replaceChildren(...laid.map((line) => rows[line]));
+  laidOut = laid.join();
   heads.forEach((head, index) => {
     const key = keys[index];
     if (key === state.sort) head.setAttribute("aria-sort", state.down ? "descending" : "ascending");
@@ -184,7 +184,7 @@ function csv() {
   const neutral = (text) => (formula(text) ? `'${text}` : text);
   const quoted = (cell) => `"${neutral(String(cell === null ? "" : cell)).replaceAll('"', '""')}"`;
   const open = keys.filter((key) => !(key in place) || state.columns.includes(key));
-  const lines = [...body.rows].map((row) => Number(row.dataset.line)).filter(visible);
+  const lines = inOrder.filter(visible);
   const head = open.map((key) => titles[keys.indexOf(key)]);
   const table = [head, ...lines.map((line) => open.map((key) => rawOf(line, key)))];
   return table.map((cells) => cells.map(quoted).join(",")).join("\n");
@@ -237,7 +237,7 @@ function scale(values, from, to, logarithmic) {
 
 function points(x, y) {
   const found = [], missing = [], known = [linesAt(x), linesAt(y)];
-  const shown = new Set(data.lines.filter((_, line) => !rows[line].hidden).map((line) => line.m));
+  const shown = new Set(data.lines.filter((_, line) => visible(line)).map((line) => line.m));
   data.models.forEach((model, m) => {
     const lines = known.map((each) => each[m]);
     const [across, up] = lines.map((line) => data.lines[line]);

@@ -199,7 +199,7 @@ def _row(overview: Overview, line: Line, figures: Sequence[Figure]) -> str:
         cells.append(element("td", mark, escaped(figure.texts[line.place]), class_="n"))
     worst = max((record.status for record in row.records.values()), key=SEVERITY.index, default="ok")
     told = escaped(row.error, 300) if worst != "ok" else ""
-    return element("tr", *cells, element("td", told), data_line=line.place)
+    return element("tr", *cells, element("td", told))
 
 
 def _models(overview: Overview, lines: Sequence[Line], figures: Sequence[Figure]) -> str:

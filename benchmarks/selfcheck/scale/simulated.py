@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure.executors.executor import Job
-from benchmarks.measure.executors.fleet import Node, Waiting, choose, tasks_of
+from benchmarks.measure.executors.fleet import Node, choose
 from benchmarks.measure.executors.node import Facts
+from benchmarks.measure.executors.task import Waiting, tasks_of
 from benchmarks.records.environment import observe
 from benchmarks.records.record import Record
 from benchmarks.records.store import RECORDS, open_store, read_records
@@ -52,7 +53,7 @@ def driver(nodes: int) -> dict[str, Any]:
     for number in range(PLACED):
         free = fleet[number * 7919 % nodes]  # whichever has ended, while all others go on
         free.tasks.clear()
-        task, node = next(choose(fleet, waiting))
+        task, (node,) = next(choose(fleet, waiting))
         waiting.remove(task)
         node.tasks.append(task)
     place_s = (time.perf_counter() - started) / PLACED

@@ -1,4 +1,7 @@
-"""Images a second of two processes that train together, and of one alone; one thread each, taking turns."""
+"""Images a second of two processes that train together, and of one alone; one thread each, taking turns.
+
+And what the networks answer that they train, in the same steps.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,9 @@ MODEL, SIZE, BATCH, STEPS = "mobilenet_v1:resolution=128", 128, 32, 4
 COUNTS = (1, 2)
 GAIN = 1.7  # of two processes over one, at least
 ROUNDS, SECONDS = (10, 20), 240.0
-CASE = "processes"
+CASE, LEARNT = "processes", "processes learning"
+LEARNER, STEP, SEEDS = "mobilenet_v1", 20, (0, 1, 2)  # trained by the recipe `sample`, whose steps have as many images
+CLOSE = 1.0  # points between the mean accuracies, at most
 
 
 def measure() -> dict[str, Any]:
@@ -38,6 +43,24 @@ def measure() -> dict[str, Any]:
         for team in teams.values():
             team.stop()
     return {"model": MODEL, "batch": BATCH, "size": SIZE, **played}
+
+
+def answers() -> dict[str, Any]:
+    """Accuracy in percent of networks that were trained in the same steps, by processes and seed, as JSON values."""
+    from benchmarks.metrics import accuracy
+    from benchmarks.metrics.subject import Subject
+    from benchmarks.records.record import Case, Record
+
+    found: dict[str, list[float]] = {str(count): [] for count in COUNTS}
+    for seed in SEEDS:
+        for count in COUNTS:
+            recipe = f"sample:batch_size={STEP // count}"
+            asked = Case(metric="accuracy", model=LEARNER, recipe=recipe, seed=seed, train_threads=1,
+                         train_processes=count)  # fmt: skip
+            case = accuracy.complete(asked)
+            record = Record(case=case, status="ok", measurements=accuracy.measure(Subject(case)))
+            found[str(count)].append(100 * (record.value("top1") or 0.0))
+    return {"model": LEARNER, "step": STEP, "seeds": list(SEEDS), "top1": found}
 
 
 class _Team:
@@ -101,9 +124,20 @@ def gain(case: Mapping[str, Any]) -> Interval:
 
 
 def bars(cases: Cases) -> list[Bar]:
-    """One: what the second process brings."""
+    """What the second process brings, and that it changes nothing else."""
     text = f"Two processes against one, one thread each, {MODEL}: at least {GAIN:g} times the images a second"
-    return [judged(text, cases.get(CASE), lambda case: (_written(gain(case)), gain(case).value >= GAIN))]
+    learnt = (f"{LEARNER} trained by two processes and by one in the same steps: within {CLOSE:g} point, "
+              f"mean of {len(SEEDS)} seeds")  # fmt: skip
+    return [
+        judged(text, cases.get(CASE), lambda case: (_written(gain(case)), gain(case).value >= GAIN)),
+        judged(learnt, cases.get(LEARNT), lambda case: (f"{_apart(case):+.2f} points", abs(_apart(case)) <= CLOSE)),
+    ]
+
+
+def _apart(case: Mapping[str, Any]) -> float:
+    """Points by which two processes' networks answer better than one's."""
+    one, two = (statistics.mean(case["top1"][str(count)]) for count in COUNTS)
+    return float(two - one)
 
 
 def _written(found: Interval) -> str:
@@ -126,6 +160,20 @@ def sections(cases: Cases) -> Iterator[str]:
         f"{STEPS} steps; a team is as fast as its slowest process.",
         table(columns, rows),
     )
+    learnt = cases.get(LEARNT)
+    if learnt is not None:
+        answered = (
+            text_column("processes", lambda count: str(count)),
+            TableColumn("images a process and step", lambda count: learnt["step"] // count, 0),
+            TableColumn("top-1, %", lambda count: statistics.mean(learnt["top1"][str(count)]), -1),
+            text_column("by seed", lambda count: " ".join(f"{value:.1f}" for value in learnt["top1"][str(count)])),
+        )
+        yield section(
+            "The same, whoever trains",
+            f"{learnt['model']} by the recipe `sample` on Fashion-MNIST, the same {learnt['step']} images a step; "
+            "each process normalizes its own part of them by itself.",
+            table(answered, COUNTS),
+        )
 
 
-TASKS = {CASE: measure}
+TASKS = {CASE: measure, LEARNT: answers}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import multiprocessing
 import os
 import re
 import signal
@@ -20,6 +21,8 @@ import pytest
 
 from benchmarks.measure import worker
 from benchmarks.measure.worker import Worker, WorkerError, start_server, stop_server
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def remember(memory: dict[str, Any], value: int) -> int:
@@ -163,6 +166,29 @@ def test_a_server_that_was_ended_is_started_anew(monkeypatch: pytest.MonkeyPatch
         start_server(1)
         servers.add(forkserver._forkserver._forkserver_pid)
     assert len(servers) == 5
+
+
+LEAVES_LOCKS = """
+from benchmarks.measure import worker
+from tests.benchmarks.measure.test_worker import hold
+
+worker.PRELOAD = ()
+worker.start_server(1)
+process = worker.Worker(60)
+print(process.ask(hold))
+process.close()
+"""
+
+
+def hold(memory: dict[str, Any]) -> str:
+    """Keeps a lock that others could wait for, as readers of images do."""
+    memory["lock"] = multiprocessing.get_context("spawn").Semaphore()
+    return "held"
+
+
+def test_what_a_killed_process_leaves_is_cleared_up_without_a_word() -> None:
+    done = subprocess.run([sys.executable, "-c", LEAVES_LOCKS], capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert done.stdout == "held\n" and done.stderr == "" and done.returncode == 0
 
 
 def test_a_signal_to_the_whole_command_does_not_reach_a_server_that_imports(

@@ -44,6 +44,12 @@ def test_the_doubt_stands_before_everything(tmp_path: Path) -> None:
     assert page.startswith("# ") and ", quiet while times were taken" in page
 
 
+def test_runtimes_without_a_model_in_common_are_no_obstacle() -> None:
+    records = [latency("nin", 0.03), latency("alexnet", 0.01, runtime="openvino")]
+    runtime, found = fastest_runtime(survey(records, ENVIRONMENT))
+    assert runtime in ("eager", "openvino") and len(found) == 1
+
+
 def test_the_fastest_runtime_is_that_of_the_picture_and_of_the_answer(tmp_path: Path) -> None:
     times = {("vgg16", "eager"): 0.3, ("vgg16", "packed"): 0.2, ("vgg19", "eager"): 0.4, ("vgg19", "packed"): 0.25,
              ("alexnet", "openvino"): 0.001}  # fmt: skip

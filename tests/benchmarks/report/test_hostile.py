@@ -25,7 +25,7 @@ HOSTILE = (
     "<script>alert(1)</script>", "\n# owned\n", "\n\n---\n", "| a | b |\n| - | - |", "`code` ``` ```", "[x](http://y)",
     "![x](y.svg)", "**bold** _under_ ~~out~~", "=HYPERLINK(A1)", "@here", "+1-1", "\x1b[31mred", "a\r\nb\tc\x00",
     "</details>", "&lt;b&gt; &amp;", "$x$ \\", "<!-- gone", "- item", "1. item", "> quoted", "<b", "\u202egnp",
-    "x" * 700,
+    "x" * 700, "</script><script>owned = 1</script>", "<img src=x onerror='owned = 1'>", "' onclick='owned = 1",
 )  # fmt: skip
 KEPT = {"metric", "status", "name", "samples", "rounds"}  # what decides whether a record is one that a page shows
 OURS = re.compile(r"</?(details|summary)>")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.selfcheck.scale import page, records, simulated
+from benchmarks.selfcheck.scale import counted, page, records, simulated
 
 QUICK, SLOW = ({"place_s": 0.0, "write_s": seconds, "record_bytes": 4800.0} for seconds in (1e-6, 50.0))
 
@@ -39,3 +39,21 @@ def test_the_page_says_where_it_breaks() -> None:
     run = {"makespan_s": 2e4, "ideal_s": 1e4, "driver_busy": 0.99, "most_nodes": 50.0, "store_bytes": 1e9}
     (text, *_) = page._sections({"cluster 1000 10000": run, "cluster 10 1000": run | {"driver_busy": 0.1}}, "")
     assert "from 1,000 nodes and 10,000 cases on" in text and "2.0 times as long" in text
+
+
+@pytest.mark.parametrize(("wall_s", "met"), [(64.0, [True, True]), (66.0, [False, True]), (81.0, [False, False])])
+def test_what_carrying_costs_is_told_apart_from_the_cases(wall_s: float, met: list[bool]) -> None:
+    case = {"ready_s": 9.0, "wall_s": wall_s, "own_s": 100.0, "processors": 2}
+    found = page.bars({"counted ray": case})[-2:]
+    assert [bar.met for bar in found] == met
+    assert f"{1e3 * (wall_s - 50) / 1_000:.1f} ms" in found[1].found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("executor", counted.EXECUTORS)
+def test_cases_are_counted_by_every_executor(monkeypatch: pytest.MonkeyPatch, executor: str) -> None:
+    if executor == "ray":
+        pytest.importorskip("ray", reason="pip install '.[ray]'")
+    monkeypatch.setattr(counted, "CASES", 6)
+    found = counted.measure(executor)
+    assert found["own_s"] > 0 and found["wall_s"] > 0 and found["processors"] >= 1

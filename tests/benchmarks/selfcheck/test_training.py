@@ -21,7 +21,15 @@ def both(two: float, loop_s: float) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize(("two", "met"), [(0.55, True), (0.6, False)])
 def test_the_second_process_has_to_pay(two: float, met: bool) -> None:
-    assert [bar.met for bar in processes.bars(both(two, 0.1))] == [met]
+    assert [bar.met for bar in processes.bars(both(two, 0.1))] == [met, None]
+
+
+@pytest.mark.parametrize(("second", "met"), [([71.0, 72.0, 75.0], True), ([71.0, 72.0, 69.0], False)])
+def test_the_second_process_may_not_change_what_is_learnt(second: list[float], met: bool) -> None:
+    top1 = {"1": [71.0, 72.0, 73.0], "2": second}
+    case = {"processes learning": {"model": "mobilenet_v1", "step": 20, "seeds": [0, 1, 2], "top1": top1}}
+    assert [bar.met for bar in processes.bars(case)] == [None, met]
+    assert "| 2 | 10 | " in "".join(processes.sections(case))
 
 
 @pytest.mark.parametrize(("seconds", "met"), [(0.102, True), (0.105, False)])

@@ -10,7 +10,7 @@ from torch import nn
 
 import zoo
 from tests.zoo.training.small import three_colours
-from zoo.training.devices import named_device
+from zoo.training.devices import held_after, named_device, random_states, set_random_states, synchronize
 from zoo.training.norms import synchronized
 from zoo.training.processes import Team
 from zoo.training.recipes import recipe
@@ -51,6 +51,46 @@ def test_a_device_that_is_none_is_refused_in_one_line(name: str) -> None:
     with pytest.raises(zoo.InvalidOption) as refused:
         named_device(name, Team(size=2, local_size=2))
     assert len(str(refused.value)) <= 300
+
+
+class Apple:
+    """What PyTorch has of a GPU of Apple's, for machines that have none."""
+
+    def __init__(self) -> None:
+        self.waits, self.state = 0, torch.zeros(1, dtype=torch.uint8)
+
+    def synchronize(self) -> None:
+        self.waits += 1
+
+    def current_allocated_memory(self) -> int:
+        return 5
+
+    def driver_allocated_memory(self) -> int:
+        return 7
+
+    def get_rng_state(self) -> torch.Tensor:
+        return self.state
+
+    def set_rng_state(self, state: torch.Tensor) -> None:
+        self.state = state
+
+
+def test_a_gpu_of_apples_is_found_waited_for_and_asked_for_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(zoo.InvalidOption, match="no GPU of Apple's here; got 'mps'; try --device cpu"):
+        named_device("mps")
+    apple = Apple()
+    monkeypatch.setattr(torch, "mps", apple)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert (named_device("auto"), named_device("mps"), named_device("cpu")) == ("mps", "mps", "cpu")
+    for device in ("mps", torch.device("mps"), "cpu", torch.device("cpu")):
+        synchronize(device)
+    assert apple.waits == 2
+    assert held_after("mps", list) == {"allocated": 5, "reserved": 7} and held_after("cpu", list) == {}
+    before = random_states()
+    number, apple.state = torch.rand(1), torch.ones(1, dtype=torch.uint8)
+    set_random_states(*before)
+    assert torch.equal(torch.rand(1), number) and apple.state.item() == 0
 
 
 def test_norms_that_were_synchronised_are_what_they_were() -> None:

@@ -131,6 +131,22 @@ def test_what_no_node_can_hold_is_a_row_within_seconds(cluster: Any, tmp_path: P
     ]
 
 
+def test_two_nodes_train_one_network_together_as_two_processes_of_one_machine(cluster: Any, tmp_path: Path) -> None:
+    for _ in range(2):
+        add(cluster)
+    job = ["--models", "mobilenet_v1:width=0.25", "--metrics", "accuracy", "--nproc", "2", "--num-threads", "1",
+           "--quick", "--img-size", "32"]  # fmt: skip
+    answers = []
+    for name, where in (("ray", ["--executor", "ray", "--address", cluster.address]), ("local", [])):
+        command = [sys.executable, "-m", "benchmarks.run", *job, *where, "--output-dir", str(tmp_path / name)]
+        done = subprocess.run(command, cwd=ROOT, env=os.environ | SETTINGS, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        (record,) = records(tmp_path / name)
+        answers.append(record.find("top1").details["answers"])  # type: ignore[union-attr]
+        assert len(record.where.get("nodes", ())) == (2 if where else 0) and record.where["threads"] == 1
+    assert answers[0] == answers[1]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_after_a_signal_nothing_of_a_run_with_its_own_cluster_is_left(tmp_path: Path, number: int) -> None:
     command = [sys.executable, "-m", "tests.benchmarks.fake_run", "--output-dir", str(tmp_path), "--executor", "ray",

@@ -6,8 +6,11 @@ import dataclasses
 from typing import Any
 
 from benchmarks.measure.executors.executor import Job, jobs_of
-from benchmarks.measure.executors.fleet import Node, Task, Waiting, again, choose, impossible, tasks_of
-from benchmarks.measure.executors.node import Facts, loaded_code
+from benchmarks.measure.executors.fleet import Node, choose, impossible
+from benchmarks.measure.executors.ledger import joined
+from benchmarks.measure.executors.loaded import loaded_code
+from benchmarks.measure.executors.node import Facts
+from benchmarks.measure.executors.task import Task, Waiting, again, tasks_of
 from benchmarks.records.environment import observe
 from benchmarks.records.record import Case, Environment, Record
 
@@ -19,7 +22,8 @@ def kind(name: str) -> Environment:
 
 
 def node(id: str, name: str = "a", **fields: Any) -> Node:
-    facts = Facts(environment=kind(name), code="", versions={}, shares_folder=True, lacks=fields.pop("lacks", {}))
+    shares_folder, lacks = fields.pop("shares_folder", True), fields.pop("lacks", {})
+    facts = Facts(environment=kind(name), code="", versions={}, shares_folder=shares_folder, lacks=lacks)
     return Node(id=id, host=id, facts=facts, **{"cpus": 2, "gpus": 0, "memory": 1e11, "head": False} | fields)
 
 
@@ -32,7 +36,8 @@ def begin(nodes: list[Node], tasks: list[Task]) -> dict[str, list[str]]:
     waiting = Waiting(tasks)
     for task, chosen in choose(nodes, waiting):
         waiting.remove(task)
-        chosen.tasks.append(task)
+        for each in chosen:
+            each.tasks.append(task)
     return {node.id: [each.model for task in node.tasks for each in task.cases] for node in nodes}
 
 
@@ -90,6 +95,34 @@ def test_why_nothing_can_take_a_case_is_said() -> None:
     assert "no node of this kind" in impossible([node("x")], timed)
     lacking = node("x", cpus=8, lacks={task.cases[0]: "no such folder"})
     assert impossible([lacking], task).endswith("no such folder")
+
+
+def test_a_training_of_several_processes_is_spread_over_as_few_nodes_as_can_hold_it() -> None:
+    def tasks(processes: int) -> list[Task]:
+        return tasks_of(jobs(case(train_threads=1, train_processes=processes)), 6)
+
+    assert begin([node("x"), node("y")], tasks(2)) == {"x": ["resnet18"], "y": []}
+    nodes = [node("x"), node("y"), node("z")]
+    (task,) = tasks(4)
+    assert begin(nodes, [task]) == {"x": ["resnet18"], "y": ["resnet18"], "z": []}
+    assert (task.parts, task.cpus) == (2, 2) and nodes[0].free_cpus == 0
+    assert begin([node("x"), node("y")], [task]) == {"x": ["resnet18"], "y": ["resnet18"]}  # again, elsewhere
+    assert begin([node("x", cpus=8), node("y")], [task]) == {"x": ["resnet18"], "y": []} and task.parts == 1
+    assert impossible([node("x"), node("y")], *tasks(4)) == ""
+    assert "needs 6 processors and 0 GPUs on one node, or an equal share" in impossible([node("x")] * 2, *tasks(6))
+    apart = [node("x", shares_folder=False), node("y")]
+    assert begin(apart, tasks(4)) == {"x": [], "y": []} and "that see the run's folder" in impossible(apart, *tasks(4))
+
+
+def test_nodes_that_train_together_leave_one_record() -> None:
+    def record(status: str, reason: str = "") -> Record:
+        return Record(case=case(), status=status, reason=reason, where={"node": f"{status} {reason}"})
+
+    ended = joined([record("ok"), record("ok", "")])
+    assert ended.status == "ok" and ended.where["nodes"] == ["ok ", "ok "]
+    failed = joined([record("failed", "process 0: another process has gone"), record("failed", "no space is left")])
+    assert failed.reason == "no space is left" and len(failed.where["nodes"]) == 2
+    assert joined([record("ok"), record("failed", "another process has gone")]).status == "failed"
 
 
 def test_a_time_is_wanted_of_every_kind_and_a_count_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 import re
@@ -13,12 +14,15 @@ from urllib.parse import quote
 import pytest
 
 from benchmarks.report.choosing import Budget, choose
+from benchmarks.report.html import write_index
 from benchmarks.report.html.figures import lines_of
 from benchmarks.report.html.models import way_name
 from benchmarks.report.overview import survey
 from benchmarks.report.shown import candidates
 from tests.benchmarks.report.html.made import many, page_of, whole
 from tests.benchmarks.report.made import ENVIRONMENT
+from tests.benchmarks.report.test_hostile import HOSTILE, PLACE, spoiled
+from tests.benchmarks.report.test_hostile import whole as filled
 from tests.browser import Seen, needs_browser, opened
 
 pytestmark = needs_browser
@@ -250,6 +254,32 @@ def test_of_very_many_rows_the_first_are_laid_out_until_all_are_asked_for(browse
     seen.page.locator("#all").click()
     every = [value for value in numbers(seen.column("Latency, ms")) if value is not None]
     assert len(every) == 400 and every[:100] == first and not seen.page.locator("#all").is_visible()
+    seen.close()
+
+
+def no_number(text: str) -> float:
+    raise AssertionError(text)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_things_are_called_the_page_is_whole_and_runs_nothing(browser: Any, tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    place = spoiled(PLACE, chance)
+    records = [dataclasses.replace(spoiled(each, chance), machine=place.machine_id) for each in filled()]
+    told = [("studies/a.md", "".join(HOSTILE[:9]), "".join(HOSTILE[9:]))]
+    index = write_index(survey(records, place, asked={each.case.model for each in records}), tmp_path, told)
+    seen = Seen(browser, index)
+    assert seen.page.evaluate("typeof owned") == "undefined"
+    for target in ("#table thead button", "#table tbody button", "#table tbody a", "#picture .point"):
+        for number in range(seen.page.locator(target).count()):
+            seen.page.locator(target).nth(number).dispatch_event("click")
+    assert seen.page.evaluate("typeof owned") == "undefined" and seen.said == [] and len(seen.asked) == 1
+    assert seen.page.locator("img, iframe, object, [onclick], [onerror]").count() == 0
+    page = index.read_text(encoding="utf-8")
+    plain = page_of(whole(), tmp_path).read_text(encoding="utf-8")
+    assert page.count("<script") == page.count("</script>") == plain.count("<script")
+    for data in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL):
+        json.loads(data, parse_constant=no_number)
     seen.close()
 
 
