@@ -126,10 +126,9 @@ def _in_all_ways(folder: Path) -> Path:
     from benchmarks.report import write_report
 
     shipped = REFERENCE.parent
-    for path in (*shipped.glob("*.md"), *shipped.glob("studies/*.md")):
-        copy = folder / path.relative_to(shipped)
-        copy.parent.mkdir(exist_ok=True)
-        shutil.copyfile(path, copy)
+    (folder / "studies").mkdir()
+    for path in shipped.glob("studies/*.md"):
+        shutil.copyfile(path, folder / path.relative_to(shipped))
     records = read_records(shipped / RECORDS).records
     usual = [each for each in records if each.case.metric == "latency" and each.case.runtime == "eager"]
     ways = [
