@@ -44,6 +44,7 @@ class Seen:
 
     def rows(self) -> list[str]:
         """First cells of the rows that are shown, in their order, without the button."""
+        self.settled()
         return self.page.evaluate(
             "() => [...document.querySelectorAll('#table tbody tr')].filter((row) => row.offsetHeight)"
             ".map((row) => row.cells[0].querySelector('a').textContent)"
@@ -51,6 +52,7 @@ class Seen:
 
     def column(self, title: str) -> list[str]:
         """The cells that are shown below a heading."""
+        self.settled()
         return self.page.evaluate(
             "(title) => { const heads = [...document.querySelectorAll('#table thead th')];"
             "const at = heads.findIndex((head) => head.textContent.startsWith(title));"
@@ -58,6 +60,10 @@ class Seen:
             ".map((row) => row.cells[at].textContent) }",
             title,
         )
+
+    def settled(self) -> None:
+        """Waits until every row is laid out."""
+        self.page.wait_for_function("toCome.length === 0")
 
     def text(self, selector: str) -> str:
         return str(self.page.locator(selector).inner_text())

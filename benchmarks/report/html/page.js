@@ -26,7 +26,7 @@ for (const kind of FILTERS.slice(1)) kinds[kind] = (line) => line.by[kind];
 const usual = () => ({
   sort: "", down: "", text: "", family: "", runtime: "", precision: "", threads: "", pins: [],
   columns: data.figures.filter((figure) => figure.open).map((figure) => figure.key),
-  x: "", y: "", log: "1", open: "", all: "", limits: {},
+  x: "", y: "", log: "1", open: "", limits: {},
 });
 let state = usual();
 
@@ -129,26 +129,31 @@ function sorted() {
 const visible = (line) => words[line].includes(state.text.toLowerCase()) &&
   FILTERS.every((kind) => !state[kind] || kinds[kind](data.lines[line]) === state[kind]);
 
-const MOST = 100; // rows that are laid out at once: a thousand take a quarter of a second
-let order = " ", inOrder = [], laidOut = null;
+const AT_ONCE = 40; // rows in one frame: a thousand take a quarter of a second
+let order = " ", inOrder = [], laidOut = null, toCome = [], hiddenColumns = null;
+function layOut(most = AT_ONCE) { // the first rows at once, the others frame after frame
+  body.append(...toCome.splice(0, most).map((line) => rows[line]));
+  if (toCome.length) requestAnimationFrame(() => layOut());
+}
+
 function showTable(found) {
   const wanted = `${state.sort} ${state.down}`;
-  if (wanted !== order) inOrder = sorted();
-  order = wanted;
+  if (wanted !== order) [order, inOrder] = [wanted, sorted()];
   const [fits, may] = [new Set(found.answers), new Set(found.possible)];
   const open = inOrder.filter(visible), count = open.length;
-  const laid = state.all === "1" ? open : open.slice(0, MOST);
-  for (const line of laid) {
+  for (const line of open) {
     const row = rows[line];
     row.classList.toggle("unfit", found.limited && !fits.has(line) && !may.has(line));
     row.classList.toggle("perhaps", found.limited && may.has(line));
-    const pinned = state.pins.includes(nameOf(line));
-    row.classList.toggle("pinned", pinned);
+    const pinned = row.classList.toggle("pinned", state.pins.includes(nameOf(line)));
     row.cells[0].firstElementChild.setAttribute("aria-pressed", pinned);
   }
-  // the others are not in the document: to move them would cost what it costs to show them
-  if (laid.join() !== laidOut) body.replaceChildren(...laid.map((line) => rows[line]));
-  laidOut = laid.join();
+  if (open.join() !== laidOut) {
+    laidOut = open.join();
+    body.replaceChildren();
+    toCome = [...open];
+    layOut();
+  }
   heads.forEach((head, index) => {
     const key = keys[index];
     if (key === state.sort) head.setAttribute("aria-sort", state.down ? "descending" : "ascending");
@@ -158,12 +163,9 @@ function showTable(found) {
   const by = keys.includes(state.sort) ? `, sorted by ${titles[keys.indexOf(state.sort)]}, ` +
     `${state.down ? "descending" : "ascending"}` : "";
   at("shown").textContent = `${count} of ${rows.length} rows${by}`;
-  at("all").hidden = state.all === "1" || count <= MOST;
-  at("all").textContent = `These are the first ${MOST} rows; lay out all ${count}`;
 }
 
 const sheet = document.head.appendChild(make("style"));
-let hiddenColumns = null;
 function showColumns() {
   const closed = keys.flatMap((key, index) => (key in place && !state.columns.includes(key)
     ? `#table tr > :nth-child(${index + 1})` : [])).join(",");
@@ -184,10 +186,9 @@ function csv() {
   const neutral = (text) => (formula(text) ? `'${text}` : text);
   const quoted = (cell) => `"${neutral(String(cell === null ? "" : cell)).replaceAll('"', '""')}"`;
   const open = keys.filter((key) => !(key in place) || state.columns.includes(key));
-  const lines = inOrder.filter(visible);
   const head = open.map((key) => titles[keys.indexOf(key)]);
-  const table = [head, ...lines.map((line) => open.map((key) => rawOf(line, key)))];
-  return table.map((cells) => cells.map(quoted).join(",")).join("\n");
+  const table = inOrder.filter(visible).map((line) => open.map((key) => rawOf(line, key)));
+  return [head, ...table].map((cells) => cells.map(quoted).join(",")).join("\n");
 }
 
 const WIDE = 900, HIGH = 520, LEFT = 70, RIGHT = 30, TOP = 20, BOTTOM = 60;
@@ -472,8 +473,7 @@ function prepare() {
   at("text").addEventListener("input", () => change({ text: at("text").value }));
   at("log").addEventListener("change", () => change({ log: at("log").checked ? "1" : "0" }));
   at("reset").addEventListener("click", () => change(usual()));
-  at("all").addEventListener("click", () => change({ all: "1" }));
-  window.addEventListener("beforeprint", () => change({ all: "1" }));
+  window.addEventListener("beforeprint", () => layOut(Infinity));
   at("copy").addEventListener("click", async () => {
     const file = new Blob([csv()]);
     const link = make("a", { download: "models.csv", href: URL.createObjectURL(file) });
