@@ -38,6 +38,7 @@ __all__ = [
 LONGEST_WAIT = 86_400.0  # seconds that the system's calls can count in any case
 PROGRESS, PROGRESS_SECONDS = "progress", 1.0  # mark of a message that is no answer yet, and how often one is sent
 OUTPUT = "zoo-worker-"  # file of what a worker's libraries print; the number of the process that reads it follows
+UNSAID = "ignore::UserWarning:multiprocessing.resource_tracker"  # that it clears up after who was ended by force
 Progress = Callable[[int, int], None]  # how many images are done, of how many
 PRELOAD = (
     "torch",
@@ -127,20 +128,13 @@ def signals_held() -> Iterator[None]:
     held = set(SIGNALS) - {signal.SIGTERM}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
     try:
-        _start_tracker()  # which lets signals through again
+        sys.warnoptions.append(UNSAID)
+        resource_tracker.ensure_running()  # whose start lets signals through again
         signal.pthread_sigmask(signal.SIG_BLOCK, held)
         yield
     finally:
+        sys.warnoptions.remove(UNSAID)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _start_tracker() -> None:
-    """Starts Python's process that clears up after others; where they were ended by force it need not complain."""
-    sys.warnoptions.append("ignore::UserWarning:multiprocessing.resource_tracker")
-    try:
-        resource_tracker.ensure_running()
-    finally:
-        sys.warnoptions.pop()
 
 
 @contextlib.contextmanager
