@@ -19,6 +19,8 @@ PACKAGES = ("zoo", "benchmarks")  # whose modules are commands
 # by which a process is asked to end
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 
+_came: list[int] = []  # the signal that ended this process's command
+
 
 class Interrupted(KeyboardInterrupt):
     """A signal asks the process to end.
@@ -65,8 +67,8 @@ def run_command(main: Callable[[], int]) -> NoReturn:
     try:
         status = main()
         sys.stdout.flush()
-    except Interrupted as signalled:
-        status = signalled.status
+    except KeyboardInterrupt as signalled:  # libraries that are waited for may raise a plain one in place of ours
+        status = signalled.status if isinstance(signalled, Interrupted) else 128 + (_came or [signal.SIGINT])[0]
     except BrokenPipeError:  # the reader of the output, `head` perhaps, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
@@ -86,4 +88,5 @@ def _leave(number: int, _frame: FrameType | None) -> None:
 
 def _raise(number: int, _frame: FrameType | None) -> None:
     _on_signals(_leave)
+    _came.append(number)
     raise Interrupted(number)

@@ -52,6 +52,18 @@ def test_interrupted_while_it_is_imported(command: str) -> None:
     assert (process.returncode, said) == (130, "")
 
 
+SWALLOWED = WAITING.replace("raise\n", "raise KeyboardInterrupt from None  # as Ray does while it is waited for\n")
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_library_that_raises_an_interrupt_of_its_own_changes_nothing(name: str) -> None:
+    with started("-c", SWALLOWED) as process:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        process.send_signal(signal.Signals[name])
+        written, said = process.communicate(timeout=60)
+    assert (process.returncode, written, said) == (128 + signal.Signals[name], "written\n", "")
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_every_signal_lets_the_command_write_down_what_there_is(name: str) -> None:
     number = signal.Signals[name]
