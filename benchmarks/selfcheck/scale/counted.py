@@ -14,18 +14,19 @@ from benchmarks.records.record import Case
 
 __all__ = ["CASES", "EXECUTORS", "measure"]
 
-CASES = 1_000
+CASES, COUNTED = 1_000, ("params", "mult_adds")
 EXECUTORS = ("local", "ray")
 TIMEOUT = 600.0  # seconds
 
 
 def measure(executor: str) -> dict[str, Any]:
-    """Counts the parameters of a thousand widths of MobileNetV1, as JSON values.
+    """Counts parameters and multiply-adds of many widths of MobileNetV1, as JSON values.
 
     Raises:
         RuntimeError: not every case was counted.
     """
-    cases = [Case(metric="params", model=f"mobilenet_v1:width={0.1 + number / CASES:.3f}") for number in range(CASES)]
+    models = [f"mobilenet_v1:width={0.1 + number / CASES:.4f}" for number in range(CASES // len(COUNTED))]
+    cases = [Case(metric=metric, model=model) for model in models for metric in COUNTED]
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, open_executor(executor) as used:
         used.machines(cases, observe("scale"), Path(folder), lambda line: None)

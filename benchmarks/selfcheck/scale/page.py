@@ -99,8 +99,8 @@ def _sections(cases: Cases, _picture: str) -> Iterator[str]:
             text_column("times as long", lambda row: f"{_longer(row[1]):.2f}"),
             text_column("beside each case, ms", lambda row: f"{1e3 * _beside(row[1]):.1f}"),
         )
-        note = ("Parameters of as many widths of MobileNetV1, on this machine; Ray starts a cluster of its own for it, "
-                "which is what it waits for before the first.")  # fmt: skip
+        note = ("Parameters and multiply-adds of widths of MobileNetV1, on this machine; Ray starts a cluster of its "
+                "own for it, which is what it waits for before the first.")  # fmt: skip
         yield section(f"{counted.CASES:,} counting cases", note, table(carrying, carried))
     kept = [(count, cases[f"store {count}"]) for count in records.COUNTS if f"store {count}" in cases]
     if kept:
