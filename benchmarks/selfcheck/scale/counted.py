@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmarks.measure.executors import open_executor
 from benchmarks.measure.executors.executor import Job
+from benchmarks.plan.cases import canonical
 from benchmarks.records.environment import effective_cpus, observe
 from benchmarks.records.record import Case
 
@@ -26,7 +27,7 @@ def measure(executor: str) -> dict[str, Any]:
         RuntimeError: not every case was counted.
     """
     models = [f"mobilenet_v1:width={0.1 + number / CASES:.4f}" for number in range(CASES // len(COUNTED))]
-    cases = [Case(metric=metric, model=model) for model in models for metric in COUNTED]
+    cases = [canonical(Case(metric=metric, model=model)) for model in models for metric in COUNTED]
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, open_executor(executor) as used:
         used.machines(cases, observe("scale"), Path(folder), lambda line: None)
