@@ -157,7 +157,7 @@ def test_the_whole_lesson_runs_and_right_answers_are_right(tmp_path: Path, monke
         ("return None  # your formula", "return 1 / out_channels + 1 / kernel**2"),
         ("answer = None", "answer = (14, 512)"),
         ("return None  # multiply-adds",
-         "return (5.9e7 * width + 5.1e8 * width**2) * (resolution / 224) ** 2"),
+         "return (2.9e7 * width + 5.4e8 * width**2) * (resolution / 224) ** 2"),
     ):  # fmt: skip
         assert solved.count(open_one) == 1
         solved = solved.replace(open_one, answer)
