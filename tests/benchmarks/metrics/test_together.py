@@ -71,5 +71,5 @@ def test_two_processes_train_one_network() -> None:
 
 @pytest.mark.slow
 def test_what_fails_in_one_of_them_is_said() -> None:
-    with pytest.raises(RuntimeError, match=r"process 0 .*failed: .*(recipe|nothing)"):
+    with pytest.raises(RuntimeError, match=r"process \d .*failed: .*(recipe|nothing)"):
         measure(Subject(dataclasses.replace(case(train_processes=2), recipe="nothing")))
