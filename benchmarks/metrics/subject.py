@@ -15,6 +15,7 @@ from benchmarks.records.record import Case
 from zoo.classifier import Classifier
 from zoo.factory import allocate, build
 from zoo.runtimes import RUNTIMES, Session
+from zoo.runtimes.agreement import tolerance
 from zoo.spec import ModelSpec
 from zoo.training.devices import synchronize
 
@@ -23,7 +24,6 @@ __all__ = ["PRECISIONS", "RuntimeDisagrees", "Subject", "facts_of", "opened"]
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 INTEGERS = "int8"
 NOISE = "noise"  # what a network of random weights is calibrated on: its times depend on neither
-TOLERANCE = {"fp32": 1e-3, "bf16": 5e-2, "fp16": 1e-2}  # of logits, relative to the largest
 SEED = 0  # of weights and images: no figure depends on which numbers they are
 _PATTERN = 1 << 20  # numbers in the random block that weights are filled with
 
@@ -137,10 +137,11 @@ class Subject:
         with torch.inference_mode():
             expected = self.random_network(self.images).float()
         difference = float((logits.float() - expected).abs().max() / expected.abs().max())
-        if not difference <= TOLERANCE[self.case.precision]:
+        allowed = tolerance(self.images)
+        if not difference <= allowed:
             raise RuntimeDisagrees(
                 f"logits of {self.case.runtime} differ from the plain network's by {difference:.2g} of the largest; "
-                f"allowed is {TOLERANCE[self.case.precision]:g}: a wrong answer is not timed"
+                f"allowed is {allowed:g}: a wrong answer is not timed"
             )
 
     def synchronize(self) -> None:

@@ -19,6 +19,7 @@ CHECKS = {
     "contract": "benchmarks.selfcheck.contract:BENCHMARK.main",
     "tutorial": "benchmarks.selfcheck.tutorial.notebook:main",
     "scale": "benchmarks.selfcheck.scale.page:BENCHMARK.main",
+    "gpu": "benchmarks.selfcheck.gpu.page:BENCHMARK.main",
     "restamp": "benchmarks.selfcheck.restamp:main",
 }
 

@@ -81,15 +81,43 @@ def test_a_runtime_is_right_there_or_says_why_not(runtime):
     assert relative_difference(logits.cpu(), expected) <= 1e-3
 
 
-def test_one_session_answers_every_thread():
+@pytest.mark.parametrize("runtime", ["channels_last", "folded", "cuda_graphs"])
+def test_a_runtime_opens_with_the_settings_that_pytorch_comes_with(runtime, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    model, images = warmed("resnet18")
+    session = zoo.open_runtime(model.cuda(), images.cuda(), runtime)
+    assert session.agreement.within and session.agreement.relative <= 1e-2
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_a_recorded_graph_answers_for_the_images_it_is_given(precision):
+    model, images = warmed("mobilenet_v1:width=0.25,resolution=128")
+    session = zoo.open_runtime(model.cuda(), images.cuda(), "cuda_graphs", precision=precision)
+    bound = {"fp32": 1e-4, "bf16": 1e-1, "fp16": 2e-2}[precision]
+    kept = []
+    for seed in range(3):
+        others = torch.randn(images.shape, generator=torch.Generator().manual_seed(seed)).cuda()
+        with torch.inference_mode():
+            expected = model(others)
+        kept.append((session(others), expected))
+    for answer, expected in kept:  # each its own, though all came out of one place in memory
+        assert relative_difference(answer, expected) <= bound
+
+
+@pytest.mark.parametrize("runtime", ["auto", "cuda_graphs"])
+def test_one_session_answers_every_thread(runtime):
     model, _ = warmed("resnet18")
     model.cuda()
     batches = [torch.randn(2, 3, 96, 96, device="cuda") for _ in range(4)]
-    session = zoo.open_runtime(model, batches[0])
+    session = zoo.open_runtime(model, batches[0], runtime)
     expected = [session(batch) for batch in batches]
 
+    torch.cuda.synchronize()
+
     def wrong(place):
-        answers = (session(batches[place]) for _ in range(50))
+        with torch.cuda.stream(torch.cuda.Stream()):
+            answers = [session(batches[place]) for _ in range(50)]
+        torch.cuda.synchronize()
         return sum(relative_difference(answer, expected[place]) > 1e-5 for answer in answers)
 
     with ThreadPoolExecutor(4) as pool:

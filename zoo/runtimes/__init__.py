@@ -28,6 +28,7 @@ RUNTIMES: Registry[Runtime] = Registry(
             "eager",
             "channels_last",
             "folded",
+            "cuda_graphs",
             "packed",
             "openvino",
             "onnxruntime",

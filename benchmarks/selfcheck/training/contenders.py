@@ -22,23 +22,34 @@ if TYPE_CHECKING:
 __all__ = ["BATCH", "EPOCHS", "SIZE", "WAYS", "contest"]
 
 SIZE, BATCH, EPOCHS = 128, 32, 5
-LR, MOMENTUM = 0.02, 0.9
+LR, MOMENTUM = (0.02, 0.005), 0.9  # the rate from scratch and from trained weights, falling to 0
 CROP_SCALE = 0.35
 EVERY_S = 0.1  # between two looks at the memory
 WAYS = ("zoo", "torchvision")
 
 
-def contest(way: str, model: str, folder: Path, *, seed: int, epochs: int = EPOCHS, workers: int = 1) -> dict[str, Any]:
+def contest(
+    way: str,
+    model: str,
+    folder: Path,
+    *,
+    seed: int,
+    epochs: int = EPOCHS,
+    workers: int = 1,
+    weights: str = "",
+    device: str = "cpu",
+) -> dict[str, Any]:
     """A training in processes of its own, as JSON values: images a second, peak memory, right answers, waiting.
 
     Args:
         way: of `WAYS`.
         folder: with train and val.
         workers: of the reference; the zoo takes as many as it takes.
+        weights: a file that training starts from; empty for none.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_train, args=(theirs, way, model, folder, seed, epochs, workers))
+    process = context.Process(target=_train, args=(theirs, way, model, folder, seed, epochs, workers, weights, device))
     process.start()
     theirs.close()
     memory = _Memory(process.pid or 0)
@@ -75,23 +86,38 @@ class _Memory:
         return self._most
 
 
-def _train(pipe: Connection, way: str, model: str, folder: Path, seed: int, epochs: int, workers: int) -> None:
+def _train(
+    pipe: Connection,
+    way: str,
+    model: str,
+    folder: Path,
+    seed: int,
+    epochs: int,
+    workers: int,
+    weights: str,
+    device: str,
+) -> None:
     """One training; what it found goes into the pipe."""
     import zoo
     from zoo.training.recipes import recipe
+    from zoo.training.start import pretrained, untrained
 
     die_with_parent()
     data = zoo.open_data(folder, img_size=SIZE)
     chosen = recipe(
-        "sample", batch_size=BATCH, epochs=epochs, img_size=None, opt="sgd", lr=LR, momentum=MOMENTUM,
-        sched="constant", warmup=0.0, mirror=True, crop_scale=CROP_SCALE,
+        "sample", batch_size=BATCH, epochs=epochs, img_size=SIZE, opt="sgd", lr=LR[bool(weights)], momentum=MOMENTUM,
+        sched="cosine", warmup=0.0, mirror=True, crop_scale=CROP_SCALE,
     )  # fmt: skip
     torch.manual_seed(seed)
-    network = zoo.create(model, num_classes=len(data.class_names))
+    if weights:
+        network, data, _ = pretrained(model, weights, data, chosen, seed=seed)
+    else:
+        network = untrained(zoo.spec(model), data, chosen, seed=seed)
+    network.to(device)
     found = (
         _of_zoo(network, data, chosen, seed)
         if way == "zoo"
-        else _of_torchvision(network, data, folder, epochs, workers)
+        else _of_torchvision(network, data, folder, chosen, workers)
     )
     pipe.send({**found, "images": epochs * len(data.train.labels) if data.train is not None else 0})
     pipe.close()
@@ -140,34 +166,36 @@ def _timed_waits() -> list[float]:
     return waits
 
 
-def _of_torchvision(network: Classifier, data: Data, folder: Path, epochs: int, workers: int) -> dict[str, Any]:
+def _of_torchvision(network: Classifier, data: Data, folder: Path, chosen: Recipe, workers: int) -> dict[str, Any]:
     """ImageFolder, random crops and flips, DataLoader, SGD: torchvision's references/classification without extras."""
     from torchvision.datasets import ImageFolder
     from torchvision.transforms import v2
 
     import zoo
-    from zoo.spec import resized
-    from zoo.training.start import take_input
 
+    device = next(network.parameters()).device
     transform = v2.Compose([
         v2.RandomResizedCrop(SIZE, scale=(CROP_SCALE, 1.0), antialias=True), v2.RandomHorizontalFlip(),
         v2.PILToTensor(), v2.ToDtype(torch.float32, scale=True),
         v2.Normalize(network.spec.input.mean, network.spec.input.std),
     ])  # fmt: skip
     loader = torch.utils.data.DataLoader(
-        ImageFolder(str(folder / "train"), transform), batch_size=BATCH, shuffle=True, num_workers=workers
-    )
-    take_input(network, resized(network.spec.input, SIZE))
-    optimizer = torch.optim.SGD(network.parameters(), lr=LR, momentum=MOMENTUM)
+        ImageFolder(str(folder / "train"), transform), batch_size=BATCH, shuffle=True, num_workers=workers,
+        pin_memory=device.type == "cuda",
+    )  # fmt: skip
+    optimizer = torch.optim.SGD(network.parameters(), lr=chosen.lr, momentum=MOMENTUM)
+    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, chosen.epochs * len(loader))
     loss_of, seconds = nn.CrossEntropyLoss(), []
-    for _ in range(epochs):
+    for _ in range(chosen.epochs):
         network.train()
         started = time.perf_counter()
         for images, labels in loader:
+            images, labels = images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
             optimizer.zero_grad()
             loss = loss_of(network(images), labels)
             loss.backward()
             optimizer.step()
+            falling.step()
             loss.item()
         seconds.append(time.perf_counter() - started)
     evaluation = zoo.evaluate(network, data)
