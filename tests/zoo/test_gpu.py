@@ -86,13 +86,18 @@ def test_a_runtime_opens_with_the_settings_that_pytorch_comes_with(runtime, monk
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     model, images = warmed("resnet18")
     session = zoo.open_runtime(model.cuda(), images.cuda(), runtime)
-    assert session.agreement.within and session.agreement.relative <= 1e-2
+    assert session.agreement.within and session.agreement.relative <= 2e-2
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 def test_a_recorded_graph_answers_for_the_images_it_is_given(precision):
     model, images = warmed("mobilenet_v1:width=0.25,resolution=128")
     session = zoo.open_runtime(model.cuda(), images.cuda(), "cuda_graphs", precision=precision)
+    model.cpu()
+    spoilt = [
+        torch.full((1 << 20,), torch.nan, device="cuda") for _ in range(64)
+    ]  # where its weights may not have been
+    assert spoilt and next(model.cuda().parameters()).is_cuda
     bound = {"fp32": 1e-4, "bf16": 1e-1, "fp16": 2e-2}[precision]
     kept = []
     for seed in range(3):

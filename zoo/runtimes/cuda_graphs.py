@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from zoo.errors import RuntimeUnavailable
-from zoo.lazy import torch
+from zoo.lazy import nn, torch
 from zoo.runtimes.halves import PRECISIONS, open_in_halves
 from zoo.runtimes.session import Run
 
@@ -37,30 +37,34 @@ def open(model: Classifier, images: torch.Tensor) -> Run:
 
     if not images.is_cuda:
         raise RuntimeUnavailable(f"CUDA graphs run on NVIDIA's GPUs; the network is on {images.device}")
-    network = inference_copy(model).to(memory_format=torch.channels_last)
-    with torch.inference_mode(), torch.cuda.device(images.device):
-        held = images.clone(memory_format=torch.channels_last)
-        beside = torch.cuda.Stream()
-        beside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(beside):
-            for _ in range(WARM_UP):
-                network(held)
-        torch.cuda.current_stream().wait_stream(beside)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # other threads go on with what they do
-            logits: torch.Tensor = network(held)
-    alone, answered = threading.Lock(), torch.cuda.Event()
+    return _Recorded(inference_copy(model).to(memory_format=torch.channels_last), images)
 
-    def run(images: torch.Tensor) -> torch.Tensor:
-        with alone, torch.cuda.device(held.device):  # one input and one output for all callers, on whatever stream
-            answered.wait()
-            held.copy_(images)
-            graph.replay()
-            answer = logits.clone()
-            answered.record()
+
+class _Recorded:
+    """A network's kernels for images of one shape, with one input and one output for all callers, on any stream."""
+
+    def __init__(self, network: nn.Module, images: torch.Tensor) -> None:
+        self._network = network  # the graph knows nothing but addresses: its weights have to stay where they are
+        self._graph, self._turn, self._answered = torch.cuda.CUDAGraph(), threading.Lock(), torch.cuda.Event()
+        with torch.inference_mode(), torch.cuda.device(images.device):
+            self._images = images.clone(memory_format=torch.channels_last)
+            beside = torch.cuda.Stream()
+            beside.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(beside):
+                for _ in range(WARM_UP):
+                    network(self._images)
+            torch.cuda.current_stream().wait_stream(beside)
+            with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):  # other threads may go on meanwhile
+                self._logits: torch.Tensor = network(self._images)
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        with self._turn, torch.cuda.device(images.device):
+            self._answered.wait()
+            self._images.copy_(images)
+            self._graph.replay()
+            answer = self._logits.clone()
+            self._answered.record()
         return answer
-
-    return run
 
 
 def open_as(

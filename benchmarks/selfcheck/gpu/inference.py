@@ -47,6 +47,7 @@ def _compile(name: str, precision: str, batch: int) -> str:
     """Why it failed; empty where it did not."""
     import zoo
 
+    torch.set_num_threads(1)
     model, _ = pair(name)
     try:
         zoo.open_runtime(model.to("cuda"), _images(model, batch), "compiled", precision=precision)
@@ -57,6 +58,7 @@ def _compile(name: str, precision: str, batch: int) -> str:
 
 def measure(name: str, device: str = "cuda") -> dict[str, Any]:
     """Samples and facts as JSON values, a list of one entry a precision and batch size; for a process of its own."""
+    torch.set_num_threads(1)  # so that weights are those of `make_ready` to the bit, and what it compiled is found
     model, reference = pair(name)
     model.to(device), reference.to(device)
     side = model.spec.input.size

@@ -13,7 +13,7 @@ from benchmarks.selfcheck.training.contenders import EPOCHS, WAYS, contest
 from benchmarks.selfcheck.training.photographs import KINDS, Kind, make
 from zoo.turns import take_turns
 
-__all__ = ["FED", "INPUTS", "MODELS", "SEEDS", "TRAIN", "VAL", "measure"]
+__all__ = ["FED", "INPUTS", "MODELS", "SEEDS", "TRAIN", "VAL", "key", "measure"]
 
 MODELS = {"mobilenet_v1:resolution=128,width=0.25": True, "resnet18": False}  # whether from trained weights
 TRAIN, VAL, SEEDS = 6000, 1500, 3
@@ -22,6 +22,11 @@ INPUTS = {
     "data-dir": "a folder of natural images with the parts train and val, which are enlarged and trained on",
     "weights": "a file of trained weights of mobilenet_v1:resolution=128,width=0.25",
 }
+
+
+def key(model: str) -> str:
+    """Of its case."""
+    return f"learning {'trained' if MODELS[model] else 'scratch'}"
 
 
 def measure(model: str, inputs: Mapping[str, str], device: str = "cuda") -> dict[str, Any]:
@@ -50,4 +55,4 @@ def measure(model: str, inputs: Mapping[str, str], device: str = "cuda") -> dict
     return {"model": model, "trained": MODELS[model], "workers": best, "runs": runs}
 
 
-FED = {f"learning {model}": partial(measure, model) for model in MODELS}
+FED = {key(model): partial(measure, model) for model in MODELS}

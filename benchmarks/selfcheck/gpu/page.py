@@ -94,7 +94,7 @@ def bars(cases: Cases) -> list[Bar]:
         judged("the plain network is no slower than the library's, in the geometric mean", conditions, _plain),
     ]
     for model, trained in learning.MODELS.items():
-        case = cases.get(f"learning {model}")
+        case = cases.get(learning.key(model))
         found.append(judged(f"{model}: at least as many images a second as torchvision's way", case, _pays))
         if trained:
             text = f"{model}: final accuracy within {POINTS:g} point of torchvision's way"
@@ -204,7 +204,7 @@ def _sections(cases: Cases, picture: str) -> Iterator[str]:
         "pixels, SGD at a rate that falls to 0, random crops and flips, float32 with TF32 in convolutions; images a "
         f"second from the second epoch on, in the mean over {learning.SEEDS} seeds, whose trainings take turns. The "
         "reference is ImageFolder, RandomResizedCrop, RandomHorizontalFlip and a DataLoader with pinned memory.",
-        table(LEARNING, [cases[key] for model in learning.MODELS if (key := f"learning {model}") in cases]),
+        table(LEARNING, [cases[key] for model in learning.MODELS if (key := learning.key(model)) in cases]),
     )
 
 

@@ -87,8 +87,8 @@ def test_photographs_are_enlarged_and_classes_take_turns(tmp_path: Path) -> None
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["zoo", "torchvision"])
 def test_both_ways_train(tmp_path: Path, way: str) -> None:
-    for part, count in (("train", 20), ("val", 5)):
-        folder_of_colours(tmp_path / "colours" / part, {"red": count, "blue": count})
+    for part, count, size in (("train", 20, 32), ("val", 5, 30)):  # of one size both would begin with the same images
+        folder_of_colours(tmp_path / "colours" / part, {"red": count, "blue": count}, size)
     photographs = make(Kind(((300, 400), (400, 300)), 40, 10), tmp_path / "colours", tmp_path / "large")
     found = contest(way, "mobilenet_v1:resolution=128,width=0.25", photographs, seed=0, epochs=2)
     assert found["images"] == 80 and len(found["epoch_s"]) == 2 and found["tested"] == 10
