@@ -46,19 +46,20 @@ def contest(
         folder: with train and val.
         workers: of the reference; the zoo takes as many as it takes.
         weights: a file that training starts from; empty for none.
+        device: where the network is; only of processors is the memory watched.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_train, args=(theirs, way, model, folder, seed, epochs, workers, weights, device))
     process.start()
     theirs.close()
-    memory = _Memory(process.pid or 0)
+    memory = _Memory(process.pid or 0) if device == "cpu" else None
     try:
         found: dict[str, Any] = ours.recv()
     finally:
-        peak = memory.peak()
+        peak = {"peak_bytes": memory.peak()} if memory else {}
         process.join()
-    return {**found, "peak_bytes": peak}
+    return {**found, **peak}
 
 
 class _Memory:
