@@ -4,8 +4,8 @@ A change that moves or rewrites code makes records stale even where no answer ch
 restamp --since COMMIT` proves that none did: every count is counted again, and of each family the network that trained
 fastest is trained again, with the record's own seed and threads. It must give the record's answers. Where no record is
 of this kind of machine, whose last bits may differ, it must give those of the code of COMMIT here, after one epoch on
-few images: as many steps as it takes to pass through every line. Only then the records that stood at COMMIT are
-stamped with the present code, and `restamp.md` keeps the proof.
+few images: as many steps as it takes to pass through every line; with `--short` that is enough for all of them. Only
+then the records that stood at COMMIT are stamped with the present code, and `restamp.md` keeps the proof.
 """
 
 from __future__ import annotations
@@ -99,6 +99,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = Parser(prog=PROGRAM, description="Records stand after a change of code that changed no answer.")
     parser.add_argument("--output-dir", type=Path, default=Path("reports"), help="folder of the records")
     parser.add_argument("--since", default="HEAD", metavar="COMMIT", help="at which they stood")
+    parser.add_argument("--short", action="store_true", help="hold no whole training against its record, but the first "
+                        "steps of each against those of the code of COMMIT here")  # fmt: skip
     given = parser.parse_args(arguments)
     path = given.output_dir / RECORDS
     records = list(read_records(path).records)
@@ -111,7 +113,8 @@ def main(arguments: Sequence[str]) -> int:
         stood = json.loads(_run(earlier, STOOD, path.resolve()))
         moved = {id(record) for record, before in zip(records, stood, strict=True) if before} & stale
         tried = to_try([record for record in records if id(record) in moved], environment.machine_id)
-        trials = list(_trials(tried, environment.machine_id, earlier, given.since))
+        whole = "" if given.short else environment.machine_id  # no machine bears an empty name
+        trials = list(_trials(tried, whole, earlier, given.since))
     differing = [trial for trial in trials if not trial.same]
     for trial in differing:
         print(f"differs: {trial.found.case.metric} {trial.found.case.model}: {trial.found.reason}", file=sys.stderr)
