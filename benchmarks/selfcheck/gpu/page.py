@@ -171,7 +171,7 @@ LEARNING = (
     text_column("starts", lambda case: "from trained weights" if case["trained"] else "from scratch"),
     *(TableColumn(f"{way}, images/s", partial(_mean, _pace, way), 0, better="high") for way in WAYS),
     TableColumn("times", _faster, -2),
-    *(TableColumn(f"{way}, first epoch, s", partial(_mean, _first_epoch, way), -1, better="low") for way in WAYS),
+    *(TableColumn(f"{way}, first epoch, s", partial(_mean, _first_epoch, way), -1) for way in WAYS),
     *(TableColumn(f"{way}, top-1 %", partial(_mean, _right, way), -1) for way in WAYS),
     TableColumn("readers of torchvision's way", itemgetter("workers"), 0),
 )
@@ -204,7 +204,9 @@ def _sections(cases: Cases, picture: str) -> Iterator[str]:
         "pixels, SGD at a rate that falls to 0, random crops and flips, float32 with TF32 in convolutions; images a "
         f"second from the second epoch on, in the mean over {learning.SEEDS} seeds, whose trainings take turns. The "
         "reference is ImageFolder, RandomResizedCrop, RandomHorizontalFlip and a DataLoader with pinned memory.",
-        table(LEARNING, [cases[key] for model in learning.MODELS if (key := learning.key(model)) in cases]),
+        table(
+            LEARNING, [cases[key] for model in learning.MODELS if (key := learning.key(model)) in cases], across=True
+        ),
     )
 
 

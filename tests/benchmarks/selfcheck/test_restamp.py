@@ -58,12 +58,12 @@ def test_stamped_after_a_rewording_and_refused_after_a_change(tmp_path: Path) ->
     def run(*command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
 
-    def restamp(old: str, new: str) -> int:
+    def restamp(old: str, new: str, *flags: str) -> int:
         path = tmp_path / "zoo" / "training" / "loop.py"
         text = path.read_text()
         assert old in text
         path.write_text(text.replace(old, new))
-        return run(sys.executable, "-m", "benchmarks.selfcheck", "restamp", "--output-dir", "out").returncode
+        return run(sys.executable, "-m", "benchmarks.selfcheck", "restamp", "--output-dir", "out", *flags).returncode
 
     def stale() -> bool:
         done = run(sys.executable, "-m", "benchmarks.run", *asked, "--dry-run")
@@ -92,4 +92,8 @@ def test_stamped_after_a_rewording_and_refused_after_a_change(tmp_path: Path) ->
     assert restamp("total_loss", "sum_of_losses") == 0 and not stale()
     assert "1 training" in (tmp_path / "out" / "restamp.md").read_text()
     commit()
-    assert restamp("loss.backward()", "(1.01 * loss).backward()") == 1 and stale()
+    assert restamp("sum_of_losses", "all_losses", "--short") == 0 and not stale()
+    assert "the code of HEAD, here" in (tmp_path / "out" / "restamp.md").read_text()
+    commit()
+    assert restamp("loss.backward()", "(1.01 * loss).backward()", "--short") == 1 and stale()
+    assert restamp("(1.01 * loss).backward()", "(1.02 * loss).backward()") == 1 and stale()
