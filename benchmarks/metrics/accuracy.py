@@ -148,7 +148,7 @@ def network_of(subject: Subject) -> tuple[zoo.Classifier, Data, dict[str, Any]]:
 def trained(subject: Subject, start: Start) -> tuple[zoo.Classifier, Data, zoo.Training, dict[str, Any]]:
     """A network that is trained as its case says, the data, what came of the training, and details of it."""
     case = subject.case
-    keep_freed_memory()
+    keep_freed_memory(lean=True)
     split = split_of(own_header(case))
     data = DATASETS[case.dataset].open(case.data_dir, **split)
     if data.train is None:

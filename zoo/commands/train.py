@@ -93,7 +93,7 @@ def run(given: argparse.Namespace) -> int:
         crew = team()
         say = _say if crew.leads else _nothing
         warnings.showwarning = lambda message, *_, **__: say(str(message))
-        keep_freed_memory()
+        keep_freed_memory(lean=True)
         data = typed_data(given)
         for note in (*data.notes, *_seen_before(given, data)):
             say(note)

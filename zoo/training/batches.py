@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from zoo.data.dataset import Batch, Split
@@ -83,7 +84,7 @@ class Batches:
         from torchvision.transforms import v2
 
         self._split, self._input, self._channels = split, input, channels
-        self._size = recipe.batch_size
+        self._size, self._workers = recipe.batch_size, workers
         self._keys: list[list[Key]] = []
         self._loader: Any = None
         self._normalize = v2.Compose(normalization(input, channels))
@@ -114,7 +115,8 @@ class Batches:
                 yield self._split.batch(positions, self._input, self._channels)
             return
         self._keys[:] = [[(epoch, position) for position in chunk.tolist()] for chunk in chunks]
-        for pixels in self._loader:
+        given = iter(self._loader)
+        for pixels in _taken_ahead(given) if self._workers else given:
             yield self._normalized(pixels)
 
     def here(self, positions: Tensor) -> Batch:
@@ -135,6 +137,18 @@ class Batches:
         iterator = getattr(self._loader, "_iterator", None)
         if iterator is not None and hasattr(iterator, "_shutdown_workers"):
             iterator._shutdown_workers()
+
+
+def _taken_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches, each taken over while the network learns from the one before.
+
+    What another process made is handed over by a thread there that first has to get a word in, a tenth of a step.
+    """
+    with ThreadPoolExecutor(1) as taker:
+        coming = taker.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = taker.submit(next, batches, None)
+            yield batch
 
 
 class _Keys:

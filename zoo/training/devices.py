@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from zoo.data.dataset import Batch
 
 __all__ = [
-    "PRECISIONS", "autocast", "exact", "held_after", "keep_freed_memory", "named_device", "random_states",
-    "set_random_states", "synchronize", "to_device",
+    "LARGE", "PRECISIONS", "autocast", "exact", "held_after", "keep_freed_memory", "named_device", "random_states",
+    "return_freed_memory", "set_random_states", "synchronize", "to_device",
 ]  # fmt: skip
 
 PRECISIONS = ("fp32", "bf16", "fp16")
+LARGE = 8 << 20  # bytes of a block whose page faults cost little beside what is computed on it
 
 
 def named_device(name: str, crew: Team = ALONE) -> str:
@@ -114,7 +115,7 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[obj
     return torch.autocast(device.type, kind, enabled=precision != "fp32")
 
 
-def keep_freed_memory(*, reserve: int = 64 << 20) -> bool:
+def keep_freed_memory(*, reserve: int = 64 << 20, lean: bool = False) -> bool:
     """Tells glibc to keep freed memory for the next step instead of handing it back to the kernel; True if it could.
 
     Every training step frees and asks again for the same few hundred megabytes; by default each round trip costs page
@@ -122,10 +123,19 @@ def keep_freed_memory(*, reserve: int = 64 << 20) -> bool:
 
     Args:
         reserve: bytes asked for beyond each need.
+        lean: blocks of `LARGE` bytes and more go back at once, and all threads take from one pool, so that the backward
+            pass finds what the forward pass freed: a tenth less memory at the peak and no fewer images a second.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
-    trim_threshold, top_pad, mmap_max = -1, -2, -4  # M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX of malloc.h
-    settings = {mmap_max: 0, trim_threshold: 2**31 - 1, top_pad: reserve}
+    trim_threshold, top_pad, mmap_threshold, mmap_max, arenas = -1, -2, -3, -4, -8  # M_TRIM_THRESHOLD ... of malloc.h
+    settings = {trim_threshold: 2**31 - 1, top_pad: reserve}
+    settings |= {mmap_threshold: LARGE, arenas: 1} if lean else {mmap_max: 0}
     libc = ctypes.CDLL("libc.so.6")
     return all([libc.mallopt(name, value) == 1 for name, value in settings.items()])
+
+
+def return_freed_memory() -> None:
+    """Hands what is kept back to the kernel, where another need begins, whose blocks would not fit into the holes."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL("libc.so.6").malloc_trim(0)

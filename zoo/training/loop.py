@@ -15,7 +15,7 @@ from zoo.lazy import nn, torch
 from zoo.training.averaging import Average
 from zoo.training.batches import Batches
 from zoo.training.course import Epoch, Position, Progress, Sums
-from zoo.training.devices import autocast, to_device
+from zoo.training.devices import autocast, return_freed_memory, to_device
 from zoo.training.evaluation import Evaluation, TrainingFailed, evaluate
 from zoo.training.losses import balanced_weights, cross_entropy, mixed
 from zoo.training.optimizers import optimizer, train_only_classifier, train_the_rest
@@ -247,6 +247,9 @@ class Run:
             inputs, labels = inputs.repeat(2, 1, 1, 1), labels.repeat(2)
         seed = (self.seed, here.epoch, self.count + here.batch * self.team.size + self.team.rank)
         inputs, targets = mixed(inputs, labels, recipe, self.model.num_classes, seed)
+        if not sums.begun:  # before the activations come, which need the room
+            self.optimizer.zero_grad(set_to_none=True)
+            sums.begun = True
         quiet = nullcontext() if last or self.team.size == 1 else self.network.no_sync()  # type: ignore[operator]
         with self.team.together(), quiet:
             with autocast(self.device, self.precision):
@@ -258,9 +261,6 @@ class Run:
                 part = self.model.spec.auxiliary_weight
                 loss = main + part * sum(other for other, _ in others) if others else main
             value, weight = (main.item(), weight) if count else (0.0, 0)
-            if not sums.begun:
-                self.optimizer.zero_grad(set_to_none=True)
-                sums.begun = True
             self.scaler.scale(loss if self._one_batch_a_step else loss * weight).backward()
         sums.loss += value * (count / recipe.batch_size)
         sums.share += count / recipe.batch_size
@@ -327,6 +327,7 @@ class Run:
     # --- the test behind it -------------------------------------------------------------------------------------------
 
     def _test(self) -> tuple[Evaluation, Evaluation | None]:
+        return_freed_memory()
         for each in (self.model, self.average.model if self.average else None):
             if each is not None:  # of a step's statistics only those of the leading process go on
                 self.team.align(each.buffers())
@@ -335,6 +336,7 @@ class Run:
             for each in (self.model, self.average.model if self.average else None)
             if each is not None
         ]
+        return_freed_memory()
         self.evaluation = found[0]
         return found[0], found[1] if len(found) > 1 else None
 

@@ -18,15 +18,15 @@ from benchmarks.measure.worker import die_with_parent
 from benchmarks.metrics.memory import peak_bytes, reset_peak
 from benchmarks.selfcheck.speed.turns import play
 from zoo.lazy import nn, torch
+from zoo.training.devices import LARGE
 from zoo.turns import elapsed
 
-__all__ = ["BATCH", "LARGE", "SIZE", "WAYS", "measure"]
+__all__ = ["BATCH", "SIZE", "WAYS", "measure"]
 
 SIZE, BATCH = 64, 64
 ROUNDS = (10, 60)
 SECONDS = 45.0
 TRIAL_ROUNDS = (5, 5)  # in which the ways take turns, before the fastest is chosen
-LARGE = 8 << 20  # bytes of a block from which it may go back to the kernel when freed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

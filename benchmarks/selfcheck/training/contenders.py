@@ -131,7 +131,7 @@ def _of_zoo(network: Classifier, data: Data, chosen: Recipe, seed: int) -> dict[
     import zoo
     from zoo.training.devices import keep_freed_memory
 
-    keep_freed_memory()
+    keep_freed_memory(lean=True)
     waits = _timed_waits()
     with tempfile.TemporaryDirectory() as cache:
         os.environ["ZOO_CACHE_DIR"] = cache

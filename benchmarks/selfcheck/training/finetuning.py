@@ -37,7 +37,7 @@ def measure(recipe_name: str, inputs: Mapping[str, str]) -> dict[str, Any]:
     from zoo.training.recipes import recipe
     from zoo.training.start import pretrained, untrained
 
-    keep_freed_memory()
+    keep_freed_memory(lean=True)
     data = zoo.open_data(inputs["data-dir"])
     spec = zoo.spec(MODEL)
     started = time.perf_counter()

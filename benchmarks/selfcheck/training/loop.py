@@ -29,7 +29,7 @@ def measure(model: str) -> dict[str, Any]:
     """Seconds of a step of the whole loop and of its bare arithmetic, round by round, as JSON values."""
     from zoo.training.devices import keep_freed_memory
 
-    keep_freed_memory()
+    keep_freed_memory(lean=True)
     run = ready_run(model, size=SIZE, batch=BATCH, steps=STEPS)
     bare = ready_run(model, size=SIZE, batch=BATCH, steps=STEPS)
     batch = bare.batches.here(torch.arange(BATCH))

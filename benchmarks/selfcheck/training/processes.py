@@ -102,7 +102,7 @@ def _worker(rank: int, count: int, meeting: Path, pipe: Connection) -> None:
 
     die_with_parent()
     torch.set_num_threads(1)
-    keep_freed_memory()
+    keep_freed_memory(lean=True)
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
     if count > 1:
         torch.distributed.init_process_group(
