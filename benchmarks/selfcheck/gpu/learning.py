@@ -16,7 +16,7 @@ from zoo.turns import take_turns
 __all__ = ["FED", "INPUTS", "MODELS", "SEEDS", "TRAIN", "VAL", "key", "measure"]
 
 MODELS = {"mobilenet_v1:resolution=128,width=0.25": True, "resnet18": False}  # whether from trained weights
-TRAIN, VAL, SEEDS = 6000, 1500, 3
+TRAIN, VAL, SEEDS = 3000, 1500, 3
 SIZES = KINDS["300 to 500 pixels"].sizes
 INPUTS = {
     "data-dir": "a folder of natural images with the parts train and val, which are enlarged and trained on",
