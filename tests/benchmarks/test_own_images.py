@@ -102,4 +102,4 @@ def test_the_whole_command_answers_which_is_best(photos: Path, file: Path, tmp_p
         kept = zoo.load(tmp_path / found["details"]["weights_file"])
         assert zoo.evaluate(kept, zoo.open_data(photos)).correct == round(found["value"] * 9)
     again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert "4 of 4 cases are done already" in again.stderr
+    assert again.returncode == 0 and "4 of 4 cases are done already" in again.stderr

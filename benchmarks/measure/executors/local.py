@@ -35,4 +35,5 @@ class Local(Executor):
     def execute(self, jobs: Sequence[Job], *, timeout: float, tell: Tell, folder: str) -> Generator[Record, None, None]:
         """See `Executor.execute`."""
         cases = [job.case for job in jobs]
-        yield from execute(cases, self._environment, timeout=timeout, tell=tell, folder=folder)
+        if cases:  # else it was never asked what it is
+            yield from execute(cases, self._environment, timeout=timeout, tell=tell, folder=folder)
