@@ -158,7 +158,7 @@ def sections(cases: Cases) -> Iterator[str]:
     yield section(
         "From disk to gradient",
         f"{EPOCHS} epochs, the first with nothing decoded before, at {SIZE} pixels in batches of {BATCH}, {sgd}, "
-        f"random crops and flips; in the mean over {SEEDS} seeds, whose trainings take turns, each in its own processes. "
+        f"random crops and flips; in the mean over {SEEDS} seeds, whose trainings take turns, each by itself. "
         "The reference is ImageFolder, RandomResizedCrop, RandomHorizontalFlip and a DataLoader with the best of "
         f"{', '.join(map(str, WORKERS))} processes. Photographs are natural images, enlarged. Top-1 only where at "
         f"least {ENOUGH:,} images are tested. Memory is that of all processes together, shared pages counted once.",
