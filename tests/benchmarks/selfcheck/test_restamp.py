@@ -89,11 +89,11 @@ def test_stamped_after_a_rewording_and_refused_after_a_change(tmp_path: Path) ->
              "--output-dir", "out"]  # fmt: skip
     assert run(sys.executable, "-m", "benchmarks.run", *asked, "--quick").returncode == 0
     assert not stale()
-    assert restamp("total_loss", "sum_of_losses") == 0 and not stale()
+    assert restamp("quiet", "silent") == 0 and not stale()
     assert "1 training" in (tmp_path / "out" / "restamp.md").read_text()
     commit()
-    assert restamp("sum_of_losses", "all_losses", "--short") == 0 and not stale()
+    assert restamp("silent", "mute", "--short") == 0 and not stale()
     assert "the code of HEAD, here" in (tmp_path / "out" / "restamp.md").read_text()
     commit()
-    assert restamp("loss.backward()", "(1.01 * loss).backward()", "--short") == 1 and stale()
-    assert restamp("(1.01 * loss).backward()", "(1.02 * loss).backward()") == 1 and stale()
+    assert restamp("scale(loss if", "scale(1.01 * loss if", "--short") == 1 and stale()
+    assert restamp("scale(1.01 * loss if", "scale(1.02 * loss if") == 1 and stale()
