@@ -97,10 +97,11 @@ def _calls(
 ) -> tuple[dict[str, Call], dict[str, float], dict[str, str]]:
     """By way a call that returns when its logits are there, how far these are from fp32's, and why others cannot."""
     import zoo
+    from benchmarks.metrics.subject import PRECISIONS as DTYPES
     from zoo.runtimes.agreement import relative_difference
     from zoo.training.devices import synchronize
 
-    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    dtype = DTYPES[precision]
     reference.to(dtype)
     answers: dict[str, Callable[[], torch.Tensor]] = {"reference": lambda: reference(images.to(dtype)).to(images.dtype)}
     refused = {}
@@ -123,9 +124,10 @@ def _calls(
 
 def _product(precision: str, device: str) -> Call:
     """The product of two large matrices at a precision; at fp32 in TF32, as PyTorch's convolutions are."""
+    from benchmarks.metrics.subject import PRECISIONS as DTYPES
     from zoo.training.devices import synchronize
 
-    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    dtype = DTYPES[precision]
     rows = GEMM if device == "cuda" else 64
     one, other = torch.randn(2, rows, rows, device=device).to(dtype)
     into = torch.empty(rows, rows, device=device, dtype=dtype)
