@@ -20,10 +20,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 GRAPHS = ("spectral norm", "derived convolution", "norm without statistics", "one ReLU in three places")
-NO_GRAPH = {  # in PyTorch's own code for these layers are a branch and an operator that OpenVINO does not know
-    ("norm without statistics", "openvino"): "tracing",
-    ("spectral norm", "openvino"): "No conversion rule found",
-}
+NO_GRAPH = {("spectral norm", "openvino"): "No conversion rule found"}
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +80,15 @@ def test_a_branch_that_depends_on_the_pixels_is_no_graph(runtime):
     else:
         session = open_runtime(model, images(0), runtime)
         assert same(session, model) and same(session, model, -images(5))
+
+
+@RUNTIME
+def test_a_branch_of_pytorchs_own_is_no_hindrance(runtime):
+    """`local_response_norm` asks whether the map has a pixel, at which the tracer warns."""
+    model = small()
+    layers = torch.nn.Sequential(model.features.conv_3, torch.nn.LocalResponseNorm(5)).eval()
+    model.features.set_submodule("conv_3", layers)
+    assert same(open_runtime(model, images(0), runtime), model)
 
 
 @RUNTIME

@@ -88,7 +88,10 @@ def graph_of(model: Classifier, images: torch.Tensor, *, any_number: bool = Fals
     with warnings.catch_warnings(), _the_log_as_it_was():
         warnings.simplefilter("ignore")  # OpenVINO traces with TorchScript, of which PyTorch warns
         # a branch that depends on the pixels would be lost
-        warnings.simplefilter("error", torch.jit.TracerWarning)  # type: ignore[attr-defined]
+        tracer_warning = torch.jit.TracerWarning  # type: ignore[attr-defined]
+        warnings.simplefilter("error", tracer_warning)
+        # but not PyTorch's own branches, as the one of `local_response_norm` for maps without a pixel
+        warnings.filterwarnings("ignore", category=tracer_warning, module=r"torch\.nn\.")
         return openvino.convert_model(inference_copy(model), example_input=images, input=[shape])
 
 
