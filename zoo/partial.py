@@ -1,7 +1,7 @@
 """Files that are whole or not there: written beside their place under another name, and renamed when they are done.
 
 A killed process leaves what it had written so far. Its name says which process of which machine that was; whoever
-writes the same file next sweeps it away.
+writes the same file next, or sweeps its folder, removes it.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ import os
 import platform
 import re
 import secrets
+import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["replacing"]
+__all__ = ["patiently", "replacing", "sweep"]
 
 NAME = 80  # characters of the file's own name in that of its part
-_ENDING = re.compile(r"\.([0-9a-f]{8})-(\d+)-[0-9a-f]+\.partial")
+PAUSES = (0.05, 0.1, 0.2, 0.4) if os.name == "nt" else ()  # seconds; elsewhere a refusal is meant
+_ENDING = re.compile(r"\.([0-9a-f]{8})-(\d+)-[0-9a-f]+\.partial$")
 
 
 @contextmanager
@@ -32,7 +34,7 @@ def replacing(target: Path) -> Iterator[Path]:
     target = Path(os.path.realpath(target))  # a link goes on leading to the file
     if target.exists() and not target.is_file():
         raise OSError(f"{target} is not a file")
-    _sweep(target)
+    sweep(target.parent, target.name[:NAME])
     partial = target.with_name(f".{target.name[:NAME]}.{_machine()}-{os.getpid()}-{secrets.token_hex(4)}.partial")
     try:
         with partial.open("wb") as empty:
@@ -41,18 +43,28 @@ def replacing(target: Path) -> Iterator[Path]:
         partial.chmod(mode)  # as any new file of this user has it, however a library made its own
         with partial.open("rb+") as written:
             os.fsync(written.fileno())
-        partial.replace(target)
+        patiently(lambda: partial.replace(target))
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _sweep(target: Path) -> None:
-    """Removes what processes of this machine that have ended left of the file."""
-    for name in glob.glob(f".{glob.escape(target.name[:NAME])}.*.partial", root_dir=target.parent):
-        ending = _ENDING.fullmatch(name.removeprefix(f".{target.name[:NAME]}"))
+def sweep(folder: Path, name: str | None = None) -> None:
+    """Removes what processes of this machine that have ended left in a folder, of the file of this name or of any."""
+    for found in glob.glob(f".{'*' if name is None else glob.escape(name)}.*.partial", root_dir=folder):
+        ending = _ENDING.search(found)
         if ending and ending[1] == _machine() and not _runs(int(ending[2])):
             with suppress(OSError):
-                (target.parent / name).unlink()
+                (folder / found).unlink()
+
+
+def patiently(move: Callable[[], Path]) -> Path:
+    """Moves a file, a few times over where another program has it open, which Windows does not allow."""
+    for pause in PAUSES:
+        try:
+            return move()
+        except PermissionError:
+            time.sleep(pause)
+    return move()
 
 
 def _machine() -> str:

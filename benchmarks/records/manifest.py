@@ -15,7 +15,8 @@ from fnmatch import fnmatchcase
 from operator import itemgetter
 from pathlib import Path
 
-from benchmarks.records.files import read_file, replace_file, sweep
+from benchmarks.records.files import read_file, replace_file
+from zoo.partial import sweep
 
 __all__ = ["MANIFEST", "adopt", "foreign", "remove_own", "write_own"]
 

@@ -160,8 +160,8 @@ class Record:
         started: UTC time in ISO 8601.
         seconds: wall time of the case.
         where: what the process that measured found itself to be: "node" (which host, not by its name), "nice" (0 is
-            the usual priority), "threads" (of PyTorch), "gpu" (its name and number), "nodes" (those that shared a
-            training); empty where none measured.
+            the usual priority), "threads" (of PyTorch), "spinning" (processors that its threads keep busy right after a
+            timed call), "gpu" (its name and number), "nodes" (those that shared a training); empty where none measured.
     """
 
     case: Case

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,7 +30,8 @@ HOW = (
     "interval of Agresti and Min; beside it the images that only the one and only the other has right, with McNemar's "
     "p. MB are 10^6 bytes of a file, or of the parameters where none was written. Times as fast: one image a call, "
     "paired in rounds where one session timed both. No speed-up is taken from times on several threads that are slower "
-    "than those of the same file on one."
+    "than those of the same file on one. Spinning: processors kept busy right after a call, by threads that wait "
+    "without sleeping and slow down whatever else runs."
 )
 
 
@@ -44,6 +46,7 @@ class _Line:
         full: the same in fp32.
         same: how many times as fast as fp32 on the same runtime and threads.
         best: how many times as fast as the fastest runtime at fp32 on as many threads; its name.
+        spinning: processors that its threads keep busy right after a call.
     """
 
     way: Candidate
@@ -52,6 +55,7 @@ class _Line:
     full: Candidate | None = None
     same: Interval | None = None
     best: tuple[Interval, str] | None = None
+    spinning: float | None = None
 
 
 def precision_sections(records: Iterable[Record]) -> list[str]:
@@ -95,12 +99,18 @@ def _lines(records: Sequence[Record]) -> Iterator[_Line]:
                 same=_speed_up(usable.get(plain), usable.get(key)),
                 best=_against_best(usable, key),
                 session=_session(timed.get(key), cost),
+                spinning=_spinning(timed.get(key)),
             )
     for lone in costs:
         case = lone.case
         if (case.model, case.runtime, case.precision) not in told:  # whose times nobody took
             way = Candidate(model=case.model, runtime=case.runtime, precision=case.precision, num_threads=0)
             yield _Line(way=way, cost=lone, session=_session(None, lone))
+
+
+def _spinning(timed: Record | None) -> float | None:
+    found = timed.where.get("spinning") if timed else None
+    return found if isinstance(found, float) and math.isfinite(found) else None
 
 
 def _speed_up(full: Record | None, other: Record | None) -> Interval | None:
@@ -140,6 +150,7 @@ def _table(lines: Sequence[_Line]) -> str:
         text_column("Runtime", lambda line: markdown(line.way.runtime)),
         text_column("Precision", lambda line: markdown(line.way.precision)),
         TableColumn("Threads", lambda line: line.way.num_threads or None, digits=0),
+        TableColumn("Spinning", lambda line: line.spinning, digits=-1),
         text_column("Images", lambda line: _images(line.cost) if line.cost else ""),
         TableColumn("fp32, %", lambda line: _top1(line.cost.full) if line.cost else None, digits=-1),
         TableColumn("Points [95 %]", lambda line: line.cost.points if line.cost else None, -2, bounds="[{}, {}]"),

@@ -32,8 +32,8 @@ __all__ = ["BENCHMARK", "bars", "measure"]
 MODEL = "vgg16"
 WAYS = ("zoo", "torchvision")
 REPETITIONS = 5
-SPEED_BAR = 5.0  # torchvision's seconds over the zoo's, at least
 MEMORY_BAR = 1.2  # the zoo's peak over the size of the file, at most
+SPEED_BARS = {"call_s": 50.0, "read_s": 5.0}  # torchvision's seconds over the zoo's, at least
 CLOCKS = {"call_s": "until the call returns", "read_s": "until every weight was read"}
 COLUMNS = (
     text_column("", itemgetter(0)),
@@ -88,16 +88,17 @@ def _once(model: str, path: Path, way: str) -> dict[str, float]:
 def bars(cases: Cases) -> list[Bar]:
     """Fast enough by both clocks, and lean enough."""
     case = cases.get(MODEL)
-    times = f"at least {SPEED_BAR:g} times as fast as torchvision"
+    times = "at least {:g} times as fast as torchvision"
     return [
-        *(judged(f"{title.capitalize()}: {times}", case, partial(_fast, clock)) for clock, title in CLOCKS.items()),
+        *(judged(f"{title.capitalize()}: {times.format(SPEED_BARS[clock])}", case, partial(_fast, clock))
+          for clock, title in CLOCKS.items()),
         judged(f"Peak memory at most {MEMORY_BAR:g} times the size of the file", case, _lean),
-    ]
+    ]  # fmt: skip
 
 
 def _fast(clock: str, case: Mapping[str, Any]) -> tuple[str, bool]:
     gain = _least(case, "torchvision", clock) / _least(case, "zoo", clock)
-    return f"{gain:.1f}", gain >= SPEED_BAR
+    return f"{gain:.1f}", gain >= SPEED_BARS[clock]
 
 
 def _lean(case: Mapping[str, Any]) -> tuple[str, bool]:

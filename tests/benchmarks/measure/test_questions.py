@@ -19,6 +19,8 @@ from benchmarks.metrics.subject import Subject
 from benchmarks.records.record import Case, Measurement
 from zoo import turns
 
+SPINNING = 1.5  # processors that the process is busy on, whatever it does
+
 
 @pytest.fixture
 def sleep(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
@@ -28,7 +30,12 @@ def sleep(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
         nonlocal now
         now += seconds
 
-    clock = SimpleNamespace(perf_counter=lambda: now, perf_counter_ns=lambda: round(1e9 * now))
+    clock = SimpleNamespace(
+        perf_counter=lambda: now,
+        perf_counter_ns=lambda: round(1e9 * now),
+        process_time=lambda: SPINNING * now,
+        sleep=move,
+    )
     monkeypatch.setattr(turns, "time", clock)
     monkeypatch.setattr(questions, "time", clock)
     return move
@@ -94,6 +101,7 @@ def test_loading_and_warming_up_are_told_apart(ready: Callable[..., Any]) -> Non
     assert found.warmup == pytest.approx((0.9, 0.02, 0.03, 0.01, 0.01)) and len(found.warmup) == WARMUP_CALLS
     assert found.block == 1 and found.resident_bytes > 1e6
     assert found.notes == ("the weights are random",)
+    assert found.where["spinning"] == SPINNING
 
 
 def test_a_block_of_short_calls_lasts_a_millisecond(ready: Callable[..., Any]) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.records import manifest
 from benchmarks.records.manifest import MANIFEST, adopt, foreign, remove_own, write_own
+from zoo.partial import replacing
 
 PATTERNS = ("README.md", "results-*.csv", "figures/rank.svg")
 
@@ -98,11 +99,24 @@ def test_the_manifest_is_what_sha256sum_reads_and_does_not_grow(tmp_path: Path) 
     subprocess.run(["sha256sum", "--check", "--strict", MANIFEST], cwd=tmp_path, check=True, capture_output=True)
 
 
+KILLED = """
+import os, sys
+from pathlib import Path
+from zoo.partial import replacing
+with replacing(Path(sys.argv[1])) as partial:
+    partial.write_text("half")
+    os._exit(9)
+"""
+
+
 def test_what_killed_processes_left_is_swept(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
-        ended.wait()
-    gone = [put(tmp_path, f".README.md.{ended.pid}"), put(tmp_path, f"studies/figures/.rank.svg.{ended.pid}")]
-    kept = [put(tmp_path, f".README.md.{os.getppid()}"), put(tmp_path, f".bashrc.{ended.pid}"), put(tmp_path, ".lock")]
-    adopt(tmp_path, worked_in=False)
-    assert not any(path.exists() for path in gone)
+    (tmp_path / "studies" / "figures").mkdir(parents=True)
+    for name in ("README.md", "studies/figures/rank.svg"):
+        assert subprocess.run([sys.executable, "-c", KILLED, tmp_path / name]).returncode == 9
+    gone = list(tmp_path.rglob(".*.partial"))
+    kept = [put(tmp_path, name) for name in (".lock", ".bashrc.4194305", ".notes.partial")]
+    with replacing(tmp_path / "README.md") as ours:
+        adopt(tmp_path, worked_in=False)
+        assert ours.exists()
+    assert len(gone) == 2 and not any(path.exists() for path in gone)
     assert all(path.exists() for path in kept)

@@ -35,9 +35,9 @@ def test_points_size_and_speed_stand_in_one_row() -> None:
     text = page(records)
     row = row_of(text)
     assert row[:3] == [MODEL, "onnxruntime", "int8"]
-    assert row[6].startswith("-0.20 [") and row[7].startswith("12 / 8")
-    assert row[8] == "4.23 (16.9)"
-    assert row[9].startswith("2.00 [") and row[10].startswith("2.00 [") and row[11] == "onnxruntime"
+    assert row[7].startswith("-0.20 [") and row[8].startswith("12 / 8")
+    assert row[9] == "4.23 (16.9)"
+    assert row[10].startswith("2.00 [") and row[11].startswith("2.00 [") and row[12] == "onnxruntime"
     assert "-0.20 points of top-1" in text and "over 2,000 answers of 1 network" in text
     assert "2.00 times as fast as fp32 on the same runtime" in text
 
@@ -45,13 +45,13 @@ def test_points_size_and_speed_stand_in_one_row() -> None:
 def test_the_fastest_at_fp32_is_what_a_speed_up_is_told_against() -> None:
     records = [timed(0.012, "fp32"), timed(0.008, "fp32", runtime="openvino"), timed(0.006, "int8")]
     row = row_of(page(records))
-    assert row[9].startswith("2.00") and row[10].startswith("1.33") and row[11] == "openvino"
+    assert row[10].startswith("2.00") and row[11].startswith("1.33") and row[12] == "openvino"
 
 
 def test_no_speed_up_is_taken_from_several_threads_that_are_slower_than_one() -> None:
     records = [timed(0.0023, "fp32"), timed(0.0065, "fp32", threads=2), timed(0.0016, "int8", threads=2)]
     row = row_of(page(records), threads="2")
-    assert row[9:12] == ["", "", ""]
+    assert row[10:13] == ["", "", ""]
 
 
 def test_what_the_session_says_of_its_integers_is_told() -> None:
@@ -61,13 +61,23 @@ def test_what_the_session_says_of_its_integers_is_told() -> None:
     found = Measurement(name="agreement", value=0.985, unit="fraction", details={"session": told})
     other = dataclasses.replace(other, measurements=(*other.measurements, found))
     text = page([timed(0.006, "int8"), full, other])
-    assert row_of(text)[12:] == ["98.5", "200"]
+    assert row_of(text)[13:] == ["98.5", "200"]
     assert "instructions avx2" in text and "calibrated on 200 images of photos" in text and "0123456789ab" in text
+
+
+def test_threads_that_spin_are_told_of() -> None:
+    spins = dataclasses.replace(timed(0.006, "int8", threads=2), where={"threads": 2, "spinning": 1.04})
+    heads, cells = (
+        [cell.strip() for cell in line.split("|")]
+        for line in page([timed(0.012, "fp32", threads=2), spins]).splitlines()
+        if line.startswith(("| Model", f"| {MODEL}"))
+    )
+    assert dict(zip(heads, cells, strict=True))["Spinning"] == "1.0"
 
 
 def test_an_accuracy_without_a_time_has_its_row() -> None:
     row = row_of(page(costly()), threads="")
-    assert row[6].startswith("-0.20")
+    assert row[7].startswith("-0.20")
 
 
 @pytest.mark.usefixtures("undrawn")
