@@ -11,8 +11,10 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import marshal
 import os
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from pathlib import Path
@@ -29,16 +31,24 @@ CREATE TABLE records (id INTEGER PRIMARY KEY, begins INTEGER, length INTEGER, ke
 CREATE TABLE file (ends INTEGER, bad INTEGER, sign TEXT);
 """
 SIGNED = 4096  # bytes before the place where the index ends, by which the file is known again
+CACHE_KIB = 1 << 18  # of the database's pages that are held in memory
 BATCH = 20_000  # records written to the index at a time
 # what tells cases that one computation answers apart: whatever else a case is, its code is the same
 VARIED = ("seed", "batch_size", "num_threads", "train_threads", "effort", "data_dir", "weights_path")
 COMPARED = tuple(each.name for each in dataclasses.fields(Case) if each.compare)
+# of the keys, which other fields or another way to write them down would change
+SCHEME = zlib.crc32(repr(("marshal", COMPARED, VARIED)).encode()) & 0x7FFFFFFF
 _all, _kin = attrgetter(*COMPARED), attrgetter(*(name for name in COMPARED if name not in VARIED))
 
 
 def key_of(case: Case) -> bytes:
     """Sixteen bytes that equal cases share."""
-    return hashlib.blake2b(repr(_all(case)).encode(), digest_size=16).digest()
+    return hashlib.blake2b(_bytes(_all(case)), digest_size=16).digest()
+
+
+def _bytes(values: tuple[object, ...]) -> bytes:
+    """Equal values as equal bytes; three times as fast as their `repr`, which counts for a million cases."""
+    return marshal.dumps(values, 2)  # the last format in which nothing tells one string from another that equals it
 
 
 class Index:
@@ -111,11 +121,11 @@ class Index:
 
     def kin(self) -> Iterator[tuple[bytes, Record]]:
         """A record of every group of cases that one computation answers."""
-        first = self._base.execute(
-            "SELECT kin, begins, length FROM records GROUP BY kin HAVING id = min(id)"
-        ).fetchall()
+        first: dict[bytes, tuple[int, int]] = {}  # sooner found so than by sorting them all in SQL
+        for kin, begins, length in self._base.execute("SELECT kin, begins, length FROM records ORDER BY id"):
+            first.setdefault(kin, (begins, length))
         with self.path.open("rb") as file:
-            for kin, begins, length in first:
+            for kin, (begins, length) in first.items():
                 file.seek(begins)
                 with contextlib.suppress(RecordError, UnicodeDecodeError):
                     yield kin, Record.from_json(file.read(length).decode())
@@ -142,9 +152,14 @@ class Index:
             try:
                 base.execute("PRAGMA journal_mode = MEMORY")
                 base.execute("PRAGMA synchronous = OFF")  # what a crash leaves is not believed unless the file agrees
+                base.execute("PRAGMA temp_store = MEMORY")  # a million records are sorted there several times as fast
+                base.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
                 if not base.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                     base.executescript(TABLES)
+                    base.execute(f"PRAGMA user_version = {SCHEME}")
                     base.execute("INSERT INTO file VALUES (0, 0, ?)", (self._sign(0),))
+                if base.execute("PRAGMA user_version").fetchone()[0] != SCHEME:
+                    raise sqlite3.DatabaseError("made for other keys")
                 base.execute("SELECT ends, bad, sign FROM file").fetchone()
                 return base
             except sqlite3.Error:
@@ -200,7 +215,7 @@ def _read_row(line: bytes, begins: int) -> tuple[object, ...]:
 
 def _row(record: Record, begins: int, length: int) -> tuple[object, ...]:
     case, found = record.case, record.measurements
-    kin = hashlib.blake2b(repr(_kin(case)).encode(), digest_size=8).digest()
+    kin = hashlib.blake2b(_bytes(_kin(case)), digest_size=8).digest()
     return (
         begins, length, key_of(case), kin, record.machine, record.code, record.status, case.metric, case.model,
         record.seconds, found[0].name if found else None, found[0].value if found else None,

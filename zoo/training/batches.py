@@ -115,9 +115,8 @@ class Batches:
                 yield self._split.batch(positions, self._input, self._channels)
             return
         self._keys[:] = [[(epoch, position) for position in chunk.tolist()] for chunk in chunks]
-        given = iter(self._loader)
-        for pixels in _taken_ahead(given) if self._workers else given:
-            yield self._normalized(pixels)
+        normalized = map(self._normalized, self._loader)
+        yield from _taken_ahead(normalized) if self._workers else normalized
 
     def here(self, positions: Tensor) -> Batch:
         """These images of epoch 0, read in this process."""
@@ -140,7 +139,7 @@ class Batches:
 
 
 def _taken_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """The same batches, each taken over while the network learns from the one before.
+    """The same batches, each taken over and normalized while the network learns from the one before.
 
     What another process made is handed over by a thread there that first has to get a word in, a tenth of a step.
     """

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.measure.basis import code_of
 from benchmarks.metrics import METRICS
+from benchmarks.records import index as indexes
 from benchmarks.records import store as stores
 from benchmarks.records.index import VARIED, Index, Lines, key_of
 from benchmarks.records.record import Case, Record
@@ -59,6 +60,26 @@ def test_lines_that_are_no_records_are_counted(tmp_path: Path) -> None:
     write(path, record(1))
     with Index(path, tmp_path) as index:
         assert index.bad == 2 and tuple(Lines(index)) == (record(0), record(1))
+
+
+def test_equal_cases_have_one_key_however_their_strings_came_about() -> None:
+    made = record(7).case
+    read = Record.from_json(record(7).to_json()).case
+    assert read == made and key_of(read) == key_of(made) != key_of(record(8).case)
+    assert key_of(dataclasses.replace(made, model="".join(["resnet", "18"]))) == key_of(made)
+
+
+def test_an_index_of_other_keys_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / RECORDS
+    write(path, record(0))
+    with monkeypatch.context() as earlier:
+        earlier.setattr(indexes, "SCHEME", 1)
+        earlier.setattr(indexes, "_bytes", lambda values: repr(values).encode())
+        with Index(path, tmp_path):
+            pass
+    with Index(path, tmp_path) as index:
+        kin = {kin: "now" for kin, _ in index.kin()}
+        assert index.standing("here", kin.items()) == {key_of(record(0).case)}
 
 
 def test_an_index_that_is_no_database_is_made_again(tmp_path: Path) -> None:
