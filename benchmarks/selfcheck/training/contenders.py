@@ -104,6 +104,8 @@ def _train(
     from zoo.training.start import pretrained, untrained
 
     die_with_parent()
+    # a process that was started afresh starts its own so: here as for whoever runs a script, as the system does it
+    multiprocessing.set_start_method(None, force=True)  # type: ignore[arg-type]
     data = zoo.open_data(folder, img_size=SIZE)
     chosen = recipe(
         "sample", batch_size=BATCH, epochs=epochs, img_size=SIZE, opt="sgd", lr=LR[bool(weights)], momentum=MOMENTUM,
