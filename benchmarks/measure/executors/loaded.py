@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib.machinery import SourceFileLoader
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import benchmarks
 from benchmarks.metrics import METRICS
@@ -51,10 +52,21 @@ def loaded_code() -> str:
 
 def _anywhere(code: types.CodeType) -> types.CodeType:
     """Code without the place its file lies in, of constants whose order is settled."""
-    parts = tuple(_anywhere(each) if isinstance(each, types.CodeType) else
-                  tuple(sorted(map(repr, each))) if isinstance(each, frozenset) else each
-                  for each in code.co_consts)  # fmt: skip
-    return code.replace(co_filename="", co_consts=parts)
+    return code.replace(co_filename="", co_consts=tuple(map(_settled, code.co_consts)))
+
+
+def _settled(constant: Any) -> Any:
+    """A constant that is written down in one way; slices, which are constants since Python 3.14, as their text."""
+    match constant:
+        case types.CodeType():
+            return _anywhere(constant)
+        case frozenset():
+            return tuple(sorted(map(repr, constant)))
+        case tuple():
+            return tuple(map(_settled, constant))
+        case slice():
+            return repr(constant)
+    return constant
 
 
 def _version(package: str) -> str:

@@ -105,7 +105,7 @@ def _train(
 
     die_with_parent()
     # a process that was started afresh starts its own so: here as for whoever runs a script, as the system does it
-    multiprocessing.set_start_method(None, force=True)  # type: ignore[arg-type]
+    multiprocessing.set_start_method(None, force=True)
     data = zoo.open_data(folder, img_size=SIZE)
     chosen = recipe(
         "sample", batch_size=BATCH, epochs=epochs, img_size=SIZE, opt="sgd", lr=LR[bool(weights)], momentum=MOMENTUM,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import marshal
 from typing import Any
 
 from benchmarks.measure.executors.executor import Job, jobs_of
 from benchmarks.measure.executors.fleet import Node, choose, impossible
 from benchmarks.measure.executors.ledger import joined
-from benchmarks.measure.executors.loaded import loaded_code
+from benchmarks.measure.executors.loaded import _anywhere, loaded_code
 from benchmarks.measure.executors.node import Facts
 from benchmarks.measure.executors.task import Task, Waiting, again, tasks_of
 from benchmarks.records.environment import observe
@@ -132,6 +133,12 @@ def test_a_time_is_wanted_of_every_kind_and_a_count_once() -> None:
             Record(case=case("params"), status="ok", machine="gone")]  # fmt: skip
     left = jobs_of(cases, done, machines)
     assert left == [Job(case=case("latency"), machine=kind("b").machine_id), Job(case=case())]
+
+
+def test_constants_of_code_are_written_down_in_one_way() -> None:
+    code = (lambda: None).__code__.replace(co_consts=(None, (slice(1, None), frozenset("ba"))))
+    again = code.replace(co_filename="elsewhere.py", co_consts=(None, (slice(1, None), frozenset("ab"))))
+    assert marshal.dumps(_anywhere(code), 0) == marshal.dumps(_anywhere(again), 0)
 
 
 def test_the_hash_of_the_code_is_the_same_wherever_it_is_asked() -> None:
