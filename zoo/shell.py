@@ -13,7 +13,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
-__all__ = ["SIGNALS", "Interrupted", "listen", "listen_while_importing", "run_command"]
+__all__ = ["SIGNALS", "Interrupted", "listen", "listen_while_importing", "open_streams", "run_command"]
 
 PACKAGES = ("zoo", "benchmarks")  # whose modules are commands
 # by which a process is asked to end
@@ -46,15 +46,20 @@ def listen() -> None:
 
     What the process was started to ignore (`nohup`) it goes on ignoring.
     """
+    open_streams()
+    with contextlib.suppress(AttributeError):  # not a text file of Python's own
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    _on_signals(_leave)
+
+
+def open_streams() -> None:
+    """Streams that this process was started without lead nowhere from here on."""
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if getattr(sys, name) is None:  # else the next file to be opened would take its number, and all that is said
             descriptor = os.open(os.devnull, os.O_RDWR)
             if descriptor == number:
                 os.set_inheritable(descriptor, True)
             setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
-    with contextlib.suppress(AttributeError):  # not a text file of Python's own
-        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    _on_signals(_leave)
 
 
 def run_command(main: Callable[[], int]) -> NoReturn:

@@ -28,7 +28,7 @@ from typing import Any
 
 import psutil
 
-from zoo.shell import SIGNALS
+from zoo.shell import SIGNALS, open_streams
 
 __all__ = [
     "LONGEST_WAIT", "Worker", "WorkerError", "describe_torch", "die_with_parent", "signals_held", "start_server",
@@ -334,6 +334,7 @@ def _describe(_memory: dict[str, Any]) -> dict[str, str]:
 def _serve(connection: Connection, output: str) -> None:
     """Answers questions until the line is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the harness's to handle, where signals cannot be held
+    open_streams()  # from Python 3.14 on a server hands on that they were closed
     _redirect(output)
     faulthandler.enable()
     die_with_parent()
