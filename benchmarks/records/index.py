@@ -47,7 +47,7 @@ def key_of(case: Case) -> bytes:
 
 
 def _bytes(values: Any) -> bytes:
-    """Equal values as equal bytes; three times as fast as their `repr`, which counts for a million cases."""
+    """Equal values as equal bytes; a key so takes half the time of one by `repr`, which counts for a million cases."""
     return marshal.dumps(values, 2)  # the last format in which nothing tells one string from another that equals it
 
 

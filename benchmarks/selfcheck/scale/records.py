@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.measure.basis import code_of
 from benchmarks.metrics import METRICS
 from benchmarks.records.index import Index, Lines, key_of
-from benchmarks.records.record import Case, Record
+from benchmarks.records.record import Record
 from benchmarks.records.standing import counting
 from benchmarks.records.store import RECORDS, read_records
 from benchmarks.report.frame import comparison
@@ -128,16 +128,12 @@ def _resume(index: Index) -> dict[str, Any]:
     codes = [(kin, code_of(record.case)) for kin, record in index.kin()]
     records = _committed()
     answered = index.standing(records[0].machine, codes)
-    seeds = [
-        {each.name: getattr(record.case, each.name) for each in dataclasses.fields(record.case)}
-        if "seed" in METRICS[record.case.metric].depends_on
-        else None
-        for record in records
-    ]
     planned = (
-        Case(**{**values, "seed": record.case.seed + STEP * number}) if number and values else record.case
+        dataclasses.replace(record.case, seed=record.case.seed + STEP * number)
+        if number and "seed" in METRICS[record.case.metric].depends_on
+        else record.case
         for number in range((len(index) - ADDED) // len(records))
-        for record, values in zip(records, seeds, strict=True)
+        for record in records
     )
     return {"open": sum(key_of(case) not in answered for case in planned), "answered": len(answered)}
 
