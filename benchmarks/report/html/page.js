@@ -130,7 +130,7 @@ const visible = (line) => words[line].includes(state.text.toLowerCase()) &&
   FILTERS.every((kind) => !state[kind] || kinds[kind](data.lines[line]) === state[kind]);
 
 const AT_ONCE = 40; // rows in one frame: a thousand take a quarter of a second
-let order = " ", inOrder = [], laidOut = null, toCome = [], hiddenColumns = null;
+let order = null, inOrder = [], laidOut = null, toCome = [], hiddenColumns = null;
 function layOut(most = AT_ONCE) { // the first rows at once, the others frame after frame
   body.append(...toCome.splice(0, most).map((line) => rows[line]));
   if (toCome.length) requestAnimationFrame(() => layOut());

@@ -70,6 +70,13 @@ def test_it_reads_without_javascript(browser: Any, index: Path) -> None:
     seen.close()
 
 
+def test_as_it_opens_it_shows_every_row(browser: Any, index: Path) -> None:
+    seen = Seen(browser, index)
+    count = len(seen.rows())
+    assert count and seen.text("#shown") == f"{count} of {count} rows"
+    seen.close()
+
+
 def test_sorting_is_by_the_number_and_what_is_missing_comes_last_both_ways(seen: Seen) -> None:
     sort_by(seen, "Latency, ms")
     up = numbers(seen.column("Latency, ms"))
