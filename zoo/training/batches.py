@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Batches", "needed_side", "seed_of", "training_transform"]
 
 Key = tuple[int, int]  # epoch, position
+FORKS = sys.platform == "linux"  # also from Python 3.14 on: the server that forks there dies of the training's signals
 CROPPED = 1.5  # sides of the network's images in the shorter side of what random crops are taken from
 
 
@@ -97,6 +99,7 @@ class Batches:
                 generator=torch.Generator(),  # it draws a seed for its workers, and dropout is not to notice
                 worker_init_fn=_alone if workers else None,
                 persistent_workers=workers > 0,
+                multiprocessing_context="fork" if workers and FORKS else None,
             )
 
     def __len__(self) -> int:
