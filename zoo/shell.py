@@ -53,13 +53,15 @@ def listen() -> None:
 
 
 def open_streams() -> None:
-    """Streams that this process was started without lead nowhere from here on."""
-    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
-        if getattr(sys, name) is None:  # else the next file to be opened would take its number, and all that is said
-            descriptor = os.open(os.devnull, os.O_RDWR)
-            if descriptor == number:
-                os.set_inheritable(descriptor, True)
-            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
+    """Streams that this process was started without lead nowhere from here on, in what it starts as well."""
+    streams = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
+    closed = [(name, mode) for name, mode in streams if getattr(sys, name) is None]
+    if not closed:
+        return
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # else the next file to be opened would take its number
+        os.set_inheritable(descriptor, True)
+    for name, mode in closed:
+        setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
 
 
 def run_command(main: Callable[[], int]) -> NoReturn:
