@@ -204,6 +204,8 @@ class Store:
     def _append(self, content: bytes) -> int:
         """Writes behind what this process wrote before; returns where. A child that was forked off has its own file."""
         if self._writer is None or self._process != os.getpid():
+            if self._writer is not None:
+                self._writer.close()  # here alone: the process that opened it has its own descriptor
             self._writer, self._number = self._new_file()
             self._process = os.getpid()
         offset, rest = self._writer.tell(), memoryview(content)

@@ -165,6 +165,26 @@ def test_processes_write_side_by_side_and_a_kill_leaves_whole_images() -> None:
     assert {int(path.name.removeprefix(PIXELS)) for path in shared.folder.glob(f"{PIXELS}*")} == {1, 2, 3}
 
 
+def _fill_strictly(store: Store, first: int, last: int) -> None:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        _fill(store, first, last)
+    os._exit(len(said))
+
+
+def test_a_file_that_was_open_before_a_process_was_forked_is_closed_there() -> None:
+    """Else Python remarks on it in the middle of `zoo train`."""
+    store = opened()
+    store.put(0, NOW, pixels(0, 64, 64))
+    writer = multiprocessing.get_context("fork").Process(target=_fill_strictly, args=(store, 1, 3))
+    writer.start()
+    writer.join()
+    assert writer.exitcode == 0
+    store.put(3, NOW, pixels(3, 64, 64))
+    fresh = opened()
+    assert all(holds(fresh, position, position, height=64, width=64) for position in range(4))
+
+
 def test_a_process_holds_no_more_than_the_image_it_reads() -> None:
     import psutil
 
