@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from benchmarks.records.record import Environment
 from benchmarks.report.drawing import Drawing, draw
-from benchmarks.report.page import image, listed, provenance, section, write_page
+from benchmarks.report.page import code, image, listed, provenance, section, write_page
 from benchmarks.report.table import table, text_column
 from benchmarks.report.words import enumerate_words, markdown
 
-__all__ = ["Bar", "Cases", "CheckPage", "judged", "measured_ones"]
+__all__ = ["Bar", "Cases", "CheckPage", "judged", "made_on", "measured_ones"]
 
 T = TypeVar("T")
 Cases = Mapping[str, Mapping[str, Any]]
@@ -61,7 +62,8 @@ class CheckPage:
         """Writes the page, and its picture in the folder `figures` beside it.
 
         Args:
-            content: "cases", "machine", "software" and "command" of `benchmarks.selfcheck.tasks.Benchmark`.
+            content: "cases", "machine", "software" and "command" of `benchmarks.selfcheck.tasks.Benchmark`; "others",
+                machine and software of cases that were not measured on this one.
         """
         cases = measured_ones(content["cases"])
         drawing = self.picture(cases)
@@ -83,11 +85,29 @@ class CheckPage:
                 self.method,
                 _disturbed(cases),
                 f"{minutes:.0f} minutes in all. Raw samples are in {path.with_suffix('.json').name}.",
-                provenance(content["machine"], content["software"], f"python -m benchmarks.selfcheck {path.stem}",
-                           commits=[case.get("commit", "") for case in cases.values()]),
+                *_places(content, cases),
+                code(f"python -m benchmarks.selfcheck {path.stem}"),
             ),
-        ]  # fmt: skip
+        ]
         write_page(path, sections)
+
+
+def made_on(environment: Environment, case: Mapping[str, Any]) -> bool:
+    """Whether a case was measured on this machine with these versions."""
+    packages = environment.software.get("packages", {})
+    return case.get("machine") == environment.machine_id and case.get("packages") == packages
+
+
+def _places(content: Mapping[str, Any], cases: Cases) -> Iterator[str]:
+    """Where the cases were measured, and with what: a paragraph a machine, the present one's first."""
+    others = content.get("others", ())
+    for place in (content, *others):
+        environment = Environment(machine=place["machine"], software=place["software"])
+        keys = [key for key, case in cases.items() if not others or made_on(environment, case)]
+        if keys:
+            named = f"{markdown(', '.join(keys), 2000)}: " if others else ""
+            commits = [cases[key].get("commit", "") for key in keys]
+            yield named + provenance(place["machine"], place["software"], commits=commits)
 
 
 def _disturbed(cases: Cases) -> str:

@@ -204,7 +204,7 @@ def _beside(folder: Path, environment: Environment | None) -> list[tuple[str, st
         title, answer = _first_lines(path)
         if title:
             place = _elsewhere(path, environment)
-            told = ". ".join(filter(None, [place and f"on another machine, {markdown(place)}", answer]))
+            told = ". ".join(filter(None, [markdown(place), answer]))
             found.append((path.relative_to(folder).as_posix(), title, told))
     return found
 
@@ -215,11 +215,19 @@ def _more_pages(pages: Sequence[tuple[str, str, str]]) -> str:
 
 
 def _elsewhere(path: Path, environment: Environment | None) -> str:
-    """The machine of a page whose figures lie beside it and are another machine's, in words; empty for this one."""
+    """Which other machine the figures beside a page are from, or some of them; empty where all are from this one."""
     try:
-        machine = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["machine"]
-        other = Environment(machine=machine, software={}).machine_id
-        return "" if environment is None or other == environment.machine_id else machine_in_words(machine)
+        content = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        machines = [each["machine"] for each in (content, *content.get("others", ()))]
+        others = [
+            machine_in_words(machine)
+            for machine in machines
+            if environment and Environment(machine=machine, software={}).machine_id != environment.machine_id
+        ]
+        some = "in part " if len(others) < len(machines) else ""
+        return f"{some}on {'another machine' if len(others) == 1 else 'other machines'}, {'; '.join(others)}" * bool(
+            others
+        )
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return ""  # no figures beside it: a study, whose page is of the run that writes this one
 

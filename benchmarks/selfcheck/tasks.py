@@ -1,7 +1,7 @@
 """Self-checks: tasks measured one by one, each in a process of its own, kept as JSON beside their page.
 
-What was measured on this machine with these versions is kept, so that an interrupted check goes on, and a section can
-be measured alone.
+What was measured on this machine with these versions is kept, so that an interrupted check goes on. A section can be
+measured alone; the others then stay as they are, also another machine's, and the page says whose they are.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from benchmarks.records.files import read_file, replace_file
 from benchmarks.records.manifest import adopt, foreign
 from benchmarks.records.record import Environment
 from benchmarks.records.store import RECORDS, read_records
-from benchmarks.report.bars import CheckPage, measured_ones
+from benchmarks.report.bars import CheckPage, made_on, measured_ones
 from benchmarks.report.drawing import FORMATS
 
 __all__ = ["Benchmark", "Task"]
@@ -45,8 +45,7 @@ class Benchmark:
         tasks: what there is to measure, by "section [more words]"; they return JSON values. Sections can be measured
             alone.
         page: what is made of it.
-        computed: further sections, worked out of the output folder's records with nothing timed; asked for alone, they
-            leave all else as it was, whatever machine it was measured on.
+        computed: further sections, worked out of the output folder's records with nothing timed.
         inputs: flags for files that do not come with the project, each with its help.
         fed: further tasks, of what these flags say; measured only where all of them are given.
     """
@@ -75,20 +74,19 @@ class Benchmark:
         """What is asked for, or missing, each case kept as soon as it is measured; the exit status."""
         environment = observe(shlex.join(["python", "-m", "benchmarks.selfcheck", self.name, *arguments]))
         self._claim(path)
-        cases = {} if fresh else _earlier(path, environment)
+        earlier = {} if fresh else _content(path)
+        cases = _kept(earlier, environment, all_of_them=bool(asked))
         content: dict[str, Any] = {
             "machine": dict(environment.machine),
             "software": dict(environment.software),
             "command": environment.command,
             "cases": cases,
+            "others": _others(earlier, environment) if asked else [],
         }
         tasks: dict[str, Task] = dict(self.tasks)
         tasks |= {key: partial(work, inputs) for key, work in self.fed.items() if inputs}
         tasks |= {key: partial(work, path.parent) for key, work in self.computed.items()}
         wanted = [key for key in tasks if any(_within(key, each) for each in asked)]
-        if wanted and self.computed.keys() >= set(wanted):
-            content = {**content, **_content(path)}
-            content["cases"] = cases = {} if fresh else {**content["cases"]}
         for key, task in tasks.items():
             if key in wanted if asked else "error" in cases.get(key, {"error": "not measured"}):
                 self._say(key)
@@ -196,15 +194,21 @@ def measured(task: Task, environment: Environment) -> dict[str, Any]:
     return {**found, **facts, "wall_s": time.perf_counter() - started}
 
 
-def _earlier(path: Path, environment: Environment) -> dict[str, dict[str, Any]]:
-    """What was measured before on this machine with these versions."""
-    cases: dict[str, dict[str, Any]] = _content(path).get("cases", {})
-    packages = environment.software.get("packages", {})
-    return {
-        key: case
-        for key, case in cases.items()
-        if case.get("machine") == environment.machine_id and case.get("packages") == packages
-    }
+def _kept(earlier: Mapping[str, Any], environment: Environment, *, all_of_them: bool) -> dict[str, dict[str, Any]]:
+    """What was measured before: on this machine with these versions, or all."""
+    cases: dict[str, dict[str, Any]] = earlier.get("cases", {})
+    return {key: case for key, case in cases.items() if all_of_them or made_on(environment, case)}
+
+
+def _others(earlier: Mapping[str, Any], environment: Environment) -> list[dict[str, Any]]:
+    """The machines, with their versions, that earlier cases were measured on, but for this one."""
+    named = [earlier, *earlier.get("others", ())] if earlier else []
+    found = [{"machine": each["machine"], "software": each["software"]} for each in named]
+    cases = earlier.get("cases", {}).values()
+    return [
+        each for each in found
+        if any(made_on(Environment(**each), case) and not made_on(environment, case) for case in cases)
+    ]  # fmt: skip
 
 
 def _content(path: Path) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.records.record import Environment
 from benchmarks.report.bars import CheckPage
 from benchmarks.selfcheck import tasks
 from benchmarks.selfcheck.tasks import Benchmark
@@ -76,3 +78,33 @@ def test_what_is_measured_on_files_is_measured_where_all_of_them_are_given(
         assert status.value.code == 2 and "--weights" in capsys.readouterr().err
     assert fed.main([*output, "--data-dir", "x", "--weights", "y"]) == 0
     assert "more" in (tmp_path / "toy.json").read_text()
+
+
+def test_a_section_measured_alone_leaves_another_machines_as_they_are_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def on(processor: str) -> None:
+        place = Environment(machine={"cpu": processor}, software={"packages": {"torch": processor}})
+        monkeypatch.setattr(tasks, "observe", lambda command: place)
+
+    def kept() -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((tmp_path / "toy.json").read_text())
+        return found
+
+    output = ["--output-dir", str(tmp_path)]
+    on("Pentium")
+    assert check().main(output) == 0
+    before = kept()
+    on("Athlon")
+    assert check().main([*output, "--sections", "two"]) == 0
+    after = kept()
+    assert after["cases"]["one"] == before["cases"]["one"]
+    assert after["cases"]["two"]["answer"] > before["cases"]["two"]["answer"]
+    page = (tmp_path / "toy.md").read_text()
+    assert "two: Athlon" in page and "one: Pentium" in page and page.index("two: Athlon") < page.index("one: Pentium")
+    for more in (["--report-only"], ["--sections", "two"]):
+        assert check().main([*output, *more]) == 0
+        assert "one: Pentium" in (tmp_path / "toy.md").read_text()
+    assert check().main(output) == 0  # what is asked for is all: here, then, as one table
+    assert kept()["others"] == [] and "Pentium" not in (tmp_path / "toy.md").read_text()
+    assert kept()["cases"]["one"]["answer"] != before["cases"]["one"]["answer"]
