@@ -135,3 +135,11 @@ class TestDetails:
         words = "5 of 5 bars &lt; 2, \\*tried\\* on this machine."
         assert f"- [parity of auto](parity.md): {words}" in page
         assert f"- [speed of auto](speed.md): on another machine, CPU there, 1 processor. {words}" in page
+
+    @pytest.mark.usefixtures("undrawn")
+    def test_a_page_of_which_parts_are_another_machines_says_so(self, tmp_path: Path) -> None:
+        (tmp_path / "speed.md").write_text("# Speed\n\nFast.\n")
+        content = {"machine": dict(ENVIRONMENT.machine), "others": [{"machine": {"cpu": "CPU there", "cpus": 1}}]}
+        (tmp_path / "speed.json").write_text(json.dumps(content))
+        page = page_of(chosen("vgg16"), tmp_path)
+        assert "- [Speed](speed.md): in part on another machine, CPU there, 1 processor. Fast." in page
