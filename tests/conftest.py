@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+# threads that wait sleep: two processes of tests and their children have two processors. Read when PyTorch is imported
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
