@@ -51,7 +51,40 @@ def quantized_openvino(graph: Any, calibration: Calibration, way: Way, kept: Seq
     """An OpenVINO graph with quantizers in it; `graph` takes any number of images and stays as it is."""
     images = _Images(calibration, lambda image: image.numpy())
     patterns = [rf"__module\.{re.escape(layer)}/.*" for layer in kept]
-    return _quantize(graph, images, calibration.images, way, patterns)
+    own = graph.clone()
+    _pad_pools(own)
+    return _quantize(own, images, calibration.images, way, patterns)
+
+
+def _pad_pools(graph: Any) -> None:
+    """Max pooling whose output is rounded up becomes one that is padded at the end and rounded down: the same numbers.
+
+    Integers do not pass the former in OpenVINO: the convolution behind it would run in floats.
+    """
+    opset1 = import_module("openvino.opset1")
+    for pool in graph.get_ordered_ops():
+        shapes = [each.get_partial_shape() for each in (pool.input(0), pool.output(0))] if _rounds_up(pool) else []
+        if not shapes or any(side.is_dynamic for shape in shapes for side in list(shape)[2:]):
+            continue
+        how = pool.get_attributes()
+        kernel, stride, begin = how["kernel"], how["strides"], how["pads_begin"]
+        end = [
+            max((after.get_length() - 1) * stride[axis] + kernel[axis] - before.get_length() - begin[axis], 0)
+            for axis, (before, after) in enumerate(zip(*(list(shape)[2:] for shape in shapes), strict=True))
+        ]
+        padded = opset1.max_pool(
+            pool.input_value(0), stride, begin, end, kernel, rounding_type="floor", auto_pad="explicit"
+        )
+        padded.set_friendly_name(pool.get_friendly_name())
+        pool.output(0).replace(padded.output(0))
+    graph.validate_nodes_and_infer_types()
+
+
+def _rounds_up(node: Any) -> bool:
+    if node.get_type_name() != "MaxPool":
+        return False
+    how = node.get_attributes()
+    return how["rounding_type"] in ("ceil", "ceil_torch") and set(how.get("dilations", (1,))) == {1}
 
 
 def quantized_onnx(graph: Any, calibration: Calibration, way: Way, kept: Sequence[str]) -> Any:
