@@ -153,10 +153,14 @@ class Benchmark:
         for flag, text in self.inputs.items():
             parser.add_argument(f"--{flag}", help=text)
         given = parser.parse_args(arguments)
-        asked = list(filter(None, given.sections.split(",")))
-        unknown = [name for name in asked if not any(_within(key, name) for key in self._sections)]
-        if unknown:
-            parser.error(f"no section is named {unknown[0]!r}; there are {sections}")
+        asked, pending = [], ""
+        for part in filter(None, given.sections.split(",")):
+            pending = f"{pending},{part}" if pending else part  # the name of a task may hold commas
+            if any(_within(key, pending) for key in self._sections):
+                asked.append(pending)
+                pending = ""
+        if pending:
+            parser.error(f"no section is named {pending.partition(',')[0]!r}; there are {sections}")
         inputs = {flag: getattr(given, flag.replace("-", "_")) for flag in self.inputs}
         missing = [f"--{flag}" for flag, value in inputs.items() if value is None]
         starved = [name for name in asked if any(_within(key, name) for key in self.fed)]

@@ -23,7 +23,9 @@ __all__ = [
 ]  # fmt: skip
 
 PRECISIONS = ("fp32", "bf16", "fp16")
-LARGE = 8 << 20  # bytes of a block whose page faults cost little beside what is computed on it
+# bytes of a block whose page faults cost little beside what is computed on it: the images of a batch are mostly such
+# ones, and would leave holes where another thread put them between two layers
+LARGE = 6 << 20
 
 
 def named_device(name: str, crew: Team = ALONE) -> str:

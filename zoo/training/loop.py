@@ -331,12 +331,16 @@ class Run:
         for each in (self.model, self.average.model if self.average else None):
             if each is not None:  # of a step's statistics only those of the leading process go on
                 self.team.align(each.buffers())
+
+        def told(done: int, count: int) -> None:
+            return_freed_memory()  # pictures of all sizes leave holes that would add up to hundreds of megabytes
+            self._tell(tested=done)
+
         found = [
-            evaluate(each, self.watched, precision=self.precision, on_progress=lambda done, _: self._tell(tested=done))
+            evaluate(each, self.watched, precision=self.precision, on_progress=told)
             for each in (self.model, self.average.model if self.average else None)
             if each is not None
         ]
-        return_freed_memory()
         self.evaluation = found[0]
         return found[0], found[1] if len(found) > 1 else None
 

@@ -108,3 +108,18 @@ def test_a_section_measured_alone_leaves_another_machines_as_they_are_and_says_s
     assert check().main(output) == 0  # what is asked for is all: here, then, as one table
     assert kept()["others"] == [] and "Pentium" not in (tmp_path / "toy.md").read_text()
     assert kept()["cases"]["one"]["answer"] != before["cases"]["one"]["answer"]
+
+
+def test_a_task_whose_name_holds_commas_is_measured_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    named = Benchmark(
+        name="toy", description="", tasks=dict.fromkeys(["net a=1,b=2", "net a=1,b=3", "two"], dict), page=PAGE
+    )
+    output = ["--output-dir", str(tmp_path)]
+    assert named.main(output) == 0
+    before = json.loads((tmp_path / "toy.json").read_text())["cases"]
+    assert named.main([*output, "--sections", "two,net a=1,b=3"]) == 0
+    after = json.loads((tmp_path / "toy.json").read_text())["cases"]
+    assert {key for key in after if after[key] != before[key]} == {"two", "net a=1,b=3"}
+    with pytest.raises(SystemExit):
+        named.main([*output, "--sections", "two,three,net"])
+    assert "no section is named 'three'" in capsys.readouterr().err

@@ -28,8 +28,7 @@ def network(kernel: int, stride: int, padding: int) -> nn.Sequential:
 
 
 def quantized(model: nn.Module, side: int) -> Any:
-    import openvino
-
+    openvino: Any = pytest.importorskip("openvino")  # whose own type hints leave out half of its names
     images = torch.randn(4, 3, side, side, generator=torch.Generator().manual_seed(1))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it traces with TorchScript, of which PyTorch warns
