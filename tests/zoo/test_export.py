@@ -10,6 +10,7 @@ import zoo
 from tests.zoo.small import AS_IT_IS, Mirrored, images, small
 from zoo.runtimes.agreement import TOLERANCE, relative_difference
 from zoo.runtimes.export import check_onnx, export_onnx
+from zoo.runtimes.onnxruntime import write_onnx
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -35,6 +36,17 @@ def test_every_model_becomes_an_onnx_file_for_any_batch(name, tmp_path):
     assert 0 <= difference <= TOLERANCE
     images = torch.randn(3, 3, side, side)
     assert check_onnx(model, tmp_path / "net.onnx", images) <= TOLERANCE
+
+
+def test_a_network_that_was_evaluated_before_becomes_the_same_file(tmp_path):
+    """`zoo.evaluate` leaves the channels of a pixel side by side, which stopped the exporter at one image."""
+    model, _ = make(TINY)
+    files = []
+    for _ in range(2):
+        write_onnx(model, tmp_path / "net.onnx", torch.zeros(1, 3, 40, 40), dynamic_batch=True)
+        files.append((tmp_path / "net.onnx").read_bytes())
+        model.to(memory_format=torch.channels_last)
+    assert files[0] == files[1]
 
 
 @pytest.mark.parametrize("name", MODELS)

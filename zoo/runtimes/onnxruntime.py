@@ -139,7 +139,8 @@ def write_onnx(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own internals
-        network = inference_copy(model)
+        # as networks are made: `zoo.evaluate` leaves the channels of a pixel side by side, and the exporter stumbles
+        network = inference_copy(model).to(memory_format=torch.contiguous_format)
         try:
             program = torch.onnx.export(
                 network,
