@@ -4,8 +4,8 @@ A change that moves or rewrites code makes records stale even where no answer ch
 restamp --since COMMIT` proves that none did: every count is counted again, and of each family the network that trained
 fastest is trained again, with the record's own seed and threads. It must give the record's answers. Where no record is
 of this kind of machine, whose last bits may differ, it must give those of the code of COMMIT here, after one epoch on
-few images: as many steps as it takes to pass through every line; with `--short` that is enough for all of them. Only
-then the records that stood at COMMIT are stamped with the present code, and `restamp.md` keeps the proof.
+few images: as many steps as it takes to pass through every line; with `--short` that is enough for all of them. Where
+nothing but times moved, every file that ONNX Runtime was timed with must be the same to the byte. Only then the records that stood at COMMIT are stamped with the present code, and `restamp.md` keeps the proof.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from benchmarks.records.environment import observe
 from benchmarks.records.files import replace_file
 from benchmarks.records.manifest import adopt
 from benchmarks.records.naming import conditions_of
-from benchmarks.records.record import Record
+from benchmarks.records.record import Case, Record
 from benchmarks.records.standing import stale_reason
 from benchmarks.records.store import RECORDS, read_records
 from benchmarks.report.page import provenance, section, write_page
@@ -71,6 +71,22 @@ if __name__ == "__main__":
     cases = [record.case for record in read_records(path).records]
     Path(sys.argv[2]).write_text("".join(r.to_json() + "\\n" for r in execute(cases, observe(""), timeout=7200.0)),
                                  encoding="utf-8")
+"""
+# the files that ONNX Runtime runs, by what they are made of
+FILES = """
+import hashlib, json, sys, tempfile
+from pathlib import Path
+import torch, zoo
+from zoo.runtimes.onnxruntime import write_onnx
+found = []
+for name, batch, side in json.loads(sys.argv[1]):
+    torch.manual_seed(0)
+    model = zoo.create(name).eval()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "net.onnx"
+        write_onnx(model, path, torch.zeros(batch, model.in_channels, side, side), dynamic_batch=False)
+        found.append(hashlib.sha256(path.read_bytes()).hexdigest())
+print(json.dumps(found))
 """
 
 
@@ -115,10 +131,13 @@ def main(arguments: Sequence[str]) -> int:
         tried = to_try([record for record in records if id(record) in moved], environment.machine_id)
         whole = "" if given.short else environment.machine_id  # no machine bears an empty name
         trials = list(_trials(tried, whole, earlier, given.since))
+        files = _files([record.case for record in records if id(record) in moved], earlier) if not trials else {}
     differing = [trial for trial in trials if not trial.same]
     for trial in differing:
         print(f"differs: {trial.found.case.metric} {trial.found.case.model}: {trial.found.reason}", file=sys.stderr)
-    if differing or not trials:
+    for name in (name for name, same in files.items() if not same):
+        print(f"differs: the file of {name} for ONNX Runtime", file=sys.stderr)
+    if differing or not (trials or files) or not all(files.values()):
         print(
             f"{len(stale)} records are stale, {len(moved)} of them stood at {given.since}; {len(differing)} of "
             f"{len(trials)} answers differ; no record was stamped",
@@ -128,7 +147,7 @@ def main(arguments: Sequence[str]) -> int:
     stamped = [dataclasses.replace(r, code=code_of(r.case)) if id(r) in moved else r for r in records]
     adopt(given.output_dir, worked_in=True)
     replace_file(path, "".join(record.to_json() + "\n" for record in stamped))
-    write_page(given.output_dir / "restamp.md", _page(trials, len(moved), given.since, provenance(
+    write_page(given.output_dir / "restamp.md", _page(trials, len(files), len(moved), given.since, provenance(
         environment.machine, environment.software, environment.command)))  # fmt: skip
     return 0
 
@@ -175,12 +194,21 @@ def _trials(tried: Sequence[Record], machine: str, earlier: Path, commit: str) -
         yield Trial(expected=record, found=found_record, source=source)
 
 
+def _files(cases: Sequence[Case], earlier: Path) -> dict[str, bool]:
+    """Whether ONNX Runtime is given the same file as before, by network; empty unless it alone was timed anew."""
+    if not all(case.runtime == "onnxruntime" and case.precision == "fp32" for case in cases):
+        return {}
+    asked = list(dict.fromkeys((case.model, case.batch_size, case.img_size) for case in cases))
+    before, now = (json.loads(_run_aside(folder, FILES, json.dumps(asked))) for folder in (earlier, ROOT))
+    return {name: was == has for (name, *_), was, has in zip(asked, before, now, strict=True)}
+
+
 def _shortened(record: Record) -> Record:
     """The same training on few images."""
     return dataclasses.replace(record, case=dataclasses.replace(record.case, epochs=1, train_images=FEW_IMAGES))
 
 
-def _page(trials: Sequence[Trial], stamped: int, commit: str, origin: str) -> list[str]:
+def _page(trials: Sequence[Trial], files: int, stamped: int, commit: str, origin: str) -> list[str]:
     trainings = [trial for trial in trials if trial.found.case.metric == "accuracy"]
     columns = (
         TableColumn("network", lambda trial: trial.found.case.model, align="l"),
@@ -188,15 +216,19 @@ def _page(trials: Sequence[Trial], stamped: int, commit: str, origin: str) -> li
         TableColumn("right, %", lambda trial: 100 * (trial.found.value("top1") or 0.0), digits=-2),
         TableColumn("equal to the bit to", lambda trial: trial.source, align="l"),
     )
+    counted = f"{count_of(len(trials) - len(trainings), 'count')} and {count_of(len(trainings), 'training')}"
+    proof = f"{counted} gave the same answers to the bit" if trials else (
+        f"{count_of(files, 'file')} that ONNX Runtime is given, of as many networks, {'is' if files == 1 else 'are'} the "
+        "same to the byte"
+    )  # fmt: skip
+    trained = section("Trained again", "One network of each family; every answer and every loss compared.",
+                      table(columns, trainings))  # fmt: skip
     return [
         "# Records stamped again",
-        f"{count_of(stamped, 'record')} that stood at {commit} stand with the present code: "
-        f"{count_of(len(trials) - len(trainings), 'count')} and {count_of(len(trainings), 'training')} gave the same "
-        "answers to the bit.",
-        section("Trained again", "One network of each family; every answer and every loss compared.",
-                table(columns, trainings)),
+        f"{count_of(stamped, 'record')} that stood at {commit} stand with the present code: {proof}.",
+        *([trained] if trainings else []),
         origin,
-    ]  # fmt: skip
+    ]
 
 
 @contextlib.contextmanager
@@ -206,6 +238,12 @@ def _checkout(commit: str) -> Iterator[Path]:
         archive = subprocess.run(["git", "-C", str(ROOT), "archive", commit], capture_output=True, check=True)
         subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
         yield Path(folder)
+
+
+def _run_aside(folder: Path, script: str, *arguments: str) -> str:
+    """The same of a script that starts no process, without a file in the folder."""
+    command = [sys.executable, "-c", script, *arguments]
+    return subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
 
 
 def _run(folder: Path, script: str, *arguments: object) -> str:
