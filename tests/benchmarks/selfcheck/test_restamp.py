@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.records.record import Case, Measurement, Record
-from benchmarks.selfcheck.restamp import Trial, to_try
+from benchmarks.selfcheck.restamp import Trial, _files, to_try
 
 ROOT = Path(__file__).parents[3]
 CASE = Case(metric="accuracy", model="resnet18", recipe="sample")
@@ -48,6 +48,16 @@ def test_another_answer_or_none_is_not_the_same() -> None:
 
     assert Trial(expected=trained(0.5, 1.0), found=trained(0.5, 2.0), source="").same
     assert not Trial(expected=trained(0.5, 1.0), found=trained(0.5 + 1e-9, 1.0), source="").same
+
+
+def test_files_are_compared_where_nothing_else_moved(tmp_path: Path) -> None:
+    timed = Case(metric="latency", model="mobilenet_v1:width=0.25", runtime="onnxruntime", batch_size=1, img_size=64)
+    assert _files([timed, dataclasses.replace(timed, runtime="openvino")], ROOT) == {}
+    shutil.copytree(ROOT / "zoo", tmp_path / "zoo", ignore=shutil.ignore_patterns("__pycache__"))
+    assert list(_files([timed], tmp_path).values()) == [True]
+    names = tmp_path / "zoo" / "runtimes" / "onnxruntime.py"
+    names.write_text(names.read_text().replace('output_names=["logits"]', 'output_names=["scores"]'))
+    assert list(_files([timed], tmp_path).values()) == [False]
 
 
 @pytest.mark.slow
