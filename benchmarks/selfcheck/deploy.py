@@ -14,8 +14,9 @@ from typing import Any
 
 from benchmarks.plan.cases import SIX
 from benchmarks.report.bars import Bar, Cases, CheckPage, judged
-from benchmarks.report.page import section
+from benchmarks.report.page import listed, section
 from benchmarks.report.table import TableColumn, table, text_column
+from benchmarks.report.words import markdown
 from benchmarks.selfcheck import quantization
 from benchmarks.selfcheck.held_out import network_of, rounds_of
 from benchmarks.selfcheck.speed.turns import play, ratio
@@ -89,21 +90,27 @@ def accuracy(weights: str, model: str, data_dir: str) -> dict[str, Any]:
     side = network.spec.input.size
     images = torch.zeros(1, network.in_channels, side, side)
     right: dict[str, list[bool]] = {runtime: [] for runtime in ("fp32", *RUNTIMES)}
-    ways = {}
+    ways, refused = {}, {}
     for data, tried in rounds_of(network, data_dir):
         for runtime, found in right.items():
             session: Any = network
             if runtime != "fp32":
-                session = zoo.open_runtime(network, images, runtime, precision="int8", calibration=data)
+                try:
+                    session = zoo.open_runtime(network, images, runtime, precision="int8", calibration=data)
+                except zoo.RuntimeUnavailable as error:
+                    refused[runtime] = str(error)
+                    continue
                 ways[runtime] = session.agreement.facts["way"]
             answers = evaluate(session, tried)
             found += (answers.top[:, 0] == answers.labels).tolist()
-    pairs = {runtime: list(zip(right["fp32"], right[runtime], strict=True)) for runtime in RUNTIMES}
+    served = [runtime for runtime in RUNTIMES if runtime not in refused]
+    pairs = {runtime: list(zip(right["fp32"], right[runtime], strict=True)) for runtime in served}
     return {
         "weights": Path(weights).name,
         "model": network.spec.label,
         "images": len(right["fp32"]),
         "ways": ways,
+        "refused": refused,
         "fp32": sum(right["fp32"]),
         "lost": {runtime: sum(was and not now for was, now in each) for runtime, each in pairs.items()},
         "won": {runtime: sum(now and not was for was, now in each) for runtime, each in pairs.items()},
@@ -120,8 +127,10 @@ def gain(case: Mapping[str, Any]) -> tuple[float, str]:
     return max(gains, default=(1.0, "none"))
 
 
-def cost(case: Mapping[str, Any], runtime: str) -> Interval:
-    """Points lost by int8 on the same images, with the 95 % interval of the paired difference."""
+def cost(case: Mapping[str, Any], runtime: str) -> Interval | None:
+    """Points lost by int8 on the same images, with the paired difference's 95 % interval; None if it is refused."""
+    if runtime not in case["lost"]:
+        return None
     return paired_difference(case["lost"][runtime], case["won"][runtime], case["images"]).scaled(100)
 
 
@@ -135,9 +144,12 @@ def bars(cases: Cases) -> list[Bar]:
         text = f"int8 at least {wanted:g} times the fastest fp32 in geometric mean at batch {batch}"
         text += f", none under {least:g}" if least else ""
         found.append(judged(text, timed or None, partial(_fast, wanted, least)))
+    tried = [case for case in cases.values() if "lost" in case]
+    found.append(judged("every trained network runs in int8 on one of the runtimes", tried or None, _served))
     for runtime in RUNTIMES:
-        counted = [case for case in cases.values() if "lost" in case]
-        text = f"int8 on {runtime} costs at most {COST_BARS[0]:g} points in the mean, none over {COST_BARS[1]:g}"
+        counted = [case for case in tried if runtime in case["lost"]]
+        text = f"int8 on {runtime}, where it does not step aside, costs at most {COST_BARS[0]:g} points in the mean, "
+        text += f"none over {COST_BARS[1]:g}"
         found.append(judged(text, counted or None, partial(_right, runtime)))
     return found
 
@@ -148,10 +160,17 @@ def _fast(wanted: float, least: float, timed: Sequence[Mapping[str, Any]]) -> tu
     return f"{mean:.2f}, least {min(gains):.2f}, {len(gains)} models", mean >= wanted and min(gains) >= least
 
 
+def _served(tried: Sequence[Mapping[str, Any]]) -> tuple[str, bool]:
+    served = sum(bool(case["lost"]) for case in tried)
+    return f"{served} of {len(tried)}", served == len(tried)
+
+
 def _right(runtime: str, counted: Sequence[Mapping[str, Any]]) -> tuple[str, bool]:
-    costs = [cost(case, runtime).value for case in counted]
+    costs = [found.value for case in counted if (found := cost(case, runtime))]
     mean = sum(costs) / len(costs)
-    return f"{mean:.2f}, largest {max(costs):.2f}", mean <= COST_BARS[0] and max(costs) <= COST_BARS[1]
+    return f"{mean:.2f}, largest {max(costs):.2f}, {len(costs)} networks", mean <= COST_BARS[0] and max(
+        costs
+    ) <= COST_BARS[1]
 
 
 SPEEDS = (
@@ -178,6 +197,8 @@ def _sections(cases: Cases, picture: str) -> Iterator[str]:
         yield section("Speed", f"In turns on {on}; the ratio is the median over rounds.", table(SPEEDS, timed))
     if counted:
         yield section("Accuracy", "The same images, in fp32 and in int8 as it is by default.", table(COSTS, counted))
+    aside = [f"{markdown(text)}" for case in (*timed, *counted) for text in case.get("refused", {}).values()]
+    yield section("Runtimes that step aside, and why", "", listed(dict.fromkeys(aside)))
     yield from quantization.sections(cases)
 
 

@@ -31,16 +31,27 @@ def counted(lost: int, won: int = 0) -> dict[str, dict[str, Any]]:
     return {"accuracy 0 resnet18": case}
 
 
+def stepped_aside(*runtimes: str) -> dict[str, dict[str, Any]]:
+    """The same where some runtimes cannot keep accuracy and speed."""
+    ((key, case),) = counted(5).items()
+    both = {
+        name: {each: count for each, count in case[name].items() if each not in runtimes} for name in ("lost", "won")
+    }
+    return {key: {**case, **both, "refused": dict.fromkeys(runtimes, "it would be slow")}}
+
+
 @pytest.mark.parametrize(
     ("cases", "met"),
     [
-        (timed(1, 1.6), [True, None, None, None]),
-        (timed(1, 1.4), [False, None, None, None]),
-        (timed(1, 1.6, "AVX-VNNI"), [False, None, None, None]),  # which is asked for more
-        (timed(16, 1.5), [None, True, None, None]),
-        (counted(5), [None, None, True, True]),
-        (counted(6), [None, None, False, False]),
-        (counted(25, 20), [None, None, True, True]),
+        (timed(1, 1.6), [True, None, None, None, None]),
+        (timed(1, 1.4), [False, None, None, None, None]),
+        (timed(1, 1.6, "AVX-VNNI"), [False, None, None, None, None]),  # which is asked for more
+        (timed(16, 1.5), [None, True, None, None, None]),
+        (counted(5), [None, None, True, True, True]),
+        (counted(6), [None, None, True, False, False]),
+        (counted(25, 20), [None, None, True, True, True]),
+        (stepped_aside("onnxruntime"), [None, None, True, True, None]),
+        (stepped_aside(*RUNTIMES), [None, None, False, None, None]),
     ],
 )
 def test_bars(cases: dict[str, dict[str, Any]], met: list[bool | None]) -> None:
@@ -54,7 +65,13 @@ def test_one_network_that_gains_little_is_enough_to_miss() -> None:
 
 def test_what_it_costs_has_an_interval() -> None:
     found = cost(next(iter(counted(9, 4).values())), "openvino")
+    assert found is not None
     assert found.value == pytest.approx(0.5) and found.low < 0 < 0.5 < found.high
+
+
+def test_who_steps_aside_is_on_the_page_with_the_reason() -> None:
+    text = "".join(benchmark([], "", "").page.sections(stepped_aside("onnxruntime"), ""))
+    assert "- it would be slow" in text and "| resnet18 | 1,000 | 900 | 0.5" in text
 
 
 def schemes(base: int, layer: int) -> dict[str, dict[str, Any]]:
