@@ -4,7 +4,8 @@ A fault is one small change of the syntax tree: another operator, a negated cond
 out, nothing returned. The files and the size of the sample are in pyproject.toml, `[tool.mutants]`. Which tests reach a
 line is found by running the fast suite once under coverage (pytest-cov); for a fault the most specific of them are
 run. A line that runs only in processes of its own is tried with its file's own tests. Works on HEAD, in
-temporary clones, never in the working tree. Takes an hour or two; prints a Markdown page.
+temporary clones, never in the working tree. Takes an hour or two; prints a Markdown page. With `--outcomes FILE` it
+goes on from what an earlier run of the same commit has found out.
 """
 
 from __future__ import annotations
@@ -176,6 +177,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=settings["seed"], help="of the sample")
     parser.add_argument("--files", nargs="*", default=settings["files"], help="patterns")
     parser.add_argument("--processes", type=int, default=2, help="side by side")
+    parser.add_argument("--outcomes", type=Path, help="file that keeps what has become of each fault")
     parser.add_argument("--coverage", type=Path, help="coverage database of an earlier run of HEAD")
     given = parser.parse_args()
     commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True).strip()
@@ -194,14 +196,24 @@ def main() -> None:
         pool = faults_in(first, given.files)
         sample = random.Random(given.seed).sample(pool, min(given.faults, len(pool)))
 
+        outcomes: Path | None = given.outcomes
+        kept = outcomes.read_text(encoding="utf-8").splitlines() if outcomes and outcomes.exists() else []
+
         def lives(fault: Fault) -> bool:
+            said = {True: f"{commit} lives {fault} ({fault.place})", False: f"{commit} dies {fault} ({fault.place})"}
+            for alive, line in said.items():
+                if line in kept:
+                    return alive
             tests = reach.tests(fault.path, fault.line)
             clone = clones.get()
             try:
                 alive = not tests or survives(fault, clone, tests)
             finally:
                 clones.put(clone)
-            print("lives" if alive else "dies ", fault, file=sys.stderr, flush=True)
+            print(said[alive], file=sys.stderr, flush=True)
+            if outcomes:
+                with outcomes.open("a", encoding="utf-8") as file:
+                    print(said[alive], file=file)
             return alive
 
         with ThreadPoolExecutor(given.processes) as executor:

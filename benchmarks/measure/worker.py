@@ -72,8 +72,7 @@ def start_server(num_threads: int) -> None:
     Args:
         num_threads: the most threads any case will use.
     """
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = str(max(num_threads, 1))
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(max(num_threads, 1)))
     _sweep()
     _give_cache()
     context = _context()
@@ -111,7 +110,9 @@ def stop_server() -> None:
     """Ends the server, which may be busy importing, and so what it would have started."""
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.Error, ChildProcessError):
-            if "multiprocessing.forkserver" in " ".join(child.cmdline()):
+            while not (command := child.cmdline()):  # of one that is only being started; one that is dead raises
+                time.sleep(0.001)
+            if "multiprocessing.forkserver" in " ".join(command):
                 child.kill()
                 # until it is dead `forkserver` takes it for alive; that it is, `forkserver` itself must be told
                 os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
@@ -363,8 +364,7 @@ def _answer(question: Callable[..., Any], memory: dict[str, Any], arguments: tup
         return "ok", question(memory, *arguments)
     except Exception as error:  # whatever it is, it is the answer
         text = " ".join(str(error).split())
-        full = ("out of memory", "can't allocate memory")
-        oom = isinstance(error, MemoryError) or any(words in text.lower() for words in full)
+        oom = isinstance(error, MemoryError) or re.search("out of memory|can't allocate memory", text, re.IGNORECASE)
         return ("oom" if oom else "failed"), f"{type(error).__name__}: {text}"[:500]
 
 
