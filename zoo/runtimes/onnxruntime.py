@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from zoo.lazy import torch
 from zoo.runtimes.agreement import EXACT, INTEGERS, Agreement, Bound
 from zoo.runtimes.quantizing.biases import with_integer_biases
 from zoo.runtimes.quantizing.choosing import Maker, choose
+from zoo.runtimes.quantizing.joins import with_integer_joins
 from zoo.runtimes.quantizing.post_training import quantized_onnx
 from zoo.runtimes.quantizing.reading import floats_in_onnxruntime
 from zoo.runtimes.quantizing.ways import ONNX
@@ -39,6 +41,7 @@ __all__ = [
 
 ANY_SHAPE = False
 LIBRARIES: tuple[str, ...] = ("onnxruntime", "onnx", "onnxscript")  # the last two write the graph
+SCOPES = "pkg.torch.onnx.name_scopes"  # the exporter's note of the modules that a node is in, outermost first
 PRECISIONS: Mapping[str, Bound] = {"fp32": EXACT, "int8": INTEGERS}  # in fp16 and bf16 it has no kernels for the CPU
 
 
@@ -71,7 +74,7 @@ def maker(model: Classifier, images: torch.Tensor, *, opset: int | None = None) 
     graph = graph_of(model, _fitting(images), opset=opset)
 
     def quantized(calibration: Calibration, way: Way, kept: tuple[str, ...]) -> Any:
-        return with_integer_biases(quantized_onnx(graph, calibration, way, kept))
+        return with_integer_biases(with_integer_joins(quantized_onnx(graph, calibration, way, kept)))
 
     def started(quantized: Any, layers: tuple[str, ...]) -> tuple[Run, tuple[str, ...]]:
         content = content_of(quantized)
@@ -158,16 +161,23 @@ def write_onnx(
     if program is None:
         raise RuntimeUnavailable("torch.onnx.export returned no program")
     file = program.model_proto
-    _forget_where(file)
     _name_layers(file)
+    _forget_where(file)
     path.write_bytes(content_of(file))
 
 
 def _name_layers(file: Any) -> None:
+    """By the exporter's notes: where layers have equal weights the file holds one of them, for all."""
+    named = set()
     for node in file.graph.node:
-        layers = [name.removesuffix(".weight") for name in node.input if name.endswith(".weight")]
-        if layers and len(node.output) == 1:
-            node.name = layers[0]
+        if len(node.output) != 1 or not any(name.endswith(".weight") for name in node.input):
+            continue
+        notes = {note.key: note.value for note in node.metadata_props}
+        scopes: list[str] = ast.literal_eval(notes.get(SCOPES, "[]"))
+        layer = scopes[-2] if len(scopes) > 1 else ""  # the last one is the operation
+        if layer and layer not in named:
+            node.name = layer
+            named.add(layer)
 
 
 def _forget_where(part: Any) -> None:

@@ -21,7 +21,7 @@ from zoo.runtimes.agreement import INTEGERS, Agreement
 from zoo.runtimes.quantizing import choosing, instructions, ways
 from zoo.runtimes.quantizing.calibration import FEWEST, calibration_of
 from zoo.runtimes.quantizing.comparing import layer_noise, rounded_weight
-from zoo.runtimes.quantizing.post_training import check_names, weighted_layers
+from zoo.runtimes.quantizing.post_training import NotQuantized, check_names, weighted_layers
 from zoo.runtimes.quantizing.reading import check_integers
 from zoo.runtimes.session import Session, missing, precisions
 
@@ -170,12 +170,13 @@ class TestChoosing:
         model, images = small(), photographs(2)
         calibration = calibration_of(model, photographs(), 32)
         halves: dict[str, object] = {
+            "ways": ways.OPENVINO,
             "quantized": lambda *_: "graph",
             "started": lambda graph, layers: (model, ()),
             "fp32": model,
             "file_bytes": len,
         }
-        maker = choosing.Maker(ways.OPENVINO, **{**halves, **given})  # type: ignore[arg-type]
+        maker = choosing.Maker(**{**halves, **given})  # type: ignore[arg-type]
         return choosing.choose(model, images, calibration, maker, bound=INTEGERS, keep_fp32=["head"])
 
     def test_layers_are_left_out_by_name(self) -> None:
@@ -186,6 +187,19 @@ class TestChoosing:
     def test_wrong_answers_step_aside(self) -> None:
         with pytest.raises(zoo.RuntimeUnavailable, match=r"no integers keep accuracy and speed: nncf.*: .*of 40 im"):
             self.choose(started=lambda graph, layers: (lambda images: -small()(images), ()))
+
+    def test_a_graph_that_cannot_be_corrected_is_not_tried_so_again(self) -> None:
+        tried = []
+
+        def quantized(calibration: object, way: ways.Way, kept: object) -> str:
+            tried.append(way)
+            if not way.fast_bias_correction:
+                raise NotQuantized("nncf.quantize failed: over the graph")
+            return "graph"
+
+        made = self.choose(quantized=quantized, ways=ways.ONNX)
+        assert [way.fast_bias_correction for way in tried] == [False, True]
+        assert made.agreement.facts["way"] == tried[-1].name
 
     def test_slower_steps_aside(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(choosing, "speed_up", lambda *_: (0.5, 0.6))

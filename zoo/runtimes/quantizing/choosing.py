@@ -12,7 +12,7 @@ from zoo.errors import RuntimeUnavailable
 from zoo.lazy import torch
 from zoo.runtimes.quantizing.comparing import compared, held_to
 from zoo.runtimes.quantizing.instructions import instruction_set
-from zoo.runtimes.quantizing.post_training import check_names, left_out, weighted_layers
+from zoo.runtimes.quantizing.post_training import NotQuantized, check_names, left_out, weighted_layers
 from zoo.runtimes.quantizing.reading import check_integers
 from zoo.runtimes.quantizing.ways import Way, here
 from zoo.runtimes.race import Race
@@ -95,7 +95,10 @@ def choose(
     """
     check_names(model, keep_fp32)
     refused = []
+    stumbled = set()  # corrections of biases that the library cannot make of this graph
     for way in here(maker.ways, saturating=saturating):
+        if way.fast_bias_correction in stumbled:
+            continue
         kept = left_out(model, way, keep_fp32)
         try:
             graph = maker.quantized(calibration, way, kept)
@@ -108,6 +111,8 @@ def choose(
                 raise RuntimeUnavailable(f"slower than fp32 in the same runtime: {1 / ratio[0]:.2f} times its time")
         except RuntimeUnavailable as error:
             refused.append(f"{way.name}: {error}")
+            if isinstance(error, NotQuantized):
+                stumbled.add(way.fast_bias_correction)
             continue
         facts = {
             "way": way.name,

@@ -17,7 +17,19 @@ if TYPE_CHECKING:
     from zoo.runtimes.quantizing.calibration import Calibration
     from zoo.runtimes.quantizing.ways import Way
 
-__all__ = ["check_names", "left_out", "quantized_onnx", "quantized_openvino", "weighted_layers", "within"]
+__all__ = [
+    "NotQuantized",
+    "check_names",
+    "left_out",
+    "quantized_onnx",
+    "quantized_openvino",
+    "weighted_layers",
+    "within",
+]
+
+
+class NotQuantized(RuntimeUnavailable):
+    """NNCF stumbled over the graph: it will do so again in any way that corrects biases alike."""
 
 
 def weighted_layers(network: nn.Module) -> tuple[str, ...]:
@@ -114,7 +126,7 @@ def _quantize(graph: Any, images: _Images, count: int, way: Way, patterns: Seque
                 advanced_parameters=advanced,
             )
     except Exception as error:  # errors of many kinds, of a young library
-        raise RuntimeUnavailable(f"nncf.quantize failed: {type(error).__name__}: {error}") from error
+        raise NotQuantized(f"nncf.quantize failed: {type(error).__name__}: {error}") from error
 
 
 class _Images:

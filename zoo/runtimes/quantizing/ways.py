@@ -53,6 +53,19 @@ ONNX = (
         activations_per_channel=False,
         first_fp32=2,
     ),
+    # NNCF corrects layer by layer only what has no branches in ONNX: it raises for the others
+    Way(
+        name="nncf, per-tensor activations, fast bias correction",
+        activations_per_channel=False,
+        fast_bias_correction=True,
+        for_saturating=False,
+    ),
+    Way(
+        name="nncf, per-tensor activations, 7-bit weights, fast bias correction",
+        seven_bits=True,
+        activations_per_channel=False,
+        fast_bias_correction=True,
+    ),
 )
 
 
