@@ -30,7 +30,8 @@ class Overview:
         environment: the machine; None for records whose machine is only known by its id.
         rows: every model under every condition, every seed by itself.
         frame: `rows` in the columns of `results.csv`.
-        condition: the one most models were timed under, of no image size; None if nothing was timed.
+        condition: the one most models were timed under, of no image size, where variants that nobody asked for count
+            only if nothing else was timed; None if nothing was timed.
         models: one row a model: that condition's figures with all that belongs to them, accuracies the mean over seeds.
         table: `models` in the same columns, in the report's order; its index is the model.
         cells: the table, by model and column.
@@ -147,11 +148,15 @@ def survey(
     grid it was measured for, unless it is `asked` for by name.
     """
     rows = join(records)
-    pace, shared = _headline(rows), _most_shared(rows)
+
+    def named(row: Row) -> bool:
+        return not _is_variant(row) or row.model in asked
+
+    pace, shared = _headline(filter(named, rows)) or _headline(rows), _most_shared(rows)
     usual = _usual(row for row in rows if not _is_variant(row))
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        if not _is_variant(row) or row.model in asked or usual <= row.records.keys():
+        if named(row) or usual <= row.records.keys():
             groups[row.model].append(row)
     chosen = [_line(group, pace, shared) for group in groups.values()]
     table = ordered(to_frame(chosen), sort_key).set_index("model", drop=False)
@@ -224,7 +229,7 @@ def _pooled(records: Sequence[Record]) -> Record:
 
 
 def _headline(rows: Iterable[Row]) -> Case | None:
-    """The condition most models were timed under; of equals batch 1 first, then eager."""
+    """The condition most models were timed under; of equals batch 1 first, then eager, fp32 and most threads."""
     models: dict[tuple[Any, ...], set[str]] = defaultdict(set)
     for row in rows:
         if row.find("latency", "latency_s") or row.find("throughput", "samples_per_sec"):
@@ -232,7 +237,8 @@ def _headline(rows: Iterable[Row]) -> Case | None:
 
     def rank(pace: tuple[Any, ...]) -> tuple[object, ...]:
         runtime, device, batch_size, precision, num_threads = pace
-        return -len(models[pace]), batch_size, runtime != "eager", -num_threads, runtime, device, precision
+        lossy = precision != "fp32"
+        return -len(models[pace]), batch_size, runtime != "eager", lossy, -num_threads, runtime, device, precision
 
     pace = min(models, key=rank, default=None)
     return Case(metric="latency", model="", **dict(zip(PACE, pace, strict=True))) if pace else None
