@@ -2,10 +2,10 @@
 
 A fault is one small change of the syntax tree: another operator, a negated condition, a number one larger, a call left
 out, nothing returned. The files and the size of the sample are in pyproject.toml, `[tool.mutants]`. Which tests reach a
-line is found by running the fast suite once under coverage (pytest-cov); for a fault the most specific of them are
-run. A line that runs only in processes of its own is tried with its file's own tests. Works on HEAD, in
-temporary clones, never in the working tree. Takes an hour or two; prints a Markdown page. With `--outcomes FILE` it
-goes on from what an earlier run of the same commit has found out.
+line is found by running the fast suite once under coverage (pytest-cov); for a fault the most specific of them are run
+and its file's own, for a line may run only in processes that coverage does not see. Works on HEAD, in temporary clones,
+never in the working tree. Takes an hour or two; prints a Markdown page. With `--outcomes FILE` it goes on from what an
+earlier run of the same commit has found out.
 """
 
 from __future__ import annotations
@@ -79,6 +79,8 @@ def sites(tree: ast.Module) -> Iterator[tuple[ast.AST, str]]:
                 yield node, "function"
             case ast.Constant(value=bool() | int() | float()):
                 yield node, "number"
+            case ast.Return(value=ast.Constant(value=None)):
+                pass  # as it is
             case ast.Return(value=ast.expr()):
                 yield node, "return"
             case ast.Expr(value=ast.Call()) | ast.AugAssign():
@@ -136,13 +138,13 @@ class Reach:
 
     @cache  # noqa: B019 (one instance lives as long as the run)
     def tests(self, path: str, line: int) -> tuple[str, ...]:
-        """The most specific tests that reach the line, else those of its file, else those that reach its file."""
+        """The most specific tests that reach the line, else those that reach its file, and all of its file's own."""
         reached = self._lines.get(path, {})
         package, name = Path(path).parent, Path(path).name
-        own = f"tests/{package}/test_{name}::"
-        tests = reached.get(line) or {test for test in self._size if test.startswith(own)}
-        tests = tests or set().union(*reached.values())
-        return tuple(sorted(tests, key=lambda test: (self._size[test], test))[:MOST_TESTS])
+        own = {test for test in self._size if test.startswith(f"tests/{package}/test_{name}::")}
+        tests = reached.get(line) or own or set().union(*reached.values())
+        first = sorted(tests, key=lambda test: (self._size[test], test))[:MOST_TESTS]
+        return (*first, *sorted(own.difference(first)))
 
 
 def pytest(root: Path, *arguments: str, seconds: float | None = None) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from benchmarks.measure.handover import PAUSES, Handover, longest_of_close
+from benchmarks.measure.handover import CALLS, GROUPS, PAUSES, Handover, longest_of_close
 
 
 @pytest.fixture
@@ -50,3 +50,20 @@ def test_clearly_longer_handovers_than_the_shortest_are_those_of_processors_apar
     longest = longest_of_close(seen)
     assert max(each for each in seen if each <= longest) == 3.7e-6
     assert longest_of_close([]) == float("inf")
+
+
+def test_seconds_are_the_median_groups_a_call(threads: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each call takes a millisecond here, but for one group in which something else has the processor."""
+    torch.set_num_threads(2)
+    now, calls = [0.0], [0]
+
+    class Shares:
+        def add_(self, number: int) -> None:
+            calls[0] += 1
+            now[0] += 0.001 if calls[0] > CALLS else 1.0
+
+    handover = Handover()
+    monkeypatch.setattr(handover, "_shares", Shares())
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    assert handover.seconds() == pytest.approx(0.001)
+    assert calls[0] == GROUPS * CALLS

@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 
 from benchmarks.stats.intervals import (
+    ENOUGH,
     FEWEST_ROUNDS,
+    NORMAL,
+    TIMES_WORTH,
     Interval,
     median_interval,
     outliers,
     percentile,
+    percentile_interval,
     time_interval,
 )
 from benchmarks.stats.ratios import Times, quotient, time_ratio
@@ -88,3 +92,14 @@ def test_outliers_are_counted_and_percentiles_need_samples() -> None:
     assert percentile(values[:63], 90) is None
     assert percentile(values[:64], 90) is not None
     assert percentile(values, 99) is None
+
+
+def test_a_percentiles_bounds_are_ranks_around_it_and_within_the_values() -> None:
+    values = [float(number) for number in range(1001)]
+    found = percentile_interval(values, 90)
+    reach = NORMAL * math.sqrt(1001 * 0.9 * 0.1 / TIMES_WORTH)
+    assert (found.value, found.low, found.high) == pytest.approx((900.0, 900 - reach, 900 + reach))
+    high = percentile_interval(values[: ENOUGH[99]], 99)
+    assert high.high == values[ENOUGH[99] - 1] and high.low < high.value
+    assert not percentile_interval(values[: ENOUGH[90] - 1], 90).known
+    assert percentile_interval(values[: ENOUGH[90]], 90).known

@@ -1,0 +1,54 @@
+"""Counts of a network whose sums can be checked on paper, and counters that disagree."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from benchmarks.metrics import METRICS, mult_adds
+from benchmarks.metrics.mult_adds import CountsDisagree, by_flop_counter, by_layer
+from benchmarks.metrics.subject import Subject
+from benchmarks.records.record import Case, Measurement
+
+# AlexNet of torchvision at 224 pixels: side and channels of its convolutions' outputs
+CONVOLUTIONS = 55 * 55 * 64 + 27 * 27 * 192 + 13 * 13 * (384 + 256 + 256)
+LINEAR = 4096 + 4096 + 1000
+
+
+def measured(metric: str, model: str = "alexnet") -> dict[str, Measurement]:
+    measure = METRICS[metric].measure
+    assert measure is not None
+    subject = Subject(Case(metric=metric, model=model, img_size=224))
+    return {each.name: each for each in measure(subject)}
+
+
+def test_activations_are_the_outputs_of_convolutions_and_linear_layers() -> None:
+    found = measured("activations")["activations"]
+    assert found.value == CONVOLUTIONS + LINEAR
+    assert (found.details["convolutions"], found.details["linear"]) == (CONVOLUTIONS, LINEAR)
+
+
+def test_multiply_adds_of_layers_known_by_hand() -> None:
+    network = nn.Sequential(nn.Conv2d(4, 6, 3, padding=1, groups=2), nn.Flatten(), nn.Linear(6 * 5 * 5, 7))
+    images = torch.zeros(2, 4, 5, 5)
+    expected = {"0": 2 * 5 * 5 * 6 * 9 * 2, "2": 2 * 150 * 7}  # of a batch of two
+    assert by_layer(network, images) == expected
+    assert by_flop_counter(network, images) == sum(expected.values())
+
+
+@pytest.mark.parametrize("counter", ["by_flop_counter", "by_layer", "_cross_check"])
+def test_counters_that_disagree_count_nothing(counter: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = getattr(mult_adds, counter)
+
+    def one_more(*given: object) -> object:
+        found = before(*given)
+        if isinstance(found, dict):
+            name = "fvcore" if "fvcore" in found else next(iter(found))
+            return found | {name: found[name] + 1}
+        return found + 1
+
+    measured("mult_adds")
+    monkeypatch.setattr(mult_adds, counter, one_more)
+    with pytest.raises(CountsDisagree, match=r"disagree: FlopCounterMode 7[\d,]+, closed form 7[\d,]+, fvcore 7[\d,]+"):
+        measured("mult_adds")
