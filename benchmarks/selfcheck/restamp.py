@@ -5,7 +5,7 @@ restamp --since COMMIT` proves that none did: every count is counted again, and 
 fastest is trained again, with the record's own seed and threads. It must give the record's answers. Where no record is
 of this kind of machine, whose last bits may differ, it must give those of the code of COMMIT here, after one epoch on
 few images: as many steps as it takes to pass through every line; with `--short` that is enough for all of them. Where
-nothing but times moved, every file that ONNX Runtime was timed with must be the same to the byte. Only then the
+nothing but times moved, every file that ONNX Runtime was timed with must be the same but for names. Only then the
 records that stood at COMMIT are stamped with the present code, and `restamp.md` keeps the proof.
 """
 
@@ -199,7 +199,7 @@ def _trials(tried: Sequence[Record], machine: str, earlier: Path, commit: str) -
 
 
 def _files(cases: Sequence[Case], earlier: Path) -> dict[str, bool]:
-    """Whether ONNX Runtime is given the same file as before, but for names, by what is asked; empty where more than that moved."""
+    """By what is asked, whether ONNX Runtime is given the same file but for names; empty where more than that moved."""
     timed = [case for case in cases if case.runtime == "onnxruntime" and case.precision == "fp32"]
     schemes = [case for case in cases if case.metric == "schemes"]  # whose integers are made of files for any batch
     if len(timed) + len(schemes) < len(cases):
@@ -226,7 +226,8 @@ def _page(trials: Sequence[Trial], files: int, stamped: int, commit: str, origin
         TableColumn("equal to the bit to", lambda trial: trial.source, align="l"),
     )
     counted = f"{count_of(len(trials) - len(trainings), 'count')} and {count_of(len(trainings), 'training')}"
-    same = f"{count_of(files, 'file')} that ONNX Runtime is given {'is' if files == 1 else 'are'} the same but for names"
+    are = "is" if files == 1 else "are"
+    same = f"{count_of(files, 'file')} that ONNX Runtime is given {are} the same but for names of nodes"
     proof = f"{counted} gave the same answers to the bit" if trials else same
     trained = section("Trained again", "One network of each family; every answer and every loss compared.",
                       table(columns, trainings))  # fmt: skip
