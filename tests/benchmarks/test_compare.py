@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -343,3 +344,21 @@ def test_any_two_runs_end_in_a_status_and_no_traceback(
         assert "nan" not in out.lower() and "inf" not in out.lower().replace("information", "")
         if options:
             json.loads(out)
+
+
+@pytest.mark.parametrize(("percent", "status"), [(1, 1), (3, 1), (9, 0), (50, 0)])
+def test_a_limit_counts_in_percent_of_the_time_before(percent: float, status: int, tmp_path: Path) -> None:
+    """A case that is slower by about 8 % for certain."""
+    a, b = folder(tmp_path / "a", timed(1.0)), folder(tmp_path / "b", timed(1.08, run="b", seed=1))
+    assert main([a, b, "--fail-over", str(percent)]) == status
+
+
+def test_a_table_shows_each_ratio_with_its_interval_where_it_has_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a = folder(tmp_path / "a", timed(1.0), counted(138e6))
+    b = folder(tmp_path / "b", timed(1.08, run="b", seed=1), counted(69e6))
+    assert main([a, b]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"1\.0[78]\d \(1\.0\d\d to 1\.\d{3}\) +slower", said)
+    assert re.search(r" 0\.500  ", said)

@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import os
 import platform
+import sys
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ from benchmarks.measure import questions
 from benchmarks.measure.questions import WARMUP_CALLS, conditions, prepare, sentences, turn
 from benchmarks.metrics import METRICS
 from benchmarks.metrics.subject import Subject
+from benchmarks.records.environment import host_mark
 from benchmarks.records.record import Case, Measurement
 from zoo import turns
 
@@ -153,3 +155,16 @@ def test_a_case_for_processors_sees_no_gpu_and_lanes_take_one_each(monkeypatch: 
     assert chosen == [0, 1, 0] and os.environ["CUDA_VISIBLE_DEVICES"] == "0,1"
     questions._choose_gpu(Case(metric="params", model="resnet18"), 1)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "" and len(chosen) == 3
+
+
+def test_a_process_says_its_threads_where_it_has_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(questions.psutil, "Process", lambda: SimpleNamespace(nice=lambda: 15))
+    case = Case(metric="params", model="resnet18")
+    assert conditions({}, case) == {"node": host_mark(), "nice": 15, "threads": torch.get_num_threads()}
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda card: SimpleNamespace(name="H100", uuid="GPU-1"))
+    assert conditions({}, dataclasses.replace(case, device="cuda"))["gpu"] == "H100 GPU-1"
+    monkeypatch.delitem(sys.modules, "torch")
+    assert conditions({}, case) == {"node": host_mark(), "nice": 15}

@@ -417,3 +417,13 @@ def test_processes_are_closed_whatever_happens() -> None:
     with pytest.raises(KeyboardInterrupt):
         session(world, "fast model")
     assert world.open == 0
+
+
+def test_where_the_time_went_is_added_up_over_all_processes() -> None:
+    spent = Spent()
+    world = World(lambda model, turn: 0.05)
+    found = session(world, "model", max_time=15.0, rounds=45, spent=spent)["model"]
+    assert isinstance(found, Timing)
+    warmup = found.details["warmup_s"]
+    assert spent.warmup > warmup > 0  # the reference's, too
+    assert spent.loading > 0

@@ -18,6 +18,7 @@ from typing import Any
 
 import psutil
 import pytest
+import torch
 
 from benchmarks.measure import worker
 from benchmarks.measure.worker import Worker, WorkerError, start_server, stop_server
@@ -174,6 +175,66 @@ def test_a_server_that_was_ended_is_started_anew(monkeypatch: pytest.MonkeyPatch
         stop_server()
         affinity(processors)
     assert len(servers) == 100
+
+
+def exit_with(memory: dict[str, Any], status: int, said: str) -> None:
+    print(said, file=sys.stderr, flush=True)
+    os._exit(status)
+
+
+def end_by(memory: dict[str, Any], number: int) -> None:
+    os.kill(os.getpid(), number)
+
+
+def test_a_process_that_ends_says_how_and_its_first_words(process: Worker) -> None:
+    with pytest.raises(WorkerError) as raised:
+        process.ask(exit_with, 3, "\nthe first line\nthe second")
+    assert str(raised.value) == raised.value.reason
+    assert raised.value.reason == "the process exited with status 3 before it answered: the first line"
+    assert raised.value.status == "crashed"
+
+
+def test_a_process_that_a_signal_ends_says_which(process: Worker) -> None:
+    with pytest.raises(WorkerError, match="SIGTERM") as raised:
+        process.ask(end_by, signal.SIGTERM)
+    assert raised.value.status == "crashed"
+
+
+def test_a_process_that_takes_too_long_says_where_it_was(process: Worker) -> None:
+    process.ask(remember, 1)  # by which it has imported what it is asked for
+    process._timeout = 0.5
+    with pytest.raises(WorkerError, match=r'; it was in ".*test_worker\.py", line \d+ in doze$') as raised:
+        process.ask(doze)
+    assert raised.value.status == "timeout"
+
+
+def doze(memory: dict[str, Any]) -> None:
+    time.sleep(60)
+
+
+def test_pytorch_describes_itself() -> None:
+    described = worker.describe_torch(60)
+    assert described["cpu_capability"] == torch.backends.cpu.get_cpu_capability()
+    assert described["onednn"] == "True" and described["deterministic"] == "False"
+    assert "=/" not in described["torch_build"]
+
+
+@pytest.mark.parametrize(("asked", "given"), [(2, "2"), (1, "1"), (0, "1")])
+def test_a_server_has_the_threads_of_the_largest_case(asked: int, given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "7")
+    monkeypatch.setattr(worker, "PRELOAD", ())
+    start_server(asked)
+    assert (os.environ["OMP_NUM_THREADS"], os.environ["MKL_NUM_THREADS"]) == (given, given)
+
+
+@pytest.mark.parametrize(("text", "count"), [("pgfault 9\noom_kill 3\n", 3), ("pgfault 9\n", 0), ("oom_kill x\n", 0)])
+def test_how_often_the_kernel_killed_for_memory(
+    text: str, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "vmstat").write_text(text)
+    monkeypatch.setattr(worker, "Path", lambda path: tmp_path / Path(path).name)
+    assert worker._oom_kills() == count
 
 
 LEAVES_LOCKS = """

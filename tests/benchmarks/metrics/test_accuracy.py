@@ -16,6 +16,7 @@ import zoo
 from benchmarks.metrics import accuracy, beginnings
 from benchmarks.metrics.accuracy import complete, label_order, measure, unavailable
 from benchmarks.metrics.subject import Subject
+from benchmarks.records import predictions
 from benchmarks.records.predictions import NotPaired, mcnemar, pack, unpack
 from benchmarks.records.record import Case, Measurement, Record
 from zoo.data import DATASETS
@@ -288,3 +289,16 @@ def test_every_data_set_has_a_recipe_of_its_own() -> None:
     recipes = {name: complete(case(dataset=name)).recipe for name in DATASETS}
     assert recipes.pop("folder") == "scratch"
     assert set(recipes.values()) == {"sample"}
+
+
+def test_answers_take_no_more_memory_than_their_shape_says() -> None:
+    packed = pack(np.zeros((1000, 5), np.int32))
+    assert unpack(packed | {"shape": [5, 1000]}).shape == (5, 1000)
+    for shape in ([1000, 4], [1000, 6], [10**6, 10**6]):
+        with pytest.raises(ValueError, match=r"answers|reshape|buffer"):
+            unpack(packed | {"shape": shape})
+    largest = predictions.LARGEST // 2
+    with pytest.raises(ValueError, match="more than any data set has"):
+        unpack(packed | {"shape": [largest + 1]})
+    with pytest.raises(ValueError, match="reshape"):
+        unpack(packed | {"shape": [largest]})

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.metrics import beginnings
 from benchmarks.metrics.accuracy import complete, unavailable
 from benchmarks.metrics.beginnings import knows_the_classes
 from benchmarks.records.record import Case
@@ -122,3 +123,10 @@ def test_names_decide_for_data_sets_with_a_name_too(tmp_path: Path) -> None:
     assert knows_the_classes(case)
     other = trained(tmp_path / "other.safetensors", [f"{name}s" for name in CLASSES])
     assert not knows_the_classes(Case(metric="accuracy", model=SMALL, dataset="fashion_mnist", weights_path=str(other)))
+
+
+def test_a_files_header_is_read_where_there_is_one(tmp_path: Path) -> None:
+    kept = beginnings._header_or_none(str(trained(tmp_path / "net.safetensors", ("cat", "dog", "red fox"))))
+    assert kept is not None and kept.model == "mobilenet_v1" and "width=0.25" in beginnings.label_of(kept)
+    (tmp_path / "torn.safetensors").write_bytes(b"no weights")
+    assert beginnings._header_or_none(str(tmp_path / "torn.safetensors")) is None

@@ -10,6 +10,7 @@ from benchmarks.metrics import METRICS, mult_adds
 from benchmarks.metrics.mult_adds import CountsDisagree, by_flop_counter, by_layer
 from benchmarks.metrics.subject import Subject
 from benchmarks.records.record import Case, Measurement
+from zoo.counts import COUNTED
 
 # AlexNet of torchvision at 224 pixels: side and channels of its convolutions' outputs
 CONVOLUTIONS = 55 * 55 * 64 + 27 * 27 * 192 + 13 * 13 * (384 + 256 + 256)
@@ -52,3 +53,27 @@ def test_counters_that_disagree_count_nothing(counter: str, monkeypatch: pytest.
     monkeypatch.setattr(mult_adds, counter, one_more)
     with pytest.raises(CountsDisagree, match=r"disagree: FlopCounterMode 7[\d,]+, closed form 7[\d,]+, fvcore 7[\d,]+"):
         measured("mult_adds")
+
+
+def test_rows_and_kinds_of_layers_add_up_to_the_whole() -> None:
+    rows = measured("rows")["rows"]
+    kinds, whole = rows.details["kinds"], rows.details["rows"]
+    assert rows.value == len(whole) and rows.details["rows"][0]["output"] == [64, 55, 55]
+    params, count = COUNTED["alexnet"]
+    assert sum(row["params"] for row in whole) == params
+    assert sum(kind["weights"] + kind["biases"] for kind in kinds.values()) == params
+    assert sum(row["mult_adds"] for row in whole) == sum(kind["mult_adds"] for kind in kinds.values()) == count
+
+
+def test_the_counter_that_needs_real_tensors_says_nothing(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    subject = Subject(Case(metric="mult_adds", model="mobilenet_v1:width=0.25", img_size=32))
+    found = mult_adds._count_on_real_tensors(subject)
+    assert found["fvcore"] == by_flop_counter(subject.structure, subject.example("meta"))
+    assert (
+        found["others"]["torchinfo_total"]
+        >= found["fvcore"]
+        == sum(found["others"]["fvcore"][name] for name in ("conv", "linear"))
+    )
+    assert capsys.readouterr().out == "" and not caplog.records

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks.metrics import layers
+from benchmarks.metrics.mult_adds import by_flop_counter
 from benchmarks.metrics.subject import Subject
 from benchmarks.records.record import Case
 from zoo import turns
@@ -48,3 +49,14 @@ def test_rows_are_timed_one_by_one_and_their_gap_to_the_whole_is_said(subject: S
     assert found["rows_sum_s"] == pytest.approx(sum(expected))
     assert found["rows_gap"] == pytest.approx((WHOLE - sum(expected)) / WHOLE)
     assert sum(each.details["params"] for each in rows) == 470_072
+    assert sum(each.details["mult_adds"] for each in rows) == by_flop_counter(subject.structure, subject.example("meta"))
+    assert rows[0].details["output"] == [8, 16, 16] and rows[-1].details["output"] == [1000]
+
+
+def test_a_row_is_over_when_the_device_has_done_it(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[None] = []
+    kept: list[None] = []
+    monkeypatch.setattr(layers, "keep_freed_memory", lambda: kept.append(None))
+    subject.__dict__["synchronize"] = lambda: waited.append(None)
+    rows = [each for each in layers.measure(subject) if each.name.startswith("row:")]
+    assert len(waited) == sum(len(each.samples) for each in rows) > 0 and len(kept) == 1

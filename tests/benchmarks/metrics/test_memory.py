@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -60,3 +61,20 @@ def test_what_the_idle_process_holds_is_no_memory_of_the_network(monkeypatch: py
 def test_the_peak_of_a_process_is_at_least_what_it_held() -> None:
     held = torch.ones(8 << 20)
     assert peak_bytes() > held.nbytes
+
+
+@pytest.mark.parametrize(("system", "told"), [("darwin", 7_000_000), ("linux", 7_000_000 * 1024)])
+def test_where_linux_does_not_tell_the_system_does_in_its_own_unit(
+    system: str, told: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(memory, "Path", lambda path: Path("/there/is/no/such/file"))
+    monkeypatch.setattr(memory.sys, "platform", system)
+    monkeypatch.setattr(resource, "getrusage", lambda who: SimpleNamespace(ru_maxrss=7_000_000))
+    assert peak_bytes() == told
+
+
+def test_a_peak_is_read_in_bytes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "status").write_text("VmRSS:\t 5 kB\nVmHWM:\t 9 kB\n")
+    monkeypatch.setattr(memory, "Path", lambda path: tmp_path / "status")
+    assert peak_bytes() == 9 * 1024

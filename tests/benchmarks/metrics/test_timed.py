@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.measure.basis import code_of
 from benchmarks.metrics import METRICS, derived
-from benchmarks.metrics.latency import times_of
+from benchmarks.metrics.latency import spread, times_of
 from benchmarks.metrics.metric import Timing
 from benchmarks.records.record import Case, Measurement, Record
 
@@ -148,3 +148,24 @@ def test_a_better_interval_makes_no_record_stale(monkeypatch: pytest.MonkeyPatch
         code_of(Case(metric=metric, model="resnet18", img_size=224))
     code_of.cache_clear()
     assert seen == [("benchmarks.stats",), ("benchmarks.stats",), ()]
+
+
+def test_what_is_said_of_single_calls_is_known_by_hand() -> None:
+    calm = spread(tuple(1.0 + 0.01 * number for number in range(101)))  # quartiles 1.25, 1.5 and 1.75
+    assert (calm["n_samples"], calm["min_s"]) == (101, 1.0)
+    assert calm["iqr_s"] == pytest.approx(0.5) and calm["spread"] == "unreliable"
+    assert calm["p90_s"] == pytest.approx(1.9) and calm["p99_s"] == "n/a (n=101)"
+    assert (calm["outliers_mild"], calm["outliers_severe"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("share", "word"),
+    [(0.09, "steady"), (0.11, "fluctuating"), (0.24, "fluctuating"), (0.26, "unreliable"), (0.9, "unreliable")],
+)
+def test_a_spread_has_its_word(share: float, word: str) -> None:
+    """Of evenly spread calls the middle half takes half of the width."""
+    assert spread(tuple(1 + 2 * share * (number / 100 - 0.5) for number in range(101)))["spread"] == word
+
+
+def test_calls_that_take_no_time_are_steady() -> None:
+    assert spread((0.0,) * 8)["spread"] == "steady"

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import torch
 
+from benchmarks.metrics import together as module
 from benchmarks.metrics.accuracy import complete, measure
 from benchmarks.metrics.subject import Subject
+from benchmarks.metrics.together import _own_address, _reason, together
 from benchmarks.plan.arguments import parse
 from benchmarks.plan.cases import plan
 from benchmarks.plan.cost import at_a_time, processors_of, seconds_of
 from benchmarks.records.environment import effective_cpus
 from benchmarks.records.naming import conditions_of
-from benchmarks.records.record import Case, Record
+from benchmarks.records.record import Case, Measurement, Record
 from benchmarks.report.commands import flags_of
 from benchmarks.report.frame import to_csv, to_frame
 from benchmarks.report.joining import join, protocol_of
 
 SMALL = "mobilenet_v1:width=0.25"
+MEASUREMENT = Measurement(name="top1", value=0.5, unit="fraction")
 
 
 def case(**conditions: object) -> Case:
@@ -73,3 +81,56 @@ def test_two_processes_train_one_network() -> None:
 def test_what_fails_in_one_of_them_is_said() -> None:
     with pytest.raises(RuntimeError, match=r"process \d .*failed: .*(recipe|nothing)"):
         measure(Subject(dataclasses.replace(case(train_processes=2), recipe="nothing")))
+
+
+def test_who_failed_is_said_with_its_words_or_its_status() -> None:
+    def failed(message: object, status: int = 1) -> str:
+        failure = SimpleNamespace(message=message, exitcode=status)
+        return _reason(SimpleNamespace(get_first_failure=lambda: (1, failure)))
+
+    said = "process 1 of those that train together failed: "
+    assert failed({"message": "ValueError: no images"}) == f"{said}ValueError: no images"
+    assert failed("killed by a signal") == f"{said}killed by a signal"
+    assert failed({}, status=-9) == f"{said}-9"
+
+
+def test_the_network_that_is_used_is_the_one_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    addresses = {"eth0": [SimpleNamespace(address="10.0.0.7")], "lo": [SimpleNamespace(address="127.0.0.1")]}
+    monkeypatch.setattr(module.psutil, "net_if_addrs", lambda: addresses)
+    monkeypatch.delenv("GLOO_SOCKET_IFNAME", raising=False)
+    assert _own_address("localhost:0") == "127.0.0.1"
+    assert os.environ["GLOO_SOCKET_IFNAME"] == "lo"
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "ib0")  # which somebody chose
+    _own_address("127.0.0.1:29500")
+    assert os.environ["GLOO_SOCKET_IFNAME"] == "ib0"
+
+
+@pytest.mark.parametrize(
+    ("part", "processes", "meets"),
+    [("", 2, (1, 2, "c10d", "localhost:0", 0)), ("1 2 127.0.0.1:29500", 4, (2, 2, "static", "127.0.0.1:29500", 1))],
+)
+def test_a_machines_part_of_the_processes_is_started_here(
+    part: str, processes: int, meets: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torch.distributed.launcher import api
+
+    configs: list[Any] = []
+
+    def launch(config: Any, member: Any) -> Callable[..., dict[int, Any]]:
+        configs.append(config)
+        return lambda *given: {1: ((), ["the second's"]), 0: ((MEASUREMENT,), ["the first's"])}
+
+    monkeypatch.setattr(api, "elastic_launch", launch)
+    monkeypatch.setenv(module.PART, part)
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
+    subject = Subject(case(train_processes=processes))
+    assert together(subject, measure) == (MEASUREMENT,) and subject.notes[-1] == "the first's"
+    (found,) = configs
+    rank = found.rdzv_configs["rank"]
+    assert (found.max_nodes, found.nproc_per_node, found.rdzv_backend, found.rdzv_endpoint, rank) == meets
+    assert found.max_restarts == 0 and found.min_nodes == found.max_nodes
+
+
+def test_a_gpu_is_the_one_of_the_lane_and_on_processors_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
+    assert module._current_gpu(case(device="cuda")) == 3 and module._current_gpu(case()) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 import numpy as np
@@ -172,3 +173,29 @@ def test_every_other_training_has_a_folder_of_its_own(photos: Path) -> None:
     marks = {_mark(each, "code") for each in (case, *others)} | {_mark(case, "other code")}
     assert len(marks) == 5
     assert _mark(dataclasses.replace(case, data_dir="elsewhere"), "code") == _mark(case, "code")
+
+
+def test_the_interval_of_a_balanced_accuracy_is_known_by_hand() -> None:
+    """A class of one image counts, too: recalls 1/2 and 1 of shares (1 + 1) / 4 and (1 + 1) / 3."""
+    labels = torch.tensor([0, 0, 1])
+    evaluation = zoo.Evaluation(labels=labels, top=torch.tensor([[0], [1], [1]]), probabilities=torch.ones(3),
+                                unreadable={}, loss=0.0, num_classes=2)  # fmt: skip
+    balanced = module.balanced_of(evaluation)
+    reach = 1.96 * math.sqrt(0.5 * 0.5 / 2 + 2 / 3 * 1 / 3 / 1) / 2
+    assert balanced.value == 0.75 and balanced.low == pytest.approx(0.75 - reach)
+    assert balanced.high == 1.0
+
+
+def test_what_an_ended_training_says_of_itself_is_what_it_said(photos: Path, tmp_path: Path) -> None:
+    from zoo.training.recipes import recipe
+
+    network = zoo.create(f"{SMALL},resolution=32", num_classes=3)
+    recipes = recipe("scratch", epochs=2, batch_size=8), zoo.open_data(photos)
+    first = module.train(network, recipes[1], recipes[0], tmp_path / "run", seed=0)
+    again = module.train(zoo.create(f"{SMALL},resolution=32", num_classes=3), recipes[1], recipes[0], tmp_path / "run",
+                         seed=0)  # fmt: skip
+    assert again.seconds == pytest.approx(sum(epoch.seconds for epoch in first.curve), rel=0.01, abs=0.01)
+    assert (again.chose_epoch, again.judged_on, again.images_seen) == (
+        first.chose_epoch, first.judged_on, first.images_seen,
+    )  # fmt: skip
+    assert again.output_dir == first.output_dir and len(again.curve) == 2

@@ -8,6 +8,7 @@ import io
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 import zoo
 from benchmarks.metrics import METRICS
 from benchmarks.plan.arguments import PRESETS, parse, parser
-from benchmarks.plan.cases import SIX, Options, plan, skip_reason
+from benchmarks.plan.cases import SIX, Options, canonical, plan, skip_reason
 from benchmarks.plan.cost import by_cost, counts_of
 from benchmarks.plan.models import expand_models
 from benchmarks.records.record import Case, Measurement, Record
@@ -251,3 +252,11 @@ def test_reading_and_planning_import_no_torch() -> None:
         "sys.exit(3 if {'torch', 'pandas', 'scipy'} & set(sys.modules) else status)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60).returncode == 0
+
+
+def test_a_case_keeps_what_its_metric_depends_on_and_nothing_else(tmp_path: Path) -> None:
+    told = {"runtime": "packed", "num_threads": 2, "weights_path": str(tmp_path / "w.pth"), "data_dir": str(tmp_path)}
+    count = canonical(Case(metric="mult_adds", model="xception", **told))  # type: ignore[arg-type]
+    assert count == Case(metric="mult_adds", model="xception", img_size=299)
+    timed = canonical(Case(metric="latency", model="xception", batch_size=1, **told))  # type: ignore[arg-type]
+    assert (timed.runtime, timed.num_threads, timed.img_size, timed.weights_path) == ("packed", 2, 299, "")

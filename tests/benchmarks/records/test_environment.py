@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -14,6 +17,7 @@ import pytest
 from benchmarks.records import environment, limits
 from benchmarks.records.environment import effective_cpus, observe
 from benchmarks.records.limits import available_memory, cpu_quota, memory_limit
+from benchmarks.records.record import Environment
 
 EPYC = "processor\t: 0\nmodel name\t: AMD EPYC\nflags\t\t: fpu avx2\n"
 NEOVERSE = "CPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x3\nCPU part\t: 0xd0c\nCPU revision\t: 1\n"
@@ -168,3 +172,66 @@ def test_a_process_with_less_of_the_machine_is_on_the_same_machine(
     confined = observe("test")
     assert (confined.machine_id, confined.id) == (free.machine_id, free.id)
     assert dict(confined.state) != dict(free.state)
+
+
+def test_caches_are_told_by_level_and_kind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    kinds = [("1", "Data", "48K"), ("1", "Instruction", "32K"), ("2", "Unified", "2048K"), ("3", "Unified", "")]
+    for number, values in enumerate(kinds):
+        folder = tmp_path / f"index{number}"
+        folder.mkdir()
+        for name, value in zip(("level", "type", "size"), values, strict=True):
+            (folder / name).write_text(value)
+    monkeypatch.setattr(environment, "Path", lambda path: tmp_path if str(path).startswith("/sys") else Path(path))
+    assert environment._caches() == {"L1d": "48K", "L1i": "32K", "L2": "2048K"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ({"status": "", "rev-parse": "0123abc"}, "0123abc"),
+        ({"status": " M zoo/spec.py", "rev-parse": "0123abc"}, "0123abc-dirty"),
+        ({}, ""),
+    ],
+)
+def test_a_commit_says_whether_files_differ_from_it(
+    answers: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        asked.append(command)
+        if command[3] not in answers:
+            raise subprocess.CalledProcessError(128, command)
+        return subprocess.CompletedProcess(command, 0, stdout=f"{answers[command[3]]}\n")
+
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "benchmarks" / "records").mkdir(parents=True)
+    monkeypatch.setattr(environment, "__file__", str(tmp_path / "benchmarks" / "records" / "environment.py"))
+    monkeypatch.setattr(environment.subprocess, "run", run)
+    assert environment._commit() == expected
+    assert all(command[:3] == ["git", "-C", str(tmp_path)] for command in asked)
+    (tmp_path / ".git").rmdir()
+    asked.clear()
+    assert environment._commit() == "" and not asked
+
+
+def test_the_system_has_the_name_it_gives_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment.platform, "freedesktop_os_release", lambda: {"PRETTY_NAME": "Debian 12"})
+    assert environment._os_name() == "Debian 12"
+    monkeypatch.setattr(environment.platform, "freedesktop_os_release", dict)
+    assert environment._os_name() == environment.platform.system()
+
+    def refuse() -> None:
+        raise OSError
+
+    monkeypatch.setattr(environment.platform, "freedesktop_os_release", refuse)
+    assert environment._os_name() == environment.platform.platform()
+
+
+def test_what_was_available_is_told_in_gigabytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment.psutil, "virtual_memory", lambda: SimpleNamespace(available=12_340_000_000))
+    assert environment._state()["available_gb"] == 12.3
+    found = Environment(machine={"cpu": "one"}, software={"torch": "2"}, command="", state={})
+    other = dataclasses.replace(found, software={"torch": "3"}, command="another")
+    assert found.machine_id == other.machine_id and found.id != other.id
+    assert {len(name) for name in (found.id, found.machine_id)} == {12}

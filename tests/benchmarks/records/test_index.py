@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from benchmarks.metrics import METRICS
 from benchmarks.records import index as indexes
 from benchmarks.records import store as stores
 from benchmarks.records.index import VARIED, Index, Lines, key_of
-from benchmarks.records.record import Case, Record
+from benchmarks.records.record import Case, Measurement, Record
 from benchmarks.records.store import RECORDS, open_store, read_records
 
 
@@ -126,3 +128,38 @@ def test_a_long_store_is_as_a_short_one(tmp_path: Path, monkeypatch: pytest.Monk
         assert [each.case.seed for each in found] == [0, 1, 2, 3]
         assert not store.settle()
     assert [each.case.seed for each in read_records(tmp_path / RECORDS).records] == [0, 1, 2, 3]
+
+
+def test_a_row_tells_what_a_record_holds_first(tmp_path: Path) -> None:
+    path = tmp_path / RECORDS
+    counts = (Measurement(name="param_count", value=7.0, unit="count"), Measurement(name="other", value=8.0, unit="B"))
+    full = dataclasses.replace(record(1), measurements=counts, seconds=2.5)
+    write(path, record(0), full)
+    with Index(path, tmp_path) as index:
+        index.add(dataclasses.replace(full, case=record(2).case, seconds=1.5), len(full.to_json()) + 1)
+        rows = list(index.select("SELECT name, value, seconds FROM records ORDER BY id"))
+    assert rows == [(None, None, 0.0), ("param_count", 7.0, 2.5), ("param_count", 7.0, 1.5)]
+
+
+def test_where_no_index_can_be_kept_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that cannot be read is made again, once."""
+    path = tmp_path / RECORDS
+    write(path, record(0))
+    tried: list[Path] = []
+
+    def connect(file: Path, **options: Any) -> sqlite3.Connection:
+        tried.append(file)
+        if len(tried) > broken:
+            return before(file, **options)
+        file.write_text("no database at all, however long one looks at it")
+        return before(file, **options)
+
+    before, broken = sqlite3.connect, 1
+    monkeypatch.setattr(indexes.sqlite3, "connect", connect)
+    with Index(path, tmp_path) as index:
+        assert len(index) == 1 and len(tried) == 2
+    tried.clear()
+    broken = 2
+    with pytest.raises(OSError, match="no index can be kept in"):
+        Index(path, tmp_path)
+    assert len(tried) == 2

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.records import store as stores
 from benchmarks.records.environment import effective_cpus, observe, read_environment, write_environment
 from benchmarks.records.files import replace_file
 from benchmarks.records.record import STATUSES, Case, Measurement, Record, RecordError
@@ -233,3 +234,56 @@ def test_numbers_beyond_numbers_and_depths_beyond_depths_are_refused() -> None:
 def test_any_other_line_is_refused_in_words(line: str) -> None:
     with pytest.raises(RecordError):
         Record.from_json(line)
+
+
+@pytest.mark.parametrize("large", [1, 1 << 40], ids=["indexed", "held"])
+def test_each_record_is_on_disk_before_the_next_is_measured(
+    large: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZOO_CACHE_DIR", str(tmp_path / "cache"))
+    with open_store(tmp_path) as store:
+        store.append(record("resnet18"))
+    monkeypatch.setattr(stores, "LARGE", large)
+    forced: list[int] = []
+    before = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (forced.append(descriptor), before(descriptor)))
+    with open_store(tmp_path) as store:
+        forced.clear()
+        for count, model in enumerate(("alexnet", "vgg16"), start=1):
+            store.append(record(model))
+            assert len(forced) == count
+            assert len(read_records(tmp_path / RECORDS).records) == 1 + count
+
+
+@pytest.mark.parametrize("large", [1, 1 << 40], ids=["indexed", "held"])
+def test_a_full_disk_leaves_whole_records_in_either_store(
+    large: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZOO_CACHE_DIR", str(tmp_path / "cache"))
+    with open_store(tmp_path) as store:
+        store.append(record("resnet18"))
+    monkeypatch.setattr(stores, "LARGE", large)
+    with open_store(tmp_path) as store:
+        with monkeypatch.context() as patch, pytest.raises(StoreError, match="No space left"):
+            patch.setattr(os, "fsync", lambda descriptor: _full())
+            store.append(record("vgg16"))
+        assert [each.case.model for each in read_records(tmp_path / RECORDS).records] == ["resnet18"]
+        store.append(record("alexnet"))
+    assert [each.case.model for each in read_records(tmp_path / RECORDS).records] == ["resnet18", "alexnet"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"low": -1.0, "high": 2.0}, "is below 0"),
+        ({"samples": (1.0, -0.5), "rounds": (1, 2)}, "is below 0"),
+        ({"samples": (1.0, 0.0), "rounds": (1, 2)}, "is 0"),
+        ({"samples": (1.0, 2.0), "rounds": (1,)}, "2 samples and 1 rounds"),
+        ({"low": 2.0, "high": 1.0}, "interval from 2 to 1"),
+    ],
+)
+def test_quantities_are_never_negative(fields: dict[str, Any], said: str) -> None:
+    each = record()
+    wrong = Measurement(name="latency_s", value=1.0, unit="s", **fields)
+    with pytest.raises(RecordError, match=said):
+        Record.from_json(dataclasses.replace(each, measurements=(wrong,)).to_json())

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.metrics import derived
 from benchmarks.metrics.columns import COLUMNS, SHOWN
 from benchmarks.records.record import STATUSES, Measurement, Record
-from benchmarks.report.frame import comparison, to_csv
+from benchmarks.report.frame import _natural, _scaled, comparison, to_csv
 from benchmarks.report.overview import survey
 from tests.benchmarks.report.made import ENVIRONMENT, MODELS, accuracy, chosen, counted, full_records, latency, record
 
@@ -173,3 +173,23 @@ class TestFile:
             "resnet18", 0.7, weights="sha256:1", weights_path="=HYPERLINK(A1)", dataset="imagenet", epochs=0
         )
         assert ",'=HYPERLINK(A1)," in to_csv(comparison([found]))
+
+
+def test_networks_come_in_the_order_of_their_numbers_and_a_plain_name_before_its_variants() -> None:
+    names = ["vgg16_bn", "resnet101", "vgg16", "resnet18", "mobilenet_v1:width=0.75", "mobilenet_v1:width=0.5",
+             "mobilenet_v1", "resnet152", "vgg11"]  # fmt: skip
+    assert sorted(names, key=_natural) == [
+        "mobilenet_v1", "mobilenet_v1:width=0.5", "mobilenet_v1:width=0.75", "resnet18", "resnet101", "resnet152",
+        "vgg11", "vgg16", "vgg16_bn",
+    ]  # fmt: skip
+
+
+def test_figures_are_in_the_unit_of_their_column() -> None:
+    found = {"activations": 2_500_000, "param_count": 61_100_840, "weights_bytes": 4e6, "preparation_s": 0.0125,
+             "top5": 0.912, "mult_adds": 714_000_000, "calibration_images": 200.0}  # fmt: skip
+    shown = {column.name: _scaled(found[column.measurement], column) for column in SHOWN if column.measurement in found}
+    assert shown["macts"] == 2.5 and shown["weights_mb"] == 4.0 and shown["preparation_ms"] == 12.5
+    assert shown["top5"] == 91.2 and shown["gmacs"] == 0.714 and shown["gflops"] == 1.428
+    assert shown["param_count"] == 61_100_840 and isinstance(shown["param_count"], int)
+    assert isinstance(shown["calibration_images"], int)
+    assert _scaled(None, SHOWN[0]) is None
