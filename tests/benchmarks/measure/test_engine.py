@@ -113,7 +113,7 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> list[FakeWorker]:
 
 
 def test_trainings_go_side_by_side_in_processes_and_lanes_of_their_own(workers: list[FakeWorker]) -> None:
-    models = ("alexnet", "nin", "vgg19", "resnet18", "googlenet")
+    models = ("resnet34", "resnet50", "vgg19", "resnet18", "mobilenet_v1")
     cases = [Case(metric="accuracy", model=model, epochs=1, train_threads=1, dataset="fashion_mnist", img_size=32,
                   train_images=10, recipe="sample") for model in models]  # fmt: skip
     told: list[tuple[str, str, float]] = []
@@ -123,13 +123,13 @@ def test_trainings_go_side_by_side_in_processes_and_lanes_of_their_own(workers: 
     assert {model: record.status for model, record in found.items()} == dict.fromkeys(models, "ok") | {
         "vgg19": "timeout", "resnet18": "crashed",
     }  # fmt: skip
-    assert found["nin"].notes == ("nin said", "1 threads were asked for, and 3 were used")
+    assert found["resnet50"].notes == ("resnet50 said", "1 threads were asked for, and 3 were used")
     assert max(FakeWorker.living) == 2  # lanes, whatever waits
     begun = [worker for worker in workers if hasattr(worker, "asked")]
     assert all(len(worker.asked) == 1 and worker.timeout == float("inf") and not worker.open for worker in begun)
     assert {place.lane for worker in begun for place in worker.places} == {0, 1}
     assert all(place.folder == "run" and len(place.mark) == 8 for worker in begun for place in worker.places)
-    assert [each for each in told if each[0] == "alexnet"] == [("alexnet", "", 0.0), ("alexnet", "1 of 4 images", 0.25)]
+    assert [each[1:] for each in told if each[0] == "resnet34"] == [("", 0.0), ("1 of 4 images", 0.25)]
 
 
 def test_counts_share_a_process_until_one_of_them_fails(workers: list[FakeWorker]) -> None:

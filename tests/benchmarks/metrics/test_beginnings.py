@@ -130,3 +130,13 @@ def test_a_files_header_is_read_where_there_is_one(tmp_path: Path) -> None:
     assert kept is not None and kept.model == "mobilenet_v1" and "width=0.25" in beginnings.label_of(kept)
     (tmp_path / "torn.safetensors").write_bytes(b"no weights")
     assert beginnings._header_or_none(str(tmp_path / "torn.safetensors")) is None
+
+
+def test_what_is_known_of_a_folder_is_told_before_it_is_opened(tmp_path: Path) -> None:
+    data = folder(tmp_path / "photos", {"train": 2, "val": 1})
+    (data / "train" / "cat" / "notes.txt").write_text("no image")
+    beginnings.notes_of.cache_clear()
+    told = " ".join(beginnings.notes_of("folder", str(data)))
+    assert told.startswith("found 10 files = 9 used")
+    assert beginnings.notes_of("folder", str(tmp_path / "gone")) == ()
+    assert beginnings.notes_of("fashion_mnist", str(data)) == ()

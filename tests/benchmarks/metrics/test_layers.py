@@ -49,7 +49,9 @@ def test_rows_are_timed_one_by_one_and_their_gap_to_the_whole_is_said(subject: S
     assert found["rows_sum_s"] == pytest.approx(sum(expected))
     assert found["rows_gap"] == pytest.approx((WHOLE - sum(expected)) / WHOLE)
     assert sum(each.details["params"] for each in rows) == 470_072
-    assert sum(each.details["mult_adds"] for each in rows) == by_flop_counter(subject.structure, subject.example("meta"))
+    assert sum(each.details["mult_adds"] for each in rows) == by_flop_counter(
+        subject.structure, subject.example("meta")
+    )
     assert rows[0].details["output"] == [8, 16, 16] and rows[-1].details["output"] == [1000]
 
 

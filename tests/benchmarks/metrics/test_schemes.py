@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -204,3 +205,21 @@ def test_every_scheme_runs_and_they_differ(tmp_path: Path) -> None:
     kinds = {tuple(getattr(scheme, name) for name in changes): found[scheme.name] for scheme in SCHEMES}
     apart = list(kinds.values())
     assert all(not torch.equal(one, other) for place, one in enumerate(apart) for other in apart[:place])
+
+
+def test_one_scheme_answers_nearly_as_the_network_and_says_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("onnxruntime")
+    from zoo.runtimes.onnxruntime import write_onnx
+
+    network, given = small(), torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    write_onnx(network, tmp_path / "net.onnx", given, dynamic_batch=True)
+    capfd.readouterr()
+    caplog.clear()
+    level = logging.getLogger().level
+    logits = integers(tmp_path / "net.onnx", given, BASE)(given)
+    assert capfd.readouterr().out == "" and not caplog.records and logging.getLogger().level == level
+    with torch.inference_mode():
+        expected: Any = network(given)
+    assert 0 < float((logits - expected).abs().max() / expected.abs().max()) < 0.3

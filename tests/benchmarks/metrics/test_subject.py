@@ -64,7 +64,7 @@ def test_images_have_the_size_of_the_case_and_else_the_networks_own() -> None:
 def test_random_weights_keep_activations_at_their_size() -> None:
     """Weights of variance 2 / fan-in, biases and norms of 1: nothing vanishes and nothing overflows."""
     network = torch.nn.Sequential(torch.nn.Conv2d(8, 64, 3), torch.nn.BatchNorm2d(64), torch.nn.Linear(2048, 1024))
-    subject.fill(network)
+    subject.fill(network.requires_grad_(False))
     convolution, norm, linear = network
     assert float(convolution.weight.square().mean()) == pytest.approx(2 / (8 * 9), rel=0.1)  # type: ignore[operator]
     assert float(linear.weight.square().mean()) == pytest.approx(2 / 2048, rel=0.01)  # type: ignore[operator]

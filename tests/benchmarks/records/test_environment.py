@@ -235,3 +235,11 @@ def test_what_was_available_is_told_in_gigabytes(monkeypatch: pytest.MonkeyPatch
     other = dataclasses.replace(found, software={"torch": "3"}, command="another")
     assert found.machine_id == other.machine_id and found.id != other.id
     assert {len(name) for name in (found.id, found.machine_id)} == {12}
+
+
+def test_gpus_are_told_by_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for number, text in enumerate(("Model: \t NVIDIA H100\nIRQ: 7\n", "IRQ: 8\n", "Model: NVIDIA L4\n")):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "information").write_text(text)
+    monkeypatch.setattr(environment, "Path", lambda path: tmp_path if str(path).startswith("/proc") else Path(path))
+    assert environment.gpus() == ["NVIDIA H100", "NVIDIA L4"]
