@@ -100,7 +100,7 @@ def data_of(overview: Overview, lines: Sequence[Line], figures: Sequence[Figure]
         "choice": choices(candidates(overview, [line.row for line in lines])),
         "fronts": _numbered(fronts(figures, lines, groups), models),
         "looks": {family: [color, SHAPES[mark]] for family, (color, mark, _) in looks.items()},
-        "start": _start(figures, list(groups)),
+        "start": _start(figures, groups),
     }  # fmt: skip
 
 
@@ -123,14 +123,15 @@ def _key(overview: Overview) -> str:
     )
 
 
-def _start(figures: Sequence[Figure], names: Sequence[str]) -> dict[str, str]:
-    """The axes that the picture has at first."""
+def _start(figures: Sequence[Figure], groups: Mapping[str, Sequence[int]]) -> dict[str, str]:
+    """The axes that the picture has at first, in the way that tells most of them."""
     found = {}
     for (side, key), better in zip(START.items(), ("low", "high"), strict=True):
         known = {figure.key: figure for figure in figures}
         figure = known.get(key) or next((each for each in figures if each.better == better), None)
         if figure is not None:
-            found[side] = f"{figure.key}@{names[0]}" if figure.by_way else figure.key
+            told = {name: len(figure.estimates.keys() & set(places)) for name, places in groups.items()}
+            found[side] = f"{figure.key}@{max(told, key=lambda name: told[name])}" if figure.by_way else figure.key
     return found
 
 

@@ -20,7 +20,7 @@ from benchmarks.report.html.models import way_name
 from benchmarks.report.overview import survey
 from benchmarks.report.shown import candidates
 from tests.benchmarks.report.html.made import many, page_of, whole
-from tests.benchmarks.report.made import ENVIRONMENT
+from tests.benchmarks.report.made import ENVIRONMENT, latency, record
 from tests.benchmarks.report.test_hostile import HOSTILE, PLACE, spoiled
 from tests.benchmarks.report.test_hostile import whole as filled
 from tests.browser import Seen, needs_browser, opened
@@ -75,6 +75,16 @@ def test_as_it_opens_it_shows_every_row(browser: Any, index: Path) -> None:
     count = len(seen.rows())
     assert count and seen.text("#shown") == f"{count} of {count} rows"
     seen.close()
+
+
+def test_as_it_opens_the_picture_is_of_a_way_that_was_timed(tmp_path: Path) -> None:
+    """Not of one in which nothing could be, however early it comes."""
+    skipped = [record("latency", name, status="skipped", reason="has no int8", runtime="eager", precision="int8",
+                      num_threads=1, batch_size=1) for name in ("alexnet", "resnet18")]  # fmt: skip
+    timed = [latency(name, 0.01, runtime="openvino") for name in ("alexnet", "resnet18")]
+    text = page_of([*skipped, *timed], tmp_path).read_text()
+    (start,) = re.findall(r'"start":\s*(\{[^}]*\})', text)
+    assert "openvino" in json.loads(start)["x"]
 
 
 def test_sorting_is_by_the_number_and_what_is_missing_comes_last_both_ways(seen: Seen) -> None:
