@@ -178,9 +178,7 @@ def test_threads_that_were_had_as_asked_are_no_news() -> None:
     )
 
 
-def test_time_is_over_for_whose_deadline_has_passed(
-    workers: list[FakeWorker], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_time_is_over_for_whose_deadline_has_passed(workers: list[FakeWorker], monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
     monkeypatch.setattr(engine, "wait", lambda busy, seconds: waited.append(seconds) or [])
     monkeypatch.setattr(engine.time, "monotonic", lambda: 100.0)
