@@ -236,40 +236,36 @@ def test_any_other_line_is_refused_in_words(line: str) -> None:
         Record.from_json(line)
 
 
-@pytest.mark.parametrize("large", [1, 1 << 40], ids=["indexed", "held"])
-def test_each_record_is_on_disk_before_the_next_is_measured(
-    large: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(params=[1, 1 << 40], ids=["indexed", "held"])
+def begun(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with one record, which either store opens."""
     monkeypatch.setenv("ZOO_CACHE_DIR", str(tmp_path / "cache"))
     with open_store(tmp_path) as store:
         store.append(record("resnet18"))
-    monkeypatch.setattr(stores, "LARGE", large)
+    monkeypatch.setattr(stores, "LARGE", request.param)
+    return tmp_path
+
+
+def test_each_record_is_on_disk_before_the_next_is_measured(begun: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     forced: list[int] = []
     before = os.fsync
     monkeypatch.setattr(os, "fsync", lambda descriptor: (forced.append(descriptor), before(descriptor)))
-    with open_store(tmp_path) as store:
+    with open_store(begun) as store:
         forced.clear()
         for count, model in enumerate(("alexnet", "vgg16"), start=1):
             store.append(record(model))
             assert len(forced) == count
-            assert len(read_records(tmp_path / RECORDS).records) == 1 + count
+            assert len(read_records(begun / RECORDS).records) == 1 + count
 
 
-@pytest.mark.parametrize("large", [1, 1 << 40], ids=["indexed", "held"])
-def test_a_full_disk_leaves_whole_records_in_either_store(
-    large: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ZOO_CACHE_DIR", str(tmp_path / "cache"))
-    with open_store(tmp_path) as store:
-        store.append(record("resnet18"))
-    monkeypatch.setattr(stores, "LARGE", large)
-    with open_store(tmp_path) as store:
+def test_a_full_disk_leaves_whole_records_in_either_store(begun: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_store(begun) as store:
         with monkeypatch.context() as patch, pytest.raises(StoreError, match="No space left"):
             patch.setattr(os, "fsync", lambda descriptor: _full())
             store.append(record("vgg16"))
-        assert [each.case.model for each in read_records(tmp_path / RECORDS).records] == ["resnet18"]
+        assert [each.case.model for each in read_records(begun / RECORDS).records] == ["resnet18"]
         store.append(record("alexnet"))
-    assert [each.case.model for each in read_records(tmp_path / RECORDS).records] == ["resnet18", "alexnet"]
+    assert [each.case.model for each in read_records(begun / RECORDS).records] == ["resnet18", "alexnet"]
 
 
 @pytest.mark.parametrize(
