@@ -124,8 +124,8 @@ def _measure(request: Request, store: Store, cases: Sequence[Case], here: Enviro
     records, stale = store.standing(here.machine_id, code_of)
     machines = [here]
     if executor.all_at_once or store.resume(cases, records):
-        # pandas and matplotlib take a second, which this process has to spare while PyTorch is imported elsewhere
-        threading.Thread(target=_import, args=("benchmarks.report.publish",)).start()
+        # both take a second, which this process has to spare while PyTorch is imported elsewhere
+        threading.Thread(target=_prepare, args=("benchmarks.report.publish", cases)).start()
         machines = executor.machines(store.resume(cases, records), here, request.output_dir, lambda line: _say([line]))
     if executor.all_at_once:
         records, stale = standing_of(store, machines, code_of)
@@ -210,10 +210,12 @@ def _now_and_then(write: Callable[[], None]) -> Callable[[], None]:
     return after
 
 
-def _import(module: str) -> None:
-    """What is in the way of an import is said by whoever needs the module."""
+def _prepare(module: str, cases: Iterable[Case]) -> None:
+    """Imports a module and reads the code that cases depend on; what is in the way is said by whoever needs them."""
     with suppress(Exception):
         import_module(module)
+        for case in cases:
+            code_of(case)
 
 
 def _report(request: Request, store: Store) -> int:

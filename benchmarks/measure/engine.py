@@ -87,7 +87,8 @@ def _records(
     able = [case for case, reason in reasons.items() if not reason]
     if not able:
         return
-    start_server(max(case.num_threads or case.train_threads or effective_cpus() for case in able))
+    most = effective_cpus()
+    start_server(max(case.num_threads or case.train_threads or most for case in able))
     of_kind = {kind: [case for case in able if kind_of(case) == kind] for kind in KINDS}
     for kind in ("count", "alone", "training"):
         yield from _side_by_side(

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.report.choosing import LIMITS, Budget, Candidate, Choice, Miss
+from benchmarks.report.costs import FULL
+from benchmarks.report.ways import PUBLISHED
 from benchmarks.stats.digits import number
 from benchmarks.stats.intervals import Interval
 
@@ -58,7 +60,7 @@ def as_json(choice: Choice, budget: Budget, told: Told) -> dict[str, Any]:
         "run": told.run,
         "machine": told.machine,
         "milliseconds_contain": told.contains,
-        "notes": list(told.notes),
+        "notes": [*told.notes, *_unmeasured(choice, budget, told)],
     }
 
 
@@ -114,6 +116,7 @@ def lines_of(choice: Choice, budget: Budget, told: Told) -> Iterator[str]:
     if choice.possible:
         yield f"may fit, for all that is known ({_count(choice.possible)}):"
         yield from _table(choice.possible)
+        yield from _unmeasured(choice, budget, told)
     for each in choice.set_aside[:MOST]:
         yield f"not counted: {_name(each)} is slower than on one thread; other work kept the processors busy"
     yield f"milliseconds: {told.contains}; {told.machine}; records of {told.run}"
@@ -125,6 +128,23 @@ def lines_of(choice: Choice, budget: Budget, told: Told) -> Iterator[str]:
         without = "" if made_of is None or made_of.weights else ", with untrained weights, since none are published"
         yield f"make {subject}{without}, and check it:"
         yield from (f"  {command}" for command in made)
+
+
+def _unmeasured(choice: Choice, budget: Budget, told: Told) -> Iterator[str]:
+    """What would tell the accuracy of ways that may fit, where their precision costs some and nobody measured it."""
+    unknown = [each for each in choice.possible if each.top1 is None and each.precision != FULL]
+    if budget.min_top1 is None or not unknown:
+        return
+    precisions = dict.fromkeys(each.precision for each in unknown)
+    networks = dict.fromkeys(each.model.partition(":")[0] for each in unknown)
+    command = ["python", "-m", "benchmarks.run", "--models", ",".join(networks), "--metrics", "accuracy"]
+    command += ["--runtimes", ",".join(dict.fromkeys(each.runtime for each in unknown))]
+    command += ["--precision", ",".join([FULL, *precisions]), "--weights", PUBLISHED, "--dataset", told.dataset]
+    command += ["--data-dir", told.data_dir or "FOLDER", "--output-dir", told.run]
+    yield (
+        f"of {_count(unknown)} nobody measured what {' and '.join(precisions)} costs in accuracy; this does, on any "
+        f"images that trained weights know: {shlex.join(command)}"
+    )
 
 
 def _certain(choice: Choice) -> Iterator[str]:

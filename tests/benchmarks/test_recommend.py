@@ -112,6 +112,24 @@ def test_accuracies_taken_in_several_ways_are_not_compared_in_silence(
     assert "taken in" not in lines("resnet18", "resnet50")
 
 
+def test_what_nobody_measured_of_integers_is_said_with_the_command_that_does(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = [line for line in (run / "results.jsonl").read_text().splitlines() if '"accuracy"' not in line]
+    (run / "results.jsonl").write_text("\n".join(kept) + "\n")
+    status, found = answered(capsys, run, *BUDGET, "--data-dir", "photos")
+    assert status == 1 and {each["precision"] for each in found["possible"]} == {"int8"}
+    (said,) = [note for note in found["notes"] if "what int8 costs in accuracy" in note]
+    assert said.startswith(f"of {len(found['possible'])} ways nobody measured")
+    asked = parse(shlex.split(said.partition("know: ")[2])[3:]).options
+    assert (asked.models, asked.metrics, asked.runtimes) == (("mobilenet_v1",), ("accuracy",), ("onnxruntime",))
+    assert (asked.precisions, asked.weights, asked.data_dir) == (("fp32", "int8"), "imagenet", "photos")
+    assert recommend.main([str(run), *map(str, BUDGET)]) == 1
+    assert "what int8 costs in accuracy" in capsys.readouterr().out
+    _, without = answered(capsys, run, *BUDGET[:4])  # no accuracy is asked for, so none is missing
+    assert not [note for note in without["notes"] if "accuracy" in note]
+
+
 def test_only_what_is_named_is_chosen_from(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, found = answered(capsys, run, "--models", "mobilenet_v1:width=0.5|0.75", "--precision", "int8")
     assert status == 0

@@ -24,7 +24,8 @@ class Local(Executor):
         """This one, with what PyTorch says of itself, asked in another process; cases: where none, it is not asked."""
         self._environment = here
         if cases:
-            worker.start_server(max(case.num_threads or case.train_threads or effective_cpus() for case in cases))
+            most = effective_cpus()
+            worker.start_server(max(case.num_threads or case.train_threads or most for case in cases))
             try:
                 details = worker.describe_torch(DESCRIBED_WITHIN)
                 self._environment = observe(here.command, torch_details=details)
