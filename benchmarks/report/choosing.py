@@ -159,6 +159,7 @@ class Choice:
         possible: what may fit, the best first.
         nearest: where nothing fits, the candidate that misses by least, and what it misses; else None.
         set_aside: ways that are slower on several threads than on one.
+        unknown: what may fit if a figure were known that nobody measured, the best first.
     """
 
     answers: tuple[Candidate, ...] = ()
@@ -166,6 +167,7 @@ class Choice:
     possible: tuple[Candidate, ...] = ()
     nearest: tuple[Candidate, tuple[Miss, ...]] | None = None
     set_aside: tuple[Candidate, ...] = ()
+    unknown: tuple[Candidate, ...] = ()
 
 
 Apart = Callable[[Candidate, Candidate], bool]
@@ -189,10 +191,10 @@ def choose(candidates: Iterable[Candidate], budget: Budget, *, apart: Apart = te
     kept, set_aside = sound(candidates)
     missed = {place: misses(candidate, budget) for place, candidate in enumerate(kept)}
     ranked = sorted(missed, key=lambda place: _rank(kept[place]))
+    verdicts = {place: {each.verdict for each in missed[place]} for place in ranked}
     answers = [kept[place] for place in ranked if not missed[place]]
-    possible = [
-        kept[place] for place in ranked if missed[place] and {each.verdict for each in missed[place]} == {"unsure"}
-    ]
+    possible = [kept[place] for place in ranked if verdicts[place] == {"unsure"}]
+    unknown = [kept[place] for place in ranked if {"unknown"} <= verdicts[place] <= {"unknown", "unsure"}]
     nearest = min(ranked, key=lambda place: _distance(missed[place]), default=None) if not answers else None
     return Choice(
         answers=tuple(answers),
@@ -200,6 +202,7 @@ def choose(candidates: Iterable[Candidate], budget: Budget, *, apart: Apart = te
         possible=tuple(possible),
         nearest=None if nearest is None else (kept[nearest], missed[nearest]),
         set_aside=tuple(set_aside),
+        unknown=tuple(unknown),
     )
 
 

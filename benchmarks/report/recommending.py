@@ -116,7 +116,7 @@ def lines_of(choice: Choice, budget: Budget, told: Told) -> Iterator[str]:
     if choice.possible:
         yield f"may fit, for all that is known ({_count(choice.possible)}):"
         yield from _table(choice.possible)
-        yield from _unmeasured(choice, budget, told)
+    yield from _unmeasured(choice, budget, told)
     for each in choice.set_aside[:MOST]:
         yield f"not counted: {_name(each)} is slower than on one thread; other work kept the processors busy"
     yield f"milliseconds: {told.contains}; {told.machine}; records of {told.run}"
@@ -131,8 +131,8 @@ def lines_of(choice: Choice, budget: Budget, told: Told) -> Iterator[str]:
 
 
 def _unmeasured(choice: Choice, budget: Budget, told: Told) -> Iterator[str]:
-    """What would tell the accuracy of ways that may fit, where their precision costs some and nobody measured it."""
-    unknown = [each for each in choice.possible if each.top1 is None and each.precision != FULL]
+    """What would tell the accuracy of ways that may fit: what their precision costs was not measured."""
+    unknown = [each for each in choice.unknown if each.top1 is None and each.precision != FULL]
     if budget.min_top1 is None or not unknown:
         return
     precisions = dict.fromkeys(each.precision for each in unknown)
@@ -142,8 +142,8 @@ def _unmeasured(choice: Choice, budget: Budget, told: Told) -> Iterator[str]:
     command += ["--precision", ",".join([FULL, *precisions]), "--weights", PUBLISHED, "--dataset", told.dataset]
     command += ["--data-dir", told.data_dir or "FOLDER", "--output-dir", told.run]
     yield (
-        f"of {_count(unknown)} nobody measured what {' and '.join(precisions)} costs in accuracy; this does, on any "
-        f"images that trained weights know: {shlex.join(command)}"
+        f"{_count(unknown)} would fit but for an accuracy that is not known: what {' and '.join(precisions)} costs was "
+        f"not measured; this does it, on any images that trained weights know: {shlex.join(command)}"
     )
 
 
