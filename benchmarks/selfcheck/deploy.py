@@ -179,7 +179,7 @@ COSTS = (
     TableColumn("images", lambda case: case["images"], 0),
     TableColumn("right in fp32", lambda case: case["fp32"], 0),
     *(TableColumn(f"points lost on {name}", partial(cost, runtime=name)) for name in RUNTIMES),
-    text_column("made by", lambda case: "; ".join(f"{name}: {way}" for name, way in case["ways"].items())),
+    text_column("made by", lambda case: "; ".join(f"{name}: {way}" for name, way in sorted(case["ways"].items()))),
 )
 
 

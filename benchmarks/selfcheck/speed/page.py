@@ -21,6 +21,7 @@ from benchmarks.selfcheck.speed.roofline import roofline
 from benchmarks.selfcheck.speed.turns import ratio
 from benchmarks.selfcheck.tasks import Benchmark
 from benchmarks.stats.intervals import Interval
+from zoo.runtimes import RUNTIMES
 from zoo.training.devices import LARGE
 
 __all__ = ["BENCHMARK", "bars", "speedup"]
@@ -328,7 +329,8 @@ def _runtimes(found: Sequence[Case]) -> str:
 
         return cell
 
-    names = dict.fromkeys(name for case in found for name in case["trial"]["relative"])
+    told = {name for case in found for name in case["trial"]["relative"]}
+    names = [name for name in RUNTIMES if name in told]
     columns = (
         MODEL,
         BATCH,
