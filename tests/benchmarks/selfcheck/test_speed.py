@@ -330,7 +330,11 @@ def test_choices_and_what_comes_close_are_timed(monkeypatch, tmp_path):
 
 def test_runtimes_stand_in_the_order_of_the_registry_however_their_figures_were_kept(tmp_path):
     BENCHMARK.page.write(content(everything()), tmp_path / "speed.md")
-    (head,) = [line for line in (tmp_path / "speed.md").read_text().splitlines() if line.startswith("| model | batch |") and "openvino" in line]
+    (head,) = [
+        line
+        for line in (tmp_path / "speed.md").read_text().splitlines()
+        if line.startswith("| model | batch |") and "openvino" in line
+    ]
     assert [name.strip() for name in head.split("|")[3:-2]] == ["eager", "folded", "openvino", "onnxruntime"]
 
 
