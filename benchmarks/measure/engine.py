@@ -24,7 +24,7 @@ from benchmarks.records.environment import effective_cpus
 from benchmarks.records.limits import available_memory
 from benchmarks.records.record import Case, Environment, Measurement, Record
 
-__all__ = ["comparable", "execute"]
+__all__ = ["comparable", "execute", "most_threads"]
 
 MEMORY_SHARE = 0.5  # of the available memory that the cases of one timed session may occupy
 Tell = Callable[[Case, str, float], None]  # the case, what is done with it, the share of it that is done
@@ -72,6 +72,12 @@ def _mark(case: Case, code: str) -> str:
     return hashlib.sha256(f"{plain!r}{code}".encode()).hexdigest()[:8]
 
 
+def most_threads(cases: Iterable[Case]) -> int:
+    """The most threads that any of the cases uses."""
+    all_there_are = effective_cpus()
+    return max(case.num_threads or case.train_threads or all_there_are for case in cases)
+
+
 def _records(
     cases: Sequence[Case],
     timeout: float,
@@ -87,8 +93,7 @@ def _records(
     able = [case for case, reason in reasons.items() if not reason]
     if not able:
         return
-    most = effective_cpus()
-    start_server(max(case.num_threads or case.train_threads or most for case in able))
+    start_server(most_threads(able))
     of_kind = {kind: [case for case in able if kind_of(case) == kind] for kind in KINDS}
     for kind in ("count", "alone", "training"):
         yield from _side_by_side(

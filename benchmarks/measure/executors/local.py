@@ -6,10 +6,10 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from benchmarks.measure import worker
-from benchmarks.measure.engine import execute
+from benchmarks.measure.engine import execute, most_threads
 from benchmarks.measure.executors.executor import Executor, Job, Say, Tell
 from benchmarks.measure.worker import WorkerError
-from benchmarks.records.environment import effective_cpus, observe
+from benchmarks.records.environment import observe
 from benchmarks.records.record import Case, Environment, Record
 
 __all__ = ["Local"]
@@ -24,8 +24,7 @@ class Local(Executor):
         """This one, with what PyTorch says of itself, asked in another process; cases: where none, it is not asked."""
         self._environment = here
         if cases:
-            most = effective_cpus()
-            worker.start_server(max(case.num_threads or case.train_threads or most for case in cases))
+            worker.start_server(most_threads(cases))
             try:
                 details = worker.describe_torch(DESCRIBED_WITHIN)
                 self._environment = observe(here.command, torch_details=details)

@@ -23,11 +23,12 @@ def roofline(data: Mapping[str, Any]) -> Figure:
     axes.set(xscale="log", yscale="log", xlim=(left, right), ylim=(min(rates) / 2, max(roof, *rates) * 1.8))
     ceiling = [(left, min(roof, slope * left)), (roof / slope, roof), (right, roof)]
     axes.plot(*zip(*ceiling, strict=True), color=INK, linewidth=1.6)
-    for text, place, away in (
-        (f"matrix product {roof:.0f} GMAC/s", (roof / slope, roof), (6, 4)),
-        (f"reading memory {slope:.0f} GB/s", (left * 1.2, slope * left * 1.2), (8, -8)),
+    for text, place, away, side in (
+        (f"matrix product {roof:.0f} GMAC/s", (roof / slope, roof), (6, 4), "left"),
+        # on the side of the slope where no network can be
+        (f"reading memory {slope:.0f} GB/s", (0.7 * roof / slope, 0.7 * roof), (-6, 2), "right"),
     ):
-        axes.annotate(text, place, away, textcoords="offset points", size=9)
+        axes.annotate(text, place, away, textcoords="offset points", size=9, ha=side)
     for model in models:
         color, marker, _ = family_style(model["family"])
         axes.plot([model["x"]] * 2, [model["library"], model["auto"]], color=color, linewidth=1.4)
@@ -35,7 +36,7 @@ def roofline(data: Mapping[str, Any]) -> Figure:
             axes.plot(model["x"], rate, marker=marker, markersize=8, linestyle="none", markeredgecolor=color,
                       markerfacecolor=fill)  # fmt: skip
     axes.set_xlabel("multiply-adds a byte moved (weights once, inputs and outputs of convolutions and pools)")
-    axes.set_ylabel("multiply-adds a second as counted, in billions (Winograd does fewer)")
+    axes.set_ylabel("multiply-adds a second as counted, in billions\n(Winograd does fewer)")
     log_ticks(axes.xaxis, axes.yaxis)
     axes.text(0.99, 0.02, "hollow: torchvision or timm, eager; filled: auto", transform=axes.transAxes, ha="right",
               color=SOFT, size=9)  # fmt: skip
