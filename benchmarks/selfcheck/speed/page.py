@@ -329,8 +329,7 @@ def _runtimes(found: Sequence[Case]) -> str:
 
         return cell
 
-    told = {name for case in found for name in case["trial"]["relative"]}
-    names = [name for name in RUNTIMES if name in told]
+    names = [name for name in RUNTIMES if any(name in case["trial"]["relative"] for case in found)]
     columns = (
         MODEL,
         BATCH,
