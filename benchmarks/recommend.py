@@ -15,7 +15,7 @@ import math
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -28,13 +28,13 @@ from benchmarks.plan.cases import Options
 from benchmarks.plan.cost import counts_of
 from benchmarks.plan.forecast import Forecast, duration
 from benchmarks.plan.models import expand_models
-from benchmarks.plan.needed import Needs, counts_needed, times_needed
+from benchmarks.plan.needed import Needs, costs_needed, counts_needed, times_needed
 from benchmarks.records.environment import effective_cpus, observe, read_environment, read_machines
 from benchmarks.records.record import Case, Environment, Record
 from benchmarks.records.standing import counting
 from benchmarks.records.store import RECORDS, Store, StoreError, open_store, read_records
 from benchmarks.report.choosing import LIMITS, Budget, Candidate, choose
-from benchmarks.report.recommending import Told, as_json, lines_of
+from benchmarks.report.recommending import Told, as_json, lines_of, uncosted
 from benchmarks.report.ways import BYTES, PUBLISHED, Contents, ways_of
 from benchmarks.report.words import machine_in_words
 from benchmarks.studies.mobilenets import GRID, label
@@ -73,15 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (StoreError, OSError, ValueError) as error:
         print(f"benchmarks.recommend: {words(error)}", file=sys.stderr)
         return 2
-    contents = Contents(percentile=given.percentile, preparation=given.end_to_end, first=given.first_answer)
-    wanted = {"model": models, "runtime": runtimes, "precision": precisions, "num_threads": given.num_threads or None}
-    candidates = [
-        each for each in ways_of(records, dataset=given.dataset, contents=contents) if _is_wanted(each, wanted)
-    ]
+    candidates = _ways(records, given, models, runtimes, precisions)
     if not candidates:
         notes.append("no times of such ways are among the records; --measure takes them")
     told = Told(
-        run=str(run), machine=machine, contains=contents.text, dataset=given.dataset, data_dir=given.data_dir,
+        run=str(run), machine=machine, contains=_contents(given).text, dataset=given.dataset, data_dir=given.data_dir,
         notes=notes,
     )  # fmt: skip
     choice = choose(candidates, budget)
@@ -92,8 +88,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if choice.answers else 1
 
 
-def _is_wanted(candidate: Candidate, wanted: dict[str, Sequence[object] | None]) -> bool:
-    return all(values is None or getattr(candidate, name) in values for name, values in wanted.items())
+def _ways(
+    records: Sequence[Record],
+    given: argparse.Namespace,
+    models: Sequence[str] | None,
+    runtimes: Sequence[str] | None,
+    precisions: Sequence[str] | None,
+) -> list[Candidate]:
+    """What is chosen from: those ways of the records that were asked for."""
+    wanted: dict[str, Sequence[object] | None] = {
+        "model": models, "runtime": runtimes, "precision": precisions, "num_threads": given.num_threads or None,
+    }  # fmt: skip
+    return [
+        each
+        for each in ways_of(records, dataset=given.dataset, contents=_contents(given))
+        if all(values is None or getattr(each, name) in values for name, values in wanted.items())
+    ]
+
+
+def _contents(given: argparse.Namespace) -> Contents:
+    return Contents(percentile=given.percentile, preparation=given.end_to_end, first=given.first_answer)
 
 
 def _read(run: Path, notes: list[str]) -> tuple[list[Record], str]:
@@ -118,8 +132,13 @@ def _read(run: Path, notes: list[str]) -> tuple[list[Record], str]:
     facts = read_machines(path.parent).get(machine, {})
     if machine != observe("").machine_id:
         notes.append("these times are another machine's, not this one's; --measure takes this one's")
-    kept = [record for record in found.records if record.machine == machine or record.case.metric == "accuracy"]
-    return [derived(record) for record in counting(kept)], machine_in_words(facts)
+    return _counting(found.records, machine), machine_in_words(facts)
+
+
+def _counting(records: Iterable[Record], machine: str) -> list[Record]:
+    """Those of a machine that count, and accuracies of any."""
+    kept = [record for record in records if record.machine == machine or record.case.metric == "accuracy"]
+    return [derived(record) for record in counting(kept)]
 
 
 # --- measuring first --------------------------------------------------------------------------------------------------
@@ -164,6 +183,13 @@ def _measure(
         records += _do(store.resume(counts_needed(needs), records), environment, store, "counting")
         timed = store.resume(times_needed(needs, counts_of(records)), records)
         found = _do(timed, environment, store, "timing")
+        if budget.min_top1 is not None:
+            counted = _counting(store.records(), environment.machine_id)
+            unknown = uncosted(choose(_ways(counted, given, models, runtimes, precisions), budget))
+            ways = dict.fromkeys((each.model, each.runtime, each.precision) for each in unknown)
+            found += _do(
+                store.resume(costs_needed(ways, counted, options, run), records), environment, store, "testing"
+            )
     failed = [record for record in found if record.status not in ("ok", "skipped")]
     return [f"{len(failed)} of {len(found)} could not be measured; the first: {failed[0].reason}"] if failed else []
 

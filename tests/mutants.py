@@ -140,11 +140,11 @@ class Reach:
     def tests(self, path: str, line: int) -> tuple[str, ...]:
         """The most specific tests that reach the line, else those that reach its file, and all of its file's own."""
         reached = self._lines.get(path, {})
-        package, name = Path(path).parent, Path(path).name
-        own = {test for test in self._size if test.startswith(f"tests/{package}/test_{name}::")}
-        tests = reached.get(line) or own or set().union(*reached.values())
-        first = sorted(tests, key=lambda test: (self._size[test], test))[:MOST_TESTS]
-        return (*first, *sorted(own.difference(first)))
+        own = f"tests/{Path(path).parent}/test_{Path(path).name}"
+        tests = reached.get(line) or set().union(*reached.values())
+        others = [test for test in tests if not test.startswith(f"{own}::")]
+        first = sorted(others, key=lambda test: (self._size[test], test))[:MOST_TESTS]
+        return (*([own] if (ROOT / own).exists() else []), *first)
 
 
 def pytest(root: Path, *arguments: str, seconds: float | None = None) -> bool:

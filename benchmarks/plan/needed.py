@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import zoo
 from benchmarks.plan.cases import Options, plan
-from benchmarks.records.record import Case
+from benchmarks.records.record import Case, Record
 
-__all__ = ["Needs", "counts_needed", "times_needed"]
+__all__ = ["Needs", "costs_needed", "counts_needed", "times_needed"]
 
 GAIN = 0.01  # of top-1 that another precision may have more than what is printed
 COUNTS = ("params", "mult_adds")
+FULL = "fp32"
+PUBLISHED = "imagenet"  # the data set that published weights are of, and their name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +46,7 @@ def counts_needed(needs: Needs) -> tuple[Case, ...]:
     """Parameters and multiply-adds of the models that are accurate enough by what is printed of them."""
     models = tuple(model for model in needs.options.models if _accurate(model, needs))
     metrics = tuple(name for name in COUNTS if name == "params" or needs.max_gmacs is not None)
-    asked = dataclasses.replace(needs.options, models=models, metrics=metrics, precisions=("fp32",))
+    asked = dataclasses.replace(needs.options, models=models, metrics=metrics, precisions=(FULL,))
     return plan(asked) if models else ()
 
 
@@ -64,6 +68,62 @@ def times_needed(needs: Needs, counted: Mapping[tuple[str, str], float]) -> tupl
             )
             cases |= dict.fromkeys(plan(asked))
     return tuple(cases)
+
+
+def costs_needed(
+    ways: Iterable[tuple[str, str, str]], records: Sequence[Record], options: Options, folder: Path
+) -> tuple[Case, ...]:
+    """What tells the cost of a precision in accuracy, where there are trained weights and images to try it on.
+
+    The network itself or a variant of it answers the images it was tested on before. Where no record has such a
+    network, published weights answer the images that are at hand.
+
+    Args:
+        ways: model, runtime and precision of which the cost is not known.
+        records: of the folder; those of accuracies in fp32 name weights and images.
+        options: whose images are at hand.
+        folder: in which the networks lie that were trained by its records.
+    """
+    cases: dict[Case, None] = {}
+    for model, runtime, precision in ways:
+        known = _tested(model, records, folder) or _published(model, options)
+        if known:
+            asked = dataclasses.replace(
+                options, metrics=("accuracy",), runtimes=(runtime,), precisions=(FULL, precision), **known
+            )
+            cases |= {case: None for case in plan(asked) if not case.recipe}  # nothing is trained for it
+    return tuple(cases)
+
+
+def _tested(model: str, records: Iterable[Record], folder: Path) -> dict[str, Any]:
+    """Network, weights and images of the last accuracy in fp32 of a model or else of a variant; empty for none."""
+    found: dict[bool, dict[str, Any]] = {}
+    for record in records:
+        case, top1 = record.case, record.find("top1")
+        if case.metric != "accuracy" or case.precision != FULL or top1 is None or _name(case.model) != _name(model):
+            continue
+        kept = str(top1.details.get("weights_file") or "")
+        weights = case.weights_path or (str(folder / kept) if kept else "")
+        if weights.partition(":")[0] == PUBLISHED or (weights and Path(weights).is_file()):
+            found[case.model == model] = {
+                "models": (case.model,), "weights": weights, "recipe": "", "dataset": case.dataset,
+                "data_dir": case.data_dir, "img_size": case.img_size,
+            }  # fmt: skip
+    return found.get(True) or found.get(False) or {}
+
+
+def _published(model: str, options: Options) -> dict[str, Any]:
+    """A model, or the one it is a variant of, with published weights; empty where there are none or no images."""
+    if options.dataset == PUBLISHED and options.data_dir:
+        for label in dict.fromkeys((model, _name(model))):
+            entry = zoo.spec(label)
+            if any(each.options == entry.options for each in entry.weights):
+                return {"models": (label,), "weights": PUBLISHED}
+    return {}
+
+
+def _name(label: str) -> str:
+    return label.partition(":")[0]
 
 
 def _within(count: float | None, factor: float, most: float | None) -> bool:

@@ -15,7 +15,7 @@ from benchmarks.report.ways import PUBLISHED
 from benchmarks.stats.digits import number
 from benchmarks.stats.intervals import Interval
 
-__all__ = ["Told", "as_json", "commands_of", "lines_of"]
+__all__ = ["Told", "as_json", "commands_of", "lines_of", "uncosted"]
 
 MOST = 10  # answers on a terminal; --json has all
 FORMATS = {"onnxruntime": ("onnx", "onnx"), "openvino": ("openvino", "xml")}  # what a runtime reads, and its ending
@@ -130,9 +130,14 @@ def lines_of(choice: Choice, budget: Budget, told: Told) -> Iterator[str]:
         yield from (f"  {command}" for command in made)
 
 
+def uncosted(choice: Choice) -> list[Candidate]:
+    """What may fit but for its accuracy, since nobody measured what its precision costs."""
+    return [each for each in choice.unknown if each.top1 is None and each.precision != FULL]
+
+
 def _unmeasured(choice: Choice, budget: Budget, told: Told) -> Iterator[str]:
     """What would tell the accuracy of ways that may fit: what their precision costs was not measured."""
-    unknown = [each for each in choice.unknown if each.top1 is None and each.precision != FULL]
+    unknown = uncosted(choice)
     if budget.min_top1 is None or not unknown:
         return
     precisions = dict.fromkeys(each.precision for each in unknown)

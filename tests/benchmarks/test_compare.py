@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.compare import compare, main
+from benchmarks.compare import _number, compare, main
 from benchmarks.metrics import METRICS, check
 from benchmarks.records.predictions import pack
 from benchmarks.records.record import Case, Measurement, Record
@@ -362,3 +362,29 @@ def test_a_table_shows_each_ratio_with_its_interval_where_it_has_one(
     said = capsys.readouterr().out
     assert re.search(r"1\.0[78]\d \(1\.0\d\d to 1\.\d{3}\) +slower", said)
     assert re.search(r" 0\.500  ", said)
+
+
+def test_figures_stand_under_their_heads(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    a, b = folder(tmp_path / "a", counted(11_689_512)), folder(tmp_path / "b", counted(5_844_756))
+    assert main([a, b]) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "param_count           before       after  after/before (95 %)     verdict",
+        "  resnet18        11,689,512   5,844,756  0.500                   less",
+    ]
+
+
+def test_of_several_looks_at_one_case_a_measured_one_counts() -> None:
+    failed = dataclasses.replace(timed(1.0), status="oom", measurements=(), machine="there")
+    found = compare([timed(1.0), failed], [failed, timed(1.2, seed=1)])
+    assert [change.verdict for change in found.changes] == ["slower"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(11_689_512, "11,689,512"), (0.5, "0.5"), (1234.56, "1,235"), (12345.6, "12,346"),
+                        (9999.4, "9,999"), (0.000123456, "0.0001235"), (-12345.6, "-12,346")]
+)  # fmt: skip
+def test_figures_have_four_digits_or_all_of_a_whole_number(value: float, text: str) -> None:
+    assert _number(value) == text

@@ -15,8 +15,11 @@ from benchmarks import recommend
 from benchmarks.plan.arguments import parse
 from benchmarks.records.environment import observe, write_environment
 from benchmarks.records.record import Case, Environment, Measurement, Record
+from tests.benchmarks.photos import SMALL, folder, trained
 from tests.benchmarks.report.made import ENVIRONMENT, counted, latency
 from tests.benchmarks.report.test_ways import NAME, costly
+from tests.benchmarks.report.test_ways import answered as answered_rightly
+from zoo.data.fashion_mnist import CLASSES
 
 LIGHT = "mobilenet_v1:width=0.5"
 
@@ -214,6 +217,70 @@ def test_measuring_takes_memory_and_preparation_only_where_they_are_asked_for(
     recommend.main([str(tmp_path / "run"), "--measure", "--models", NAME, "--runtime", "eager", "--precision", "fp32",
                     "--num-threads", "1", "--max-memory-mb", "100", "--end-to-end", "--max-gmacs", "1"])  # fmt: skip
     assert {case.metric for case in measured} == {"params", "mult_adds", "latency", "memory", "preparation"}
+
+
+def test_what_integers_cost_is_tried_on_a_network_whose_accuracy_is_known(
+    measured: list[Case], run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A variant will do. What was trained by the run itself lies in its folder, and what is gone is no help."""
+    kept = [line for line in (run / "results.jsonl").read_text().splitlines() if '"accuracy"' not in line]
+    arguments = [str(run), "--measure", *map(str, BUDGET), "--models", NAME, "--runtime", "onnxruntime"]
+    file = trained(run / "net.safetensors", CLASSES)
+    own = trained(run / "trained" / "one" / "best.safetensors", ("cat", "dog", "red fox"))
+    photos = folder(tmp_path / "photos", {"train": 1, "test": 1})
+    tested = answered_rightly(SMALL, [True, False], runtime="eager", precision="fp32", weights_path=str(file))
+    gone = answered_rightly(SMALL, [True, False], runtime="eager", precision="fp32", weights_path=f"{file}.old")
+    other = answered_rightly("resnet18", [True, False], runtime="eager", precision="fp32", weights_path=str(file))
+    (top1,) = (each for each in tested.measurements if each.name == "top1")
+    details = {**top1.details, "weights_file": "trained/one/best.safetensors"}
+    made = dataclasses.replace(
+        tested, measurements=(dataclasses.replace(top1, details=details),),
+        case=dataclasses.replace(tested.case, weights_path="", weights="", recipe="scratch", dataset="folder",
+                                 data_dir=str(photos), img_size=0, train_img_size=32),
+    )  # fmt: skip
+    for records, where, weights in (
+        ([gone, other], None, None), ([gone, tested, other], "fashion_mnist", file), ([made], "folder", own),
+    ):  # fmt: skip
+        (run / "results.jsonl").write_text(
+            "".join(f"{line}\n" for line in [*kept, *(each.to_json() for each in records)])
+        )
+        measured.clear()
+        recommend.main(arguments)
+        tries = [case for case in measured if case.metric == "accuracy"]
+        said = capsys.readouterr()
+        assert ("testing 2 cases first" in said.err) == bool(where)
+        assert [(case.model, case.runtime, case.precision, case.dataset) for case in tries] == (
+            [(SMALL, "onnxruntime", precision, where) for precision in ("fp32", "int8")] if where else []
+        )
+        assert {case.weights_path for case in tries} <= {str(weights)}
+
+
+def test_no_network_is_trained_to_answer_a_budget(measured: list[Case], run: Path) -> None:
+    """As one would be whose file does not know the classes of the images."""
+    kept = [line for line in (run / "results.jsonl").read_text().splitlines() if '"accuracy"' not in line]
+    file = trained(run / "net.safetensors", ("cat", "dog", "red fox"))
+    tested = answered_rightly(SMALL, [True, False], runtime="eager", precision="fp32", weights_path=str(file))
+    (run / "results.jsonl").write_text("".join(f"{line}\n" for line in [*kept, tested.to_json()]))
+    recommend.main([str(run), "--measure", *map(str, BUDGET), "--models", NAME, "--runtime", "onnxruntime"])
+    assert not [case for case in measured if case.metric == "accuracy"]
+
+
+def test_what_integers_cost_is_tried_with_published_weights_where_there_are_images(
+    measured: list[Case], run: Path, tmp_path: Path
+) -> None:
+    kept = [line for line in (run / "results.jsonl").read_text().splitlines() if '"accuracy"' not in line]
+    (run / "results.jsonl").write_text("".join(f"{line}\n" for line in kept))
+    (tmp_path / "imagenet").mkdir()
+    arguments = [str(run), "--measure", *map(str, BUDGET), "--models", NAME, "--runtime", "onnxruntime"]
+    recommend.main([*arguments, "--data-dir", str(tmp_path / "imagenet")])
+    tries = [case for case in measured if case.metric == "accuracy"]
+    assert [(case.model, case.precision, case.dataset) for case in tries] == [
+        (NAME, precision, "imagenet") for precision in ("fp32", "int8")
+    ]
+    assert {case.weights_path for case in tries} == {"imagenet"}
+    measured.clear()
+    recommend.main([str(run), "--measure", *map(str, BUDGET[:4]), *arguments[-4:], "--data-dir", str(tmp_path)])
+    assert not [case for case in measured if case.metric == "accuracy"]  # no accuracy is asked for
 
 
 def test_the_shipped_report_is_never_measured_into(capsys: pytest.CaptureFixture[str]) -> None:

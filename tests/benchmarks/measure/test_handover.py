@@ -67,3 +67,18 @@ def test_seconds_are_the_median_groups_a_call(threads: None, monkeypatch: pytest
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
     assert handover.seconds() == pytest.approx(0.001)
     assert calls[0] == GROUPS * CALLS
+
+
+def test_the_shortest_tenth_tells_how_close_processors_can_be() -> None:
+    assert longest_of_close([float(number) for number in range(101)]) == pytest.approx(1.15 * 10)
+
+
+def test_rests_grow_and_are_over_before_anybody_notices() -> None:
+    assert list(PAUSES) == sorted(PAUSES) and 0.05 <= sum(PAUSES) <= 0.1
+
+
+def test_there_is_a_share_for_every_thread(threads: None) -> None:
+    """PyTorch cuts what it shares out into pieces of 32,768 numbers at least."""
+    torch.set_num_threads(2)
+    shares = Handover()._shares
+    assert shares is not None and len(shares) == 2 * 32_768

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -106,3 +107,42 @@ def test_a_summary_holds_medians() -> None:
     found = summary([QUIET, LOADED, Reading(load=1.0, pressure=None, steal=0.0, foreign=0.2)])["noise"]
     assert (found["load"], found["pressure"], found["foreign_cpus"]) == (1.0, 0.2, 0.2)
     assert found["loaded_rounds"] == pytest.approx(2 / 3)
+
+
+def test_every_round_is_kept_to_a_tenth_of_a_per_mille() -> None:
+    found = summary([Reading(load=0.123456, pressure=None, steal=0.00004, foreign=1.98766)])
+    assert found["noise_by_round"] == [{"load": 0.1235, "pressure": None, "steal": 0.0, "foreign": 1.9877}]
+    assert found["noise"]["pressure"] is None
+    assert summary([]) == {"noisy": False, "noise": {}, "noise_by_round": []}
+
+
+def test_every_kind_of_busy_time_counts_once(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the machine: of users, of the kernel, at low priority; of this program: its own and of what it started."""
+    whole = SimpleNamespace(user=0.0, system=0.0, nice=0.0, steal=0.0)
+    own = SimpleNamespace(user=0.0, system=0.0, children_user=0.0, children_system=0.0)
+    lost = SimpleNamespace(cpu_times=lambda: (_ for _ in ()).throw(RuntimeError("no such process")))
+    here = SimpleNamespace(cpu_times=lambda: own, children=lambda recursive: [lost])
+    fake = SimpleNamespace(Process=lambda: here, Error=RuntimeError, cpu_times=lambda: whole)
+    monkeypatch.setattr(noise, "psutil", fake)
+    meter = NoiseMeter()
+    machine.tick(10.0)
+    whole.user, whole.system, whole.nice = 5.0, 7.0, 9.0
+    own.user, own.system, own.children_user, own.children_system = 1.0, 2.0, 3.0, 4.0
+    assert meter.read().foreign == pytest.approx((21.0 - 10.0) / 10.0)
+    assert meter.read().foreign == 0.0  # since then nothing
+
+
+def test_pressure_is_the_share_of_the_round_in_which_a_task_waited(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = tmp_path / "cpu"
+    monkeypatch.setattr(noise, "Path", lambda path: told if path == "/proc/pressure/cpu" else Path(path))
+    monkeypatch.setattr(noise, "load_average", lambda: (1.5, 9.0, 9.0))
+    told.write_text("some avg10=0.00 avg60=0.00 avg300=0.00 total=1000000\nfull total=7\n")
+    meter = NoiseMeter()
+    machine.tick(4.0)
+    told.write_text("some avg10=0.00 avg60=0.00 avg300=0.00 total=2000000\nfull total=9\n")
+    assert meter.read() == Reading(load=1.5, pressure=pytest.approx(0.25), steal=0.0, foreign=0.0)
+    told.unlink()
+    machine.tick(1.0)
+    assert meter.read().pressure is None

@@ -427,3 +427,10 @@ def test_where_the_time_went_is_added_up_over_all_processes() -> None:
     warmup = found.details["warmup_s"]
     assert spent.warmup > warmup > 0  # the reference's, too
     assert spent.loading > 0
+
+
+def test_no_more_than_so_many_take_turns_that_a_round_stays_short() -> None:
+    """32 cases and the reference; the rest are another session's."""
+    world = World(lambda model, turn: 0.5)
+    session(world, " ".join(f"m{number}" for number in range(40)), rounds=2, max_time=1.0)
+    assert world.most_open == 33 and world.processes[ANCHOR] == 2

@@ -243,3 +243,46 @@ def test_gpus_are_told_by_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         (tmp_path / str(number) / "information").write_text(text)
     monkeypatch.setattr(environment, "Path", lambda path: tmp_path if str(path).startswith("/proc") else Path(path))
     assert environment.gpus() == ["NVIDIA H100", "NVIDIA L4"]
+
+
+def test_what_a_run_had_of_the_machine_is_told_in_units_of_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment.time, "time", lambda: 5000.4)
+    monkeypatch.setattr(environment.psutil, "boot_time", lambda: 1000.0)
+    monkeypatch.setattr(environment.psutil, "cpu_freq", lambda: SimpleNamespace(current=2900.0))
+    monkeypatch.setattr(environment, "load_average", lambda: (0.5, 0.25, 0.0))
+    for name, value in (("memory_limit", 2_540_000_000), ("cpu_quota", 1.5), ("job_cpus", None)):
+        monkeypatch.setattr(environment, name, lambda value=value: value)
+    found = environment._state()
+    assert (found["uptime_s"], found["cgroup_memory_gb"], found["cgroup_quota_cpus"]) == (4000, 2.5, 1.5)
+    assert (found["load"], found["cpu_mhz"], found["job_cpus"]) == ([0.5, 0.25, 0.0], 2900.0, None)
+    assert found["effective_cpus"] == 1  # of a quota of one and a half
+    monkeypatch.setattr(environment.psutil, "cpu_freq", lambda: None)
+    monkeypatch.setattr(environment, "memory_limit", lambda: None)
+    found = environment._state()
+    assert found["cpu_mhz"] is None and found["cgroup_memory_gb"] is None
+
+
+def test_a_machine_is_told_by_what_does_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment.psutil, "virtual_memory", lambda: SimpleNamespace(total=25_400_000_000))
+    monkeypatch.setattr(environment.psutil, "cpu_count", lambda logical=True: 4 if logical else 2)
+    monkeypatch.delenv(environment.KIND, raising=False)
+    found = environment._machine()
+    assert (found["memory_gb"], found["cpus"], found["cores"]) == (25, 4, 2) and "kind" not in found
+    monkeypatch.setenv(environment.KIND, "c7i.large")
+    assert environment._machine() == found | {"kind": "c7i.large"}
+
+
+@pytest.mark.parametrize(
+    ("limits_", "expected"), [({}, 3), ({"cpu_quota": 2.9}, 2), ({"cpu_quota": 0.5}, 1), ({"job_cpus": 1}, 1),
+                              ({"fast_cores": 2, "job_cpus": 3}, 2), ({"cpu_quota": 9.0}, 3)]
+)  # fmt: skip
+def test_the_narrowest_of_all_limits_tells_the_processors(
+    limits_: dict[str, float], expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    for name in ("cpu_quota", "job_cpus", "fast_cores"):
+        monkeypatch.setattr(environment, name, lambda name=name: limits_.get(name))
+    assert effective_cpus() == expected
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert effective_cpus() == 1

@@ -104,3 +104,27 @@ def test_a_percentiles_bounds_are_ranks_around_it_and_within_the_values() -> Non
     assert (few.value, few.low, few.high) == pytest.approx((18.43, 18.43 - reach, 19.0))
     assert not percentile_interval(values[: ENOUGH[90] - 1], 90).known
     assert percentile_interval(values[: ENOUGH[90]], 90).known
+
+
+def test_fences_stand_one_and_a_half_and_three_quartile_ranges_away() -> None:
+    """Quartiles of 1 and 2; on either side one value within, two between the fences and one beyond both."""
+    beyond = (1.4, 1.6, 2.9, 3.1)
+    values = [*(1 - each for each in beyond), *[1.0] * 30, *[2.0] * 30, *(2 + each for each in beyond)]
+    found = outliers(values)
+    assert (found.mild, found.severe) == (4, 2)
+    assert (outliers([3.0] * 9).mild, outliers([3.0] * 9).severe) == (0, 0)
+
+
+def test_percentiles_lie_between_the_values_in_proportion() -> None:
+    values = [float(number) for number in range(1001)]
+    assert [percentile(values, rank) for rank in (90, 95, 99)] == pytest.approx([900, 950, 990])
+    for rank, enough in ((90, 64), (95, 130), (99, 662)):
+        assert percentile(values[: enough - 1], rank) is None and percentile(values[:enough], rank) is not None
+
+
+def test_an_interval_in_another_unit_is_as_wide_for_its_size() -> None:
+    found = Interval(2.0, 1.5, 3.0)
+    assert found.scaled(1000) == Interval(2000, 1500, 3000)
+    assert found.half_width == found.scaled(1000).half_width == 0.375
+    assert Interval(0.0, 0.0, 1.0).half_width == math.inf
+    assert found.known and not Interval(1.0, -math.inf, 2.0).known and not Interval(1.0, 0.0, math.inf).known
