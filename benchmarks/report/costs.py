@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from benchmarks.records.predictions import NotPaired, Paired, mcnemar
 from benchmarks.records.record import Case, Record
 from benchmarks.stats.intervals import Interval
 from benchmarks.stats.pairs import paired_difference
 
-__all__ = ["FULL", "Cost", "costs_of", "pooled", "same_network"]
+__all__ = ["FULL", "PLAIN", "Cost", "costs_of", "pooled", "same_network", "session_of"]
 
 FULL = "fp32"
 PLAIN = "eager"
@@ -60,6 +61,16 @@ def costs_of(records: Iterable[Record]) -> list[Cost]:
             with contextlib.suppress(NotPaired):
                 found.append(Cost(record=record, full=full, paired=mcnemar(record, full)))
     return found
+
+
+def session_of(record: Record | None) -> Mapping[str, Any]:
+    """What a session said of itself when it answered images or was timed; empty where there was none."""
+    for name in ("agreement", "latency_s") if record else ():
+        found = record.find(name) if record else None
+        told = found.details.get("session") if found else None
+        if isinstance(told, Mapping):
+            return told
+    return {}
 
 
 def same_network(case: Case) -> Case:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from benchmarks.metrics.latency import times_of
 from benchmarks.records.record import Record
 from benchmarks.report.choosing import Candidate, sound
-from benchmarks.report.costs import FULL, Cost, costs_of, pooled
+from benchmarks.report.costs import FULL, Cost, costs_of, pooled, session_of
 from benchmarks.report.page import section
 from benchmarks.report.table import TableColumn, table, text_column
 from benchmarks.report.ways import ways_of
@@ -41,7 +41,7 @@ class _Line:
 
     Args:
         way: the way.
-        session: what the session said of itself.
+        session: what the session said when it was opened on real images, else when it was timed.
         cost: what it costs in accuracy, where that is known.
         full: the same in fp32.
         same: how many times as fast as fp32 on the same runtime and threads.
@@ -98,14 +98,14 @@ def _lines(records: Sequence[Record]) -> Iterator[_Line]:
                 full=ways.get(plain),
                 same=_speed_up(usable.get(plain), usable.get(key)),
                 best=_against_best(usable, key),
-                session=_session(timed.get(key), cost),
+                session=session_of(cost.record if cost else None) or session_of(timed.get(key)),
                 spinning=_spinning(timed.get(key)),
             )
     for lone in costs:
         case = lone.case
         if (case.model, case.runtime, case.precision) not in told:  # whose times nobody took
             way = Candidate(model=case.model, runtime=case.runtime, precision=case.precision, num_threads=0)
-            yield _Line(way=way, cost=lone, session=_session(None, lone))
+            yield _Line(way=way, cost=lone, session=session_of(lone.record))
 
 
 def _spinning(timed: Record | None) -> float | None:
@@ -132,16 +132,6 @@ def _against_best(
     name = min(full, key=lambda runtime: full[runtime].value("latency_s") or float("inf"))
     found = _speed_up(full[name], timed.get(key))
     return None if found is None else (found, name)
-
-
-def _session(timed: Record | None, cost: Cost | None) -> Mapping[str, object]:
-    """What the session said when it was opened on real images, else when it was timed."""
-    for record, name in ((cost.record if cost else None, "agreement"), (timed, "latency_s")):
-        found = record.find(name) if record else None
-        told = found.details.get("session") if found else None
-        if isinstance(told, Mapping):
-            return told
-    return {}
 
 
 def _table(lines: Sequence[_Line]) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from benchmarks.records.record import Case, Measurement, Record
 from benchmarks.report.choosing import Candidate
-from benchmarks.report.costs import FULL, Cost, costs_of, pooled
+from benchmarks.report.costs import FULL, Cost, costs_of, pooled, session_of
 from benchmarks.report.joining import model_spec, protocol_of
 from benchmarks.report.printed import first_printed
 from benchmarks.stats.intervals import Interval, percentile_interval
@@ -135,9 +135,7 @@ class _Facts:
     def size(self, way: Case, latencies: Sequence[Record]) -> tuple[Interval | None, str]:
         """Megabytes of the file as it was made to be timed, else of the parameters."""
         for record in reversed(latencies):
-            found = record.find("latency_s")
-            session = found.details.get("session") if found else None
-            written = session.get("file_bytes") if isinstance(session, Mapping) else None
+            written = session_of(record).get("file_bytes")
             if isinstance(written, int) and written > 0:
                 return _exact(written * 1e-6), "file"
         count, each = self._params.get(way.model), BYTES.get(way.precision)

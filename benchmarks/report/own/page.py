@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.report.costs import FULL, PLAIN, session_of
 from benchmarks.report.drawing import Drawing
 from benchmarks.report.joining import pace_of
 from benchmarks.report.overview import Overview
@@ -178,22 +180,32 @@ def _beside(candidate: Candidate, first: Candidate, ranking: Ranking, metric: st
 
 
 def _latency(overview: Overview, candidate: Candidate) -> tuple[float | None, int]:
-    """Milliseconds under the page's condition, of images as large as it was tested on if there are any; their side."""
-    found: dict[int, float] = {}
-    for row in overview.rows:
-        timed = row.find("latency", "latency_s")
-        if row.model == candidate.case.model and timed is not None and _is_headline(overview, row.pace):
-            found[row.records["latency"].case.img_size] = 1e3 * timed.value
-    size = candidate.size if candidate.size in found else next(iter(found), 0)
-    return found.get(size), size
+    """Milliseconds of images as large as it was tested on if there are any times of such; and the side of the images.
 
-
-def _is_headline(overview: Overview, pace: tuple[object, ...]) -> bool:
-    return overview.condition is not None and pace == pace_of(overview.condition)
+    Of the runtime and precision that it was tested in; where that is PyTorch as it is, else of the page's condition.
+    """
+    case, condition = candidate.case, overview.condition
+    if condition is None:
+        return None, 0
+    plain = (case.runtime, case.precision) == (PLAIN, FULL)
+    own = dataclasses.replace(condition, runtime=case.runtime, precision=case.precision)
+    for each in (*((condition,) if case.recipe else (own,)), *((condition,) if plain else ())):
+        found = {
+            row.records["latency"].case.img_size: 1e3 * timed.value
+            for row in overview.rows
+            if row.model == case.model and row.pace == pace_of(each) and (timed := row.find("latency", "latency_s"))
+        }
+        if found:
+            size = candidate.size if candidate.size in found else next(iter(found))
+            return found[size], size
+    return None, 0
 
 
 def _megabytes(candidate: Candidate) -> float | None:
-    return _mean(candidate.values("network_bytes"), 1e-6)
+    """Of the file that a session was made of where it says so, else of the network's parameters."""
+    session = session_of(candidate.records[0])
+    written = session.get("file_bytes")
+    return 1e-6 * written if isinstance(written, int) else _mean(candidate.values("network_bytes"), 1e-6)
 
 
 def _mean(values: Sequence[float], factor: float) -> float | None:

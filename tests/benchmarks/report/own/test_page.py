@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.records.record import Record
+from benchmarks.records.record import Measurement, Record
 from benchmarks.report.drawing import render
 from benchmarks.report.overview import survey
 from benchmarks.report.own import pictures
 from benchmarks.report.pictures import PICTURES
 from tests.benchmarks.report import made
-from tests.benchmarks.report.made import ENVIRONMENT, accuracy, counted
+from tests.benchmarks.report.made import ENVIRONMENT, accuracy, counted, latency
 from tests.benchmarks.report.own.made import timed, tried
 
 SCRATCH = {"weights": "", "weights_path": "", "recipe": "scratch"}
@@ -63,6 +63,26 @@ def test_what_cannot_be_told_apart_is_said_and_what_it_costs(tmp_path: Path) -> 
     assert "**nin** (83.3 %) cannot be told apart from it" in page
     assert "Of these 2, **resnet18** is the fastest" in page and "**nin** is the smallest (3.00 MB)" in page
     assert rows(page, "## Which")["nin"][2] == "cannot be told apart"
+
+
+def test_each_way_of_one_network_stands_with_its_own_time_and_size(tmp_path: Path) -> None:
+    """The same file as PyTorch runs it and in integers; a way that nobody timed has no time, but PyTorch's of old."""
+    tested = {"recipe": "", "epochs": 0, "train_images": 0, "train_img_size": 0, "img_size": 224}
+    plain = tried("nin", (17, 17, 17), **tested)
+    said = Measurement(name="agreement", value=1.0, unit="fraction", details={"session": {"file_bytes": 750_000}})
+    integers = tried("nin", (17, 17, 16), runtime="openvino", precision="int8", **tested)
+    integers = dataclasses.replace(integers, measurements=(*integers.measurements, said))
+    untimed = tried("nin", (17, 16, 16), runtime="onnxruntime", precision="int8", **tested)
+    times = [latency("nin", 0.01), latency("nin", 0.002, runtime="openvino", precision="int8")]
+    page = page_of([plain, integers, untimed, *times], tmp_path)
+    table = rows(page, "## Which network is best for photos?")
+    place = {name: table["Network"].index(name) for name in ("Latency, ms", "Size, MB")}
+    cells = {name: [cells[place["Latency, ms"]], cells[place["Size, MB"]]] for name, cells in table.items()}
+    plain_s, integers_s = (record.value("latency_s") or 0.0 for record in times)
+    assert integers_s < plain_s / 4
+    assert cells["nin eager fp32"] == [f"{1e3 * plain_s:.1f}", "3.00"]
+    assert cells["nin openvino int8"] == [f"**{1e3 * integers_s:.2f}**", "**0.750**"]
+    assert cells["nin onnxruntime int8"] == ["", "3.00"]
 
 
 def test_what_began_otherwise_is_not_ranked_together(tmp_path: Path) -> None:
