@@ -78,9 +78,12 @@ class Figure:
 
 
 def lines_of(overview: Overview) -> list[Line]:
-    """Every model in every way it was run; what does not depend on the way is that of the comparison."""
+    """Every model in every way it was run; what does not depend on the way is that of the comparison.
+
+    Ways in which nothing could be measured stand last.
+    """
     lines: list[Line] = []
-    for place, row in enumerate(ways(overview)):
+    for place, row in enumerate(sorted(ways(overview), key=_is_empty)):
         line = overview.models[row.model]
         of_model = {
             name: record for name, record in line.records.items() if "batch_size" not in METRICS[name].depends_on
@@ -88,6 +91,13 @@ def lines_of(overview: Overview) -> list[Line]:
         of_way = {name: record for name, record in row.records.items() if name != "accuracy"}
         lines.append(Line(row=Row(row.case, row.stated | line.stated, of_model | of_way), place=place))
     return lines
+
+
+def _is_empty(row: Row) -> bool:
+    """Whether there is no figure of this way to run a network, but at most such as are the same in any way."""
+    return not any(
+        record.status == "ok" and "batch_size" in METRICS[name].depends_on for name, record in row.records.items()
+    )
 
 
 def figures_of(overview: Overview, lines: Sequence[Line]) -> list[Figure]:

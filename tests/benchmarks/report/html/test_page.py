@@ -87,6 +87,15 @@ def test_as_it_opens_the_picture_is_of_a_way_that_was_timed(tmp_path: Path) -> N
     assert "openvino" in json.loads(start)["x"]
 
 
+def test_ways_in_which_nothing_could_be_measured_stand_last() -> None:
+    skipped = dataclasses.replace(latency("nin", 0.01, precision="int8"), status="skipped", measurements=())
+    found = lines_of(survey([skipped, latency("nin", 0.01), latency("vgg11", 0.02)], ENVIRONMENT))
+    assert [(line.row.model, line.row.case.precision) for line in found] == [
+        ("nin", "fp32"), ("vgg11", "fp32"), ("nin", "int8"),
+    ]  # fmt: skip
+    assert [line.place for line in found] == [0, 1, 2]
+
+
 def test_sorting_is_by_the_number_and_what_is_missing_comes_last_both_ways(seen: Seen) -> None:
     sort_by(seen, "Latency, ms")
     up = numbers(seen.column("Latency, ms"))
