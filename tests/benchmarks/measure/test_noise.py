@@ -146,3 +146,10 @@ def test_pressure_is_the_share_of_the_round_in_which_a_task_waited(
     told.unlink()
     machine.tick(1.0)
     assert meter.read().pressure is None
+
+
+def test_where_nobody_counts_processors_there_is_one(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noise.os, "cpu_count", lambda: None)
+    meter = NoiseMeter()
+    machine.tick(2.0, steal=0.4)
+    assert meter.read().steal == pytest.approx(0.2)

@@ -134,3 +134,13 @@ def test_without_a_terminal_a_line_now_and_then_says_where_it_is(monkeypatch: py
     *_, line, _ = written.getvalue().splitlines()
     assert re.match(r"0/2 done, 0:00:\d\d elapsed, about \d:\d\d:\d\d left: accuracy resnet18 eager seed 0 20 of", line)
     assert line.endswith(" | accuracy resnet18 eager seed 1 20 of 60 images")
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_terminal_is_drawn_on_while_it_goes_on_and_left_alone_afterwards(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    written_to(monkeypatch, terminal=terminal)
+    with Display(FAST) as display:
+        assert display._live.is_started is terminal
+    assert not display._live.is_started

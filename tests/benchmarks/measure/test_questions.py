@@ -168,3 +168,15 @@ def test_a_process_says_its_threads_where_it_has_pytorch(monkeypatch: pytest.Mon
     assert conditions({}, dataclasses.replace(case, device="cuda"))["gpu"] == "H100 GPU-1"
     monkeypatch.delitem(sys.modules, "torch")
     assert conditions({}, case) == {"node": host_mark(), "nice": 15}
+
+
+@pytest.mark.parametrize("place", [None, questions.Place(lane=1)])
+def test_a_case_gets_the_gpu_of_its_lane(place: questions.Place | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[int] = []
+    monkeypatch.setattr(questions, "_choose_gpu", lambda case, lane: chosen.append(lane))
+    monkeypatch.setattr(
+        questions, "METRICS", {"params": dataclasses.replace(METRICS["params"], measure=lambda subject: ())}
+    )
+    asked = ({"on_progress": print}, Case(metric="params", model="resnet18"))
+    assert questions.measure(*asked, *([place] if place else [])) == ((), ())
+    assert chosen == [place.lane if place else 0]

@@ -434,3 +434,19 @@ def test_no_more_than_so_many_take_turns_that_a_round_stays_short() -> None:
     world = World(lambda model, turn: 0.5)
     session(world, " ".join(f"m{number}" for number in range(40)), rounds=2, max_time=1.0)
     assert world.most_open == 33 and world.processes[ANCHOR] == 2
+
+
+def test_a_restless_reference_keeps_a_steady_case_going() -> None:
+    """Its own interval is narrow after eight rounds, that of its ratio to the reference is not."""
+    draws = random.Random(3)
+    world = World(lambda model, turn: 0.05 if model == "model" else 0.03 * (1 + draws.random()), load_s=20.0)
+    result = session(world, "model", target_ci=0.02, max_time=4.0, rounds=16)["model"]
+    assert isinstance(result, Timing)
+    assert (result.details["stop"], result.details["n_rounds"]) == ("max-time", 16)
+
+
+def test_a_process_lives_twice_as_long_as_it_took_to_get_ready() -> None:
+    """Two and a half seconds here, half of them warming up: five seconds of calls, of fifteen."""
+    found = session(World(jittered(), load_s=2.0), "model", max_time=15.0, rounds=15)["model"]
+    assert isinstance(found, Timing)
+    assert found.details["process_starts"] == [1, 6, 11]

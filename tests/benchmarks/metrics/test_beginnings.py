@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -140,3 +141,12 @@ def test_what_is_known_of_a_folder_is_told_before_it_is_opened(tmp_path: Path) -
     assert told.startswith("found 10 files = 9 used")
     assert beginnings.notes_of("folder", str(tmp_path / "gone")) == ()
     assert beginnings.notes_of("fashion_mnist", str(data)) == ()
+
+
+def test_a_file_of_another_model_says_nothing_of_a_case(tmp_path: Path) -> None:
+    weights = str(trained(tmp_path / "net.safetensors", ("cat", "dog", "red fox")))
+    same = Case(metric="accuracy", model=f"{SMALL},resolution=32", weights_path=weights)
+    assert beginnings.own_header(same) is not None
+    for model in (SMALL, "nin"):
+        assert beginnings.own_header(dataclasses.replace(same, model=model)) is None
+    assert beginnings.own_header(dataclasses.replace(same, weights_path="imagenet")) is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -56,6 +58,7 @@ def test_counters_that_disagree_count_nothing(counter: str, monkeypatch: pytest.
 
 
 def test_rows_and_kinds_of_layers_add_up_to_the_whole() -> None:
+    assert not METRICS["rows"].default  # what a study asks for
     rows = measured("rows")["rows"]
     kinds, whole = rows.details["kinds"], rows.details["rows"]
     assert rows.value == len(whole) and rows.details["rows"][0]["output"] == [64, 55, 55]
@@ -77,3 +80,18 @@ def test_the_counter_that_needs_real_tensors_says_nothing(
         == sum(found["others"]["fvcore"][name] for name in ("conv", "linear"))
     )
     assert capsys.readouterr().out == "" and not caplog.records
+
+
+def test_the_slow_counter_counts_once_and_its_answer_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Of the same network at the same size; where nothing can be kept it counts again."""
+    counted: list[str] = []
+    monkeypatch.setattr(mult_adds, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(
+        mult_adds, "_count_on_real_tensors", lambda subject: counted.append(subject.spec.label) or {"fvcore": 7}
+    )
+    nin, small = (Subject(Case(metric="mult_adds", model="nin", img_size=side)) for side in (224, 64))
+    assert [mult_adds._cross_check(each) for each in (nin, nin, small, nin, small)] == [{"fvcore": 7}] * 5
+    assert len(counted) == 2
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setattr(mult_adds, "cache_folder", lambda: tmp_path / "file")
+    assert [mult_adds._cross_check(nin) for _ in range(2)] == [{"fvcore": 7}] * 2 and len(counted) == 4

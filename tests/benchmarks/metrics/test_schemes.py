@@ -223,3 +223,9 @@ def test_one_scheme_answers_nearly_as_the_network_and_says_nothing(
     with torch.inference_mode():
         expected: Any = network(given)
     assert 0 < float((logits - expected).abs().max() / expected.abs().max()) < 0.3
+
+
+def test_schemes_are_tried_in_one_process_on_the_network_in_fp32() -> None:
+    asked = Case(metric="schemes", model="resnet18", runtime="openvino", precision="int8", train_processes=4)
+    found = schemes.complete(asked)
+    assert (found.runtime, found.precision, found.train_processes) == ("eager", "fp32", 0)

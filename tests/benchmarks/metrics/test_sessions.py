@@ -11,7 +11,7 @@ import torch
 
 import zoo
 from benchmarks.measure.session import anchor_of
-from benchmarks.metrics import METRICS
+from benchmarks.metrics import METRICS, sessions
 from benchmarks.metrics.subject import Subject, facts_of
 from benchmarks.plan.arguments import parse
 from benchmarks.plan.cases import plan, skip_reason
@@ -90,3 +90,12 @@ def test_integers_take_turns_with_an_anchor_in_fp32() -> None:
 
 def test_a_session_that_says_nothing_has_no_facts() -> None:
     assert facts_of(None) == {}
+
+
+@pytest.mark.parametrize(
+    ("runtime", "precision", "said"),
+    [("eager", "fp32", True), ("eager", "bf16", True), ("eager", "int8", False), ("openvino", "fp32", False)],
+)
+def test_what_pytorch_answers_as_it_is_needs_no_session(runtime: str, precision: str, said: bool) -> None:
+    case = Case(metric="accuracy", model="resnet18", runtime=runtime, precision=precision)
+    assert sessions.in_pytorch(case) is said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import multiprocessing
 import os
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -134,3 +135,31 @@ def test_a_machines_part_of_the_processes_is_started_here(
 def test_a_gpu_is_the_one_of_the_lane_and_on_processors_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
     assert module._current_gpu(case(device="cuda")) == 3 and module._current_gpu(case()) == 0
+
+
+@pytest.mark.parametrize("leads", [True, False])
+def test_the_first_of_the_processes_alone_tells_how_far_it_is(leads: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "team", lambda: SimpleNamespace(leads=leads, local_rank=0))
+    said: list[tuple[int, int]] = []
+
+    def found(subject: Subject) -> tuple[Measurement, ...]:
+        subject.tell(3, 4)
+        subject.notes.append(f"on {torch.get_num_threads()} threads")
+        return (MEASUREMENT,)
+
+    asked = case(train_processes=2, train_threads=1)
+    assert module._member(found, asked, "", "", 0, SimpleNamespace(send=said.append)) == (  # type: ignore[arg-type]
+        (MEASUREMENT,), ["on 1 threads"],
+    )  # fmt: skip
+    assert said == ([(3, 4)] if leads else [])
+
+
+def test_what_the_processes_tell_is_passed_on_to_the_last_word() -> None:
+    told: list[tuple[int, ...]] = []
+    heard, ours = multiprocessing.Pipe(duplex=False)
+    subject = Subject(case(), lambda *done: told.append(done))
+    with module._passing_on(heard, subject):
+        for number in range(3):
+            ours.send((number, 3))
+        ours.close()
+    assert told == [(0, 3), (1, 3), (2, 3)] and heard.closed

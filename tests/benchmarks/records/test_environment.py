@@ -250,11 +250,13 @@ def test_what_a_run_had_of_the_machine_is_told_in_units_of_people(monkeypatch: p
     monkeypatch.setattr(environment.psutil, "boot_time", lambda: 1000.0)
     monkeypatch.setattr(environment.psutil, "cpu_freq", lambda: SimpleNamespace(current=2900.0))
     monkeypatch.setattr(environment, "load_average", lambda: (0.5, 0.25, 0.0))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {9, 1, 8}, raising=False)
     for name, value in (("memory_limit", 2_540_000_000), ("cpu_quota", 1.5), ("job_cpus", None)):
         monkeypatch.setattr(environment, name, lambda value=value: value)
     found = environment._state()
     assert (found["uptime_s"], found["cgroup_memory_gb"], found["cgroup_quota_cpus"]) == (4000, 2.5, 1.5)
     assert (found["load"], found["cpu_mhz"], found["job_cpus"]) == ([0.5, 0.25, 0.0], 2900.0, None)
+    assert found["affinity"] == [1, 8, 9]
     assert found["effective_cpus"] == 1  # of a quota of one and a half
     monkeypatch.setattr(environment.psutil, "cpu_freq", lambda: None)
     monkeypatch.setattr(environment, "memory_limit", lambda: None)
@@ -279,7 +281,7 @@ def test_a_machine_is_told_by_what_does_not_change(monkeypatch: pytest.MonkeyPat
 def test_the_narrowest_of_all_limits_tells_the_processors(
     limits_: dict[str, float], expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2} if pid == 0 else {0}, raising=False)
     for name in ("cpu_quota", "job_cpus", "fast_cores"):
         monkeypatch.setattr(environment, name, lambda name=name: limits_.get(name))
     assert effective_cpus() == expected

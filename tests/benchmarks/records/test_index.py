@@ -163,3 +163,13 @@ def test_where_no_index_can_be_kept_it_is_said(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(OSError, match="no index can be kept in"):
         Index(path, tmp_path)
     assert len(tried) == 2
+
+
+def test_one_record_of_each_kind_is_read_from_where_it_lies(tmp_path: Path) -> None:
+    path = tmp_path / RECORDS
+    kinds = [dataclasses.replace(record(), case=Case(metric=metric, model=model))
+             for metric in ("params", "mult_adds") for model in ("nin", "vgg11")]  # fmt: skip
+    write(path, *(each for kind in kinds for each in (kind, dataclasses.replace(kind, seconds=1.0))))
+    with Index(path, tmp_path) as index:
+        found = [each for _, each in index.kin()]
+    assert found == kinds
