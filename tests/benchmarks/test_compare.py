@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.compare import _number, compare, main
+from benchmarks.compare import Change, _beyond, _number, compare, main
 from benchmarks.metrics import METRICS, check
 from benchmarks.records.predictions import pack
 from benchmarks.records.record import Case, Measurement, Record
@@ -388,3 +388,15 @@ def test_of_several_looks_at_one_case_a_measured_one_counts() -> None:
 )  # fmt: skip
 def test_figures_have_four_digits_or_all_of_a_whole_number(value: float, text: str) -> None:
     assert _number(value) == text
+
+
+def test_a_limit_is_passed_by_what_is_surely_beyond_it() -> None:
+    slower = Change(case="a", metric="latency", figure="ms", before=1.0, after=1.06, ratio=1.06, verdict="slower")
+    for low, beyond in ((1.0502, True), (1.0498, False), (None, False)):
+        assert _beyond(dataclasses.replace(slower, ratio_low=low), 5) is beyond
+    assert not _beyond(dataclasses.replace(slower, ratio_low=1.2, verdict="too noisy"), 5)
+
+
+def test_a_machine_that_only_the_first_run_has_is_passed_over() -> None:
+    (change,) = compare([timed(9.0, machine="x"), timed(1.0)], [timed(1.2, seed=1)]).changes
+    assert change.ratio == pytest.approx(1.2, abs=0.02)

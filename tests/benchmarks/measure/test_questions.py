@@ -110,6 +110,7 @@ def test_a_block_of_short_calls_lasts_a_millisecond(ready: Callable[..., Any]) -
     found = ready([0.3], 2e-4, {})
     assert found.block == 5
     assert sum(found.warmup) >= 0.5
+    assert [ready([0.3], usual, {}).block for usual in (9e-4, 1e-3, 0.3)] == [1, 1, 1]
 
 
 def test_notes_are_single_lines_each_once() -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -302,3 +303,20 @@ def test_answers_take_no_more_memory_than_their_shape_says() -> None:
         unpack(packed | {"shape": [largest + 1]})
     with pytest.raises(ValueError, match="reshape"):
         unpack(packed | {"shape": [largest]})
+
+
+@pytest.mark.parametrize(("classes", "told"), [(accuracy.MOST_NAMES, None), (accuracy.MOST_NAMES + 1, {3, 5, 7})])
+def test_of_very_many_classes_those_that_occur_are_named(
+    classes: int, told: set[int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Right answers and first ones; an image that could not be read has no answer."""
+    monkeypatch.setattr(accuracy, "held_out", lambda data: None)
+    monkeypatch.setattr(accuracy, "mistakes_of", lambda evaluation, images, names: [])
+    evaluation = SimpleNamespace(labels=torch.tensor([3, 5]), top=torch.tensor([[7, 9], [-1, -1]]))
+    names = tuple(f"class {number}" for number in range(classes))
+    data = SimpleNamespace(class_names=names, test=None, name="photos", notes=("one",), split=None)
+    found = accuracy._about_images(evaluation, data)  # type: ignore[arg-type]
+    expected = range(classes) if told is None else sorted(told)
+    assert found["class_names"] == {str(number): names[number] for number in expected}
+    assert list(found["class_names"]) == [str(number) for number in expected]
+    assert (found["part"], found["left_out"], "fingerprint" in found) == ("val", ["one"], False)

@@ -85,7 +85,7 @@ def test_the_counter_that_needs_real_tensors_says_nothing(
 def test_the_slow_counter_counts_once_and_its_answer_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Of the same network at the same size; where nothing can be kept it counts again."""
     counted: list[str] = []
-    monkeypatch.setattr(mult_adds, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(mult_adds, "cache_folder", lambda: tmp_path / "deep" / "cache")
     monkeypatch.setattr(
         mult_adds, "_count_on_real_tensors", lambda subject: counted.append(subject.spec.label) or {"fvcore": 7}
     )

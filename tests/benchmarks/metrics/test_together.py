@@ -163,3 +163,12 @@ def test_what_the_processes_tell_is_passed_on_to_the_last_word() -> None:
             ours.send((number, 3))
         ours.close()
     assert told == [(0, 3), (1, 3), (2, 3)] and heard.closed
+
+
+@pytest.mark.parametrize(
+    ("processes", "size", "said"),
+    [(0, 1, False), (1, 1, False), (2, 1, True), (2, 0, True), (2, 2, False), (1, 0, False)],
+)
+def test_a_training_is_shared_out_once(processes: int, size: int, said: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "team", lambda: SimpleNamespace(size=size))
+    assert module.is_shared(Case(metric="accuracy", model=SMALL, train_processes=processes)) is said

@@ -173,3 +173,16 @@ def test_one_record_of_each_kind_is_read_from_where_it_lies(tmp_path: Path) -> N
     with Index(path, tmp_path) as index:
         found = [each for _, each in index.kin()]
     assert found == kinds
+
+
+def test_what_was_read_once_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / RECORDS
+    write(path, record(0), record(1))
+    with Index(path, tmp_path) as index:
+        index.add(record(2), len(record(2).to_json()) + 1)
+        write(path, record(2))
+    read: list[int] = []
+    before = indexes._read_row
+    monkeypatch.setattr(indexes, "_read_row", lambda line, begins: read.append(begins) or before(line, begins))
+    with Index(path, tmp_path) as index:
+        assert len(index) == 3 and not read

@@ -46,7 +46,36 @@ def test_a_last_line_that_only_lacks_its_end_is_kept(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
         assert store.notices == ()
         store.append(record("alexnet"))
+        assert len(read_records(path).records) == 2  # at once, whatever becomes of this process
     assert [each.case.model for each in read_records(path).records] == ["resnet18", "alexnet"]
+
+
+def test_a_folder_is_free_as_soon_as_its_store_is_closed(tmp_path: Path) -> None:
+    """Whoever still holds the closed one."""
+    closed = open_store(tmp_path)
+    closed.close()
+    with open_store(tmp_path):
+        pass
+    del closed
+
+
+def test_a_store_that_cannot_be_opened_locks_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise StoreError("it cannot be read")
+
+    with monkeypatch.context() as patch, pytest.raises(StoreError, match="cannot be read") as raised:
+        patch.setattr(stores, "read_records", fail)
+        open_store(tmp_path)
+    with open_store(tmp_path):  # though the error still holds what was being opened
+        assert raised.tb is not None
+
+
+@pytest.mark.parametrize("line", [b"{", b"[" * 9999, b"nul", b'"open'])
+def test_half_a_line_is_torn_however_deep_it_is(line: bytes, tmp_path: Path) -> None:
+    whole = record().to_json().encode() + b"\n"
+    (tmp_path / RECORDS).write_bytes(whole + line)
+    found = read_records(tmp_path / RECORDS)
+    assert (found.content, found.unfinished, len(found.records)) == (whole, False, 1)
 
 
 @pytest.mark.parametrize("cut", [2, 5, 40])

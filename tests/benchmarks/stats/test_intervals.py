@@ -128,3 +128,8 @@ def test_an_interval_in_another_unit_is_as_wide_for_its_size() -> None:
     assert found.half_width == found.scaled(1000).half_width == 0.375
     assert Interval(0.0, 0.0, 1.0).half_width == math.inf
     assert found.known and not Interval(1.0, -math.inf, 2.0).known and not Interval(1.0, 0.0, math.inf).known
+
+
+def test_a_low_percentiles_bounds_end_with_the_values() -> None:
+    found = percentile_interval([float(number) for number in range(1, 21)], 3)
+    assert found.low == 1.0 < found.value < found.high
