@@ -189,7 +189,7 @@ def _latency(overview: Overview, candidate: Candidate) -> tuple[float | None, in
         return None, 0
     plain = (case.runtime, case.precision) == (PLAIN, FULL)
     own = dataclasses.replace(condition, runtime=case.runtime, precision=case.precision)
-    for each in (*((condition,) if case.recipe else (own,)), *((condition,) if plain else ())):
+    for each in (condition,) if case.recipe else (own, condition) if plain else (own,):
         found = {
             row.records["latency"].case.img_size: 1e3 * timed.value
             for row in overview.rows
