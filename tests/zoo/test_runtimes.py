@@ -346,6 +346,24 @@ def test_runtimes_name_their_libraries():
     assert named == {"onnxruntime": ("onnxruntime", "onnx", "onnxscript"), "openvino": ("openvino",)}
 
 
+@pytest.mark.skipif("onnxruntime" not in HERE, reason="onnxruntime is not installed")
+@pytest.mark.parametrize(
+    ("version", "entry", "value"),
+    [
+        ("1.32.0", "session.intra_op.spin_duration_us", "200"),
+        ("1.27.0.dev1", "session.intra_op.spin_duration_us", "200"),
+        ("1.26.9", "session.force_spinning_stop", "1"),
+    ],
+)
+def test_threads_do_not_spin_for_long_after_a_call(version, entry, value, monkeypatch):
+    import onnxruntime
+
+    from zoo.runtimes.onnxruntime import options
+
+    monkeypatch.setattr(onnxruntime, "__version__", version)
+    assert options().get_session_config_entry(entry) == value
+
+
 def test_session_names_what_it_was_opened_for():
     session = Session("fake", lambda images: images, torch.zeros(1, 3, 8, 8), network=small(), any_shape=False)
     assert repr(session).startswith("resnet18 on fake, opened for (1, 3, 8, 8)")

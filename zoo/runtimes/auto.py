@@ -17,7 +17,7 @@ from zoo.errors import RuntimeUnavailable
 from zoo.lazy import torch
 from zoo.runtimes.agreement import Proof
 from zoo.runtimes.memory import Choice, place_of, recall, remember
-from zoo.runtimes.race import Race
+from zoo.runtimes.race import CERTAIN, Race
 from zoo.runtimes.session import Runtime, Session, precisions
 from zoo.turns import settled
 
@@ -30,7 +30,7 @@ __all__ = ["Trial", "hold_trial", "open_fastest", "open_fastest_at"]
 log = logging.getLogger(__name__)
 
 CLEARLY_SLOWER = 1.3  # in every one of the few calls after an opening, against the fastest so far: closed at once
-ROUNDS = (3, 25)  # fewest and most rounds of the race among those that are close
+ROUNDS = (CERTAIN, 25)  # fewest and most rounds of the race among those that are close
 RACE_SECONDS = 4.0  # of calls that count; the race ends at the first round past this, once the fewest rounds are run
 RACES = 3  # after so many a busy machine is taken for its usual state
 LISTENING = 0.25  # seconds of looking whether the machine is quiet before a noisy race is held again

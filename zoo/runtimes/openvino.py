@@ -112,13 +112,18 @@ def compiled(graph: Any, precision: str) -> Any:
 
 
 def _run(ready: Any) -> Run:
+    openvino: Any = quietly_imported("openvino")
     request = ready.create_infer_request()
     one_at_a_time = threading.Lock()  # a request holds one call's images and logits; the only stream has all threads
 
     def run(images: torch.Tensor) -> torch.Tensor:
+        # handed over as they are: looking at what came costs `infer` a tenth of a millisecond, a quarter of the whole
+        # for the smallest network
+        pixels = openvino.Tensor(images.contiguous().numpy(), shared_memory=True)
         with one_at_a_time:
-            (logits,) = request.infer([images.contiguous().numpy()], share_inputs=True, share_outputs=True).values()
-            return torch.from_numpy(logits).clone()
+            request.set_input_tensor(pixels)
+            request.infer(share_outputs=True)
+            return torch.from_numpy(request.get_output_tensor().data).clone()
 
     return run
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from zoo.busy import Watch
 from zoo.turns import take_turns
 
-__all__ = ["SAME", "Race"]
+__all__ = ["CERTAIN", "SAME", "Race"]
 
 SAME = 1.01  # two medians this close are a tie, which the earlier runner wins
 CERTAIN = 5  # rounds from which a lower bound is one
