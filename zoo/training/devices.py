@@ -117,7 +117,7 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[obj
     return torch.autocast(device.type, kind, enabled=precision != "fp32")
 
 
-def keep_freed_memory(*, reserve: int = 64 << 20, lean: bool = False) -> bool:
+def keep_freed_memory(*, reserve: int = 64 << 20, lean: bool = False, large: int = LARGE) -> bool:
     """Tells glibc to keep freed memory for the next step instead of handing it back to the kernel; True if it could.
 
     Every training step frees and asks again for the same few hundred megabytes; by default each round trip costs page
@@ -125,14 +125,15 @@ def keep_freed_memory(*, reserve: int = 64 << 20, lean: bool = False) -> bool:
 
     Args:
         reserve: bytes asked for beyond each need.
-        lean: blocks of `LARGE` bytes and more go back at once, and all threads take from one pool, so that the backward
-            pass finds what the forward pass freed: a tenth less memory at the peak and no fewer images a second.
+        lean: large blocks go back at once, and all threads take from one pool, so that the backward pass finds what the
+            forward pass freed: a tenth less memory at the peak and no fewer images a second.
+        large: bytes of a large block, of which glibc takes at most 32 MB.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
     trim_threshold, top_pad, mmap_threshold, mmap_max, arenas = -1, -2, -3, -4, -8  # M_TRIM_THRESHOLD ... of malloc.h
     settings = {trim_threshold: 2**31 - 1, top_pad: reserve}
-    settings |= {mmap_threshold: LARGE, arenas: 1} if lean else {mmap_max: 0}
+    settings |= {mmap_threshold: large, arenas: 1} if lean else {mmap_max: 0}
     libc = ctypes.CDLL("libc.so.6")
     return all([libc.mallopt(name, value) == 1 for name, value in settings.items()])
 

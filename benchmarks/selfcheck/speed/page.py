@@ -22,7 +22,6 @@ from benchmarks.selfcheck.speed.turns import ratio
 from benchmarks.selfcheck.tasks import Benchmark
 from benchmarks.stats.intervals import Interval
 from zoo.runtimes import RUNTIMES
-from zoo.training.devices import LARGE
 
 __all__ = ["BENCHMARK", "bars", "speedup"]
 
@@ -285,9 +284,8 @@ def _sections(cases: Cases, picture: str) -> Iterable[str]:
         "float32. The plain loop is torchvision's or timm's model, contiguous, with `torch.optim.SGD` as it comes. The "
         "zoo's updates each weight as soon as its gradient is there (the same sums: no other gradient depends on it "
         "any more) and keeps freed memory for the next step. It takes the faster of two memory formats, with blocks of "
-        f"{LARGE >> 20} MB and more either kept too or returned to the kernel at once and asked for in pages "
-        "of 2 MB (`GLIBC_TUNABLES=glibc.malloc.hugetlb=1`): the fastest in a trial of those whose peak is not above "
-        "the plain loop's. Peak is the resident memory of the whole process.",
+        f"{training.LARGE >> 20} MB and more either kept too or returned to the kernel at once: the fastest in a "
+        "trial of those whose peak is not above the plain loop's. Peak is the resident memory of the whole process.",
         table(TRAINING, _of(cases, "training", ("",))),
     )
     start = cases.get("starting", {"seconds": {}, "first_static_s": 0.0})

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import itertools
 import multiprocessing
-import os
 import statistics
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing.connection import Connection
@@ -18,14 +15,14 @@ from benchmarks.measure.worker import die_with_parent
 from benchmarks.metrics.memory import peak_bytes, reset_peak
 from benchmarks.selfcheck.speed.turns import play
 from zoo.lazy import nn, torch
-from zoo.training.devices import LARGE
 from zoo.turns import elapsed
 
-__all__ = ["BATCH", "SIZE", "WAYS", "measure"]
+__all__ = ["BATCH", "LARGE", "SIZE", "WAYS", "measure"]
 
 SIZE, BATCH = 64, 64
 ROUNDS = (10, 60)
 SECONDS = 45.0
+LARGE = 32 << 20  # bytes of the large blocks; the most that glibc takes
 TRIAL_ROUNDS = (5, 5)  # in which the ways take turns, before the fastest is chosen
 
 
@@ -36,25 +33,11 @@ class Way:
     Args:
         memory_format: "contiguous" or "channels_last", of images and weights.
         keep_large: whether freed blocks of `LARGE` bytes and more are kept for the next step, like smaller ones. The
-            holes they leave may raise the peak. Otherwise they go back to the kernel at once, and are asked for in
-            pages of 2 MB where glibc 2.35 or newer can: 512 times fewer page faults.
+            holes they leave may raise the peak; blocks that go back to the kernel at once cost page faults.
     """
 
     memory_format: str
     keep_large: bool
-
-    @contextmanager
-    def environment(self) -> Iterator[None]:
-        """In which a process has to be started to go this way."""
-        before = dict(os.environ)
-        if not self.keep_large:
-            tunables = [os.environ.get("GLIBC_TUNABLES"), "glibc.malloc.hugetlb=1"]
-            os.environ["GLIBC_TUNABLES"] = ":".join(filter(None, tunables))
-        try:
-            yield
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
 
 
 WAYS = tuple(
@@ -91,8 +74,7 @@ class _Stepper:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self.process = context.Process(target=_worker, args=(name, way, theirs), daemon=True)
-        with way.environment() if way else nullcontext():
-            self.process.start()
+        self.process.start()
         theirs.close()
         self._pipe.recv()  # ready; the next one starts on a quiet machine
 
@@ -165,17 +147,8 @@ def _zoo_step(name: str, way: Way) -> Callable[[], object]:
         loss.backward()
         return loss.item()
 
-    if keep_freed_memory(reserve=4 << 20) and not way.keep_large:
-        _return_blocks_over(LARGE)
+    keep_freed_memory(reserve=4 << 20, lean=not way.keep_large, large=LARGE)
     return step
-
-
-def _return_blocks_over(size: int) -> None:
-    """Lets glibc hand freed blocks of at least that many bytes back to the kernel at once."""
-    mmap_threshold, mmap_max = -3, -4  # M_MMAP_THRESHOLD, M_MMAP_MAX of malloc.h
-    libc = ctypes.CDLL("libc.so.6")
-    libc.mallopt(mmap_threshold, size)
-    libc.mallopt(mmap_max, 65536)
 
 
 def _batch() -> tuple[torch.Tensor, torch.Tensor]:

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import multiprocessing
-import os
 import subprocess
 import sys
 
@@ -11,7 +10,7 @@ import pytest
 
 from benchmarks.report.bars import Bar, CheckPage
 from benchmarks.selfcheck import tasks
-from benchmarks.selfcheck.speed import choosing, eager, inference, page, starting, training, turns
+from benchmarks.selfcheck.speed import choosing, eager, inference, page, starting, turns
 from benchmarks.selfcheck.speed.page import BENCHMARK
 from benchmarks.selfcheck.speed.references import MODELS
 
@@ -361,15 +360,3 @@ def test_the_other_librarys_network_is_the_same():
         images = torch.randn(2, 3, 96, 96)
         with torch.inference_mode():
             assert relative_difference(model(images), reference(images)) < 1e-4
-
-
-@pytest.mark.parametrize("before", [None, "glibc.malloc.check=0"])
-def test_only_a_way_that_returns_large_blocks_asks_for_large_pages(monkeypatch, before):
-    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
-    if before:
-        monkeypatch.setenv("GLIBC_TUNABLES", before)
-    for way in training.WAYS:
-        with way.environment():
-            inside = os.environ.get("GLIBC_TUNABLES", "")
-        assert ("hugetlb=1" in inside) is not way.keep_large
-        assert inside.startswith(before or "") and os.environ.get("GLIBC_TUNABLES") == before
