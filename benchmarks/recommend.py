@@ -30,12 +30,12 @@ from benchmarks.plan.forecast import Forecast, duration
 from benchmarks.plan.models import expand_models
 from benchmarks.plan.needed import Needs, costs_needed, counts_needed, times_needed
 from benchmarks.records.environment import effective_cpus, observe, read_environment, read_machines
-from benchmarks.records.record import Case, Environment, Record
+from benchmarks.records.record import FULL, INTEGERS, PUBLISHED, Case, Environment, Record
 from benchmarks.records.standing import counting
 from benchmarks.records.store import RECORDS, Store, StoreError, open_store, read_records
 from benchmarks.report.choosing import LIMITS, Budget, Candidate, choose
 from benchmarks.report.recommending import Told, as_json, lines_of, uncosted
-from benchmarks.report.ways import BYTES, PUBLISHED, Contents, ways_of
+from benchmarks.report.ways import BYTES, Contents, ways_of
 from benchmarks.report.words import machine_in_words
 from benchmarks.studies.mobilenets import GRID, label
 from zoo.data import DATASETS
@@ -161,7 +161,7 @@ def _measure(
         models=tuple(models or (*zoo.list_models(), *_grid())),
         metrics=(),
         runtimes=tuple(runtimes or (name for name in DEPLOYED if RUNTIMES[name].unavailable() is None)),
-        precisions=tuple(precisions or ("fp32", "int8")),
+        precisions=tuple(precisions or (FULL, INTEGERS)),
         num_threads=tuple(given.num_threads or dict.fromkeys((1, effective_cpus()))),
         dataset=given.dataset if given.data_dir else "",
         data_dir=given.data_dir,

@@ -8,14 +8,15 @@ import zoo
 from benchmarks.measure import questions
 from benchmarks.measure.session import Session
 from benchmarks.metrics import METRICS
-from benchmarks.records.record import Case
+from benchmarks.records.record import INTEGERS, Case
 from benchmarks.records.staleness import fingerprint
 from zoo.data import DATASETS
 from zoo.runtimes import RUNTIMES, auto
 
 __all__ = ["code_of"]
 
-DERIVING = ("benchmarks.stats",)  # what is derived from raw samples whenever records are read
+DERIVING: tuple[str, ...] = ("benchmarks.stats",)  # what is derived from raw samples whenever records are read
+QUANTIZING: tuple[str, ...] = ("zoo.runtimes.quantizing",)  # what only a session of integers passes through
 
 
 @functools.cache
@@ -35,4 +36,7 @@ def code_of(case: Case) -> str:
             libraries += runtime.LIBRARIES
     if case.dataset:
         libraries += DATASETS[case.dataset].libraries
-    return fingerprint(parts, libraries, apart=DERIVING if metric.derive else ())
+    apart = DERIVING if metric.derive else ()
+    if "precision" in metric.depends_on and case.precision != INTEGERS:
+        apart += QUANTIZING
+    return fingerprint(parts, libraries, apart)

@@ -30,7 +30,7 @@ from benchmarks.measure.questions import Prepared, Turn, prepare, sentences, tur
 from benchmarks.measure.worker import Worker, WorkerError
 from benchmarks.metrics.columns import BASE
 from benchmarks.metrics.metric import Timing
-from benchmarks.records.record import Case
+from benchmarks.records.record import FULL, INTEGERS, Case
 from benchmarks.stats.intervals import FEWEST_ROUNDS, median_interval, time_interval
 from benchmarks.stats.rounds import Rounds, ratios_by_round, round_medians
 from zoo.turns import take_turns
@@ -57,7 +57,7 @@ def anchor_of(case: Case) -> Case:
 
 def precision_of_group(case: Case) -> str:
     """The precision whose cases a case takes turns with: integers with fp32, which they are compared with."""
-    return "fp32" if case.precision == "int8" else case.precision
+    return FULL if case.precision == INTEGERS else case.precision
 
 
 @dataclass(slots=True)

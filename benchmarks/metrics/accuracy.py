@@ -21,11 +21,11 @@ from benchmarks.metrics.beginnings import (
     usual_recipe,
 )
 from benchmarks.metrics.metric import Column, Metric
-from benchmarks.metrics.sessions import PLAIN, in_pytorch, session_of
+from benchmarks.metrics.sessions import in_pytorch, session_of
 from benchmarks.metrics.together import is_shared, together
 from benchmarks.metrics.trained import MISTAKE, balanced_of, curve_of, mistakes_of, network_bytes, output_of, train
 from benchmarks.records.predictions import is_packed, pack
-from benchmarks.records.record import Case, Measurement
+from benchmarks.records.record import FULL, INTEGERS, PLAIN, Case, Measurement
 from benchmarks.records.shapes import ABSENT, Shape, is_json
 from zoo.data import DATASETS
 from zoo.data.dataset import matched
@@ -110,7 +110,7 @@ def unavailable(case: Case) -> str | None:
         return f"recipe {case.recipe} begins with trained weights; name them with --weights, or --recipe scratch"
     if case.precision not in PRECISIONS and case.recipe:
         return f"networks are trained in {', '.join(PRECISIONS)}, not {case.precision}; test one with --weights"
-    if case.precision == "int8" and not train_images:
+    if case.precision == INTEGERS and not train_images:
         return f"{case.dataset} holds no training images, and int8 is calibrated on no others"
     return None
 
@@ -224,7 +224,7 @@ def _of_weights(subject: Subject) -> tuple[Measurement, ...]:
     case = subject.case
     model, data, details = given(subject)
     session, found = (model, ()) if in_pytorch(case) else session_of(subject, model, data)
-    precision = case.precision if session is model else "fp32"  # a session has its own
+    precision = case.precision if session is model else FULL  # a session has its own
     evaluation = zoo.evaluate(session, data, precision=precision, on_progress=subject.on_progress)
     subject.notes += label_order(evaluation)
     return (*_accuracy(subject, evaluation, data, details), *found, network_bytes(model))

@@ -13,7 +13,7 @@ from typing import Any
 
 import zoo
 from benchmarks.records.files import checksum
-from benchmarks.records.record import Case
+from benchmarks.records.record import PUBLISHED, Case
 from zoo.data import DATASETS
 from zoo.data.dataset import Facts
 from zoo.data.folder import FOLDER, listing
@@ -26,14 +26,13 @@ from zoo.weights.native import Header, read_header
 from zoo.weights.sources import locate, open_file
 
 __all__ = [
-    "DEFAULT", "FOR_WEIGHTS", "IMAGENETS", "SAMPLE", "SCRATCH", "facts_of", "header_in", "identity",
+    "DEFAULT", "FOR_WEIGHTS", "SAMPLE", "SCRATCH", "facts_of", "header_in", "identity",
     "is_kept", "knows_the_classes", "label_of", "notes_of", "own_header", "recipe_of", "split_of",     "usual_recipe",
 ]  # fmt: skip
 
 DEFAULT = "fashion_mnist"  # the data set where none is named
 SAMPLE, SCRATCH, FINETUNE = "sample", "scratch", "finetune"
 FOR_WEIGHTS = (FINETUNE, "head_only")  # recipes that begin with trained weights
-IMAGENETS = "imagenet"  # before the colon: published weights
 SPLIT = ("val_fraction", "seed", "group")  # how a folder was split, as a trained file says it
 
 
@@ -139,7 +138,7 @@ def knows_the_classes(case: Case) -> bool:
     A file that does not name its classes is taken at its word with data sets whose classes have one order, and never
     with somebody's folders.
     """
-    published = case.weights_path.partition(":")[0] == IMAGENETS
+    published = case.weights_path.partition(":")[0] == PUBLISHED
     if published and case.dataset == IMAGENET.name:
         return True
     header = None if published else _header_or_none(case.weights_path)

@@ -12,7 +12,7 @@ import zoo
 from benchmarks.metrics.latency import TIMED_ON
 from benchmarks.metrics.metric import Metric
 from benchmarks.metrics.mult_adds import by_layer, calls_of
-from benchmarks.records.record import Case, Measurement
+from benchmarks.records.record import PLAIN, Case, Measurement
 from zoo.lazy import nn, torch
 from zoo.training.devices import keep_freed_memory
 from zoo.turns import elapsed, take_turns
@@ -27,7 +27,7 @@ SECONDS, AT_LEAST, AT_MOST = 1.0, 3, 50  # of alternating forward passes, whole 
 
 def complete(case: Case) -> Case:
     """Rows can be told apart in PyTorch only."""
-    return replace(case, runtime="eager", img_size=case.img_size or zoo.spec(case.model).input.size)
+    return replace(case, runtime=PLAIN, img_size=case.img_size or zoo.spec(case.model).input.size)
 
 
 def measure(subject: Subject) -> tuple[Measurement, ...]:

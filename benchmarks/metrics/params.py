@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.metrics.metric import Column, Metric
-from benchmarks.records.record import Measurement
+from benchmarks.records.record import INTEGERS, Measurement
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +20,7 @@ def measure(subject: Subject) -> tuple[Measurement, ...]:
     parameters = list(subject.structure.parameters())
     trainable = sum(tensor.numel() for tensor in parameters if tensor.requires_grad)
     precision = subject.case.precision
-    integers = precision == "int8"
+    integers = precision == INTEGERS
     buffers = sum(_bytes(tensor, precision) for tensor in subject.structure.buffers())
     occupied = [_bytes(tensor, precision) for tensor in parameters]
     statistics = "running statistics of batch normalization"
@@ -43,7 +43,7 @@ def _bytes(tensor: Tensor, precision: str) -> int:
 
     if not tensor.is_floating_point():
         return tensor.nbytes
-    if precision == "int8":
+    if precision == INTEGERS:
         return tensor.numel() * (1 if tensor.dim() > 1 else 4)
     return tensor.numel() * PRECISIONS[precision].itemsize
 

@@ -20,9 +20,8 @@ from benchmarks.metrics.accuracy import TOP1, network_of, origin
 from benchmarks.metrics.accuracy import complete as completed
 from benchmarks.metrics.accuracy import unavailable as untrainable
 from benchmarks.metrics.metric import Metric
-from benchmarks.metrics.sessions import PLAIN
 from benchmarks.records.predictions import is_packed, pack, unpack
-from benchmarks.records.record import Case, Measurement, Record
+from benchmarks.records.record import FULL, PLAIN, Case, Measurement, Record
 from benchmarks.stats.intervals import Interval
 from benchmarks.stats.pairs import paired_difference
 from zoo.runtimes import RUNTIMES
@@ -36,12 +35,11 @@ if TYPE_CHECKING:
     from zoo.data.dataset import Data, Split
 
 __all__ = [
-    "BASE", "FULL", "IMAGES", "LAYER", "LAYER_ASYMMETRIC", "METRIC", "NOISE", "NO_ZERO_POINT", "PLAIN_SUMS",
+    "BASE", "IMAGES", "LAYER", "LAYER_ASYMMETRIC", "METRIC", "NOISE", "NO_ZERO_POINT", "PLAIN_SUMS",
     "PLAIN_SUMS_SEVEN_BITS", "SCHEMES", "SEVEN_BITS", "TEN", "THOUSAND", "Answers", "Scheme", "answered", "answers_of",
     "integers", "rounds",
 ]  # fmt: skip
 
-FULL = "fp32"
 IMAGES = 100  # that are calibrated on, if a scheme does not say otherwise
 NOISY = 10  # images of noise, where noise is calibrated on
 TOGETHER = 50  # images in memory at a time, as evaluation takes them

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.records.record import Case, Measurement
+from benchmarks.records.record import PLAIN, Case, Measurement
 from zoo.training.devices import PRECISIONS
 
 if TYPE_CHECKING:
@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from zoo.data.dataset import Data
     from zoo.runtimes import Session
 
-__all__ = ["PLAIN", "in_pytorch", "session_of"]
-
-PLAIN = "eager"
+__all__ = ["in_pytorch", "session_of"]
 
 
 def in_pytorch(case: Case) -> bool:

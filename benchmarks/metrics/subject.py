@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import zoo
-from benchmarks.records.record import Case
+from benchmarks.records.record import FULL, INTEGERS, PLAIN, Case
 from zoo.classifier import Classifier
 from zoo.factory import allocate, build
 from zoo.runtimes import RUNTIMES, Session
@@ -22,7 +22,6 @@ from zoo.training.devices import synchronize
 __all__ = ["PRECISIONS", "RuntimeDisagrees", "Subject", "facts_of", "opened"]
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-INTEGERS = "int8"
 NOISE = "noise"  # what a network of random weights is calibrated on: its times depend on neither
 SEED = 0  # of weights and images: no figure depends on which numbers they are
 _PATTERN = 1 << 20  # numbers in the random block that weights are filled with
@@ -122,7 +121,7 @@ class Subject:
         """
         images = self.images
         run = self.session = opened(self.random_network, images, self.case, NOISE)
-        if self.case.runtime != "eager" and not self.converted:
+        if self.case.runtime != PLAIN and not self.converted:
             self._check_agreement(run(images))
 
         def call() -> object:
@@ -183,7 +182,7 @@ def _plain(value: object) -> object:
 
 def _converts(case: Case) -> bool:
     declared = getattr(RUNTIMES.get(case.runtime), "PRECISIONS", ())
-    return case.precision == INTEGERS or (case.precision != "fp32" and case.precision in declared)
+    return case.precision == INTEGERS or (case.precision != FULL and case.precision in declared)
 
 
 def fill(model: nn.Module) -> None:

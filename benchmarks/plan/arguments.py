@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from benchmarks.metrics import METRICS
-from benchmarks.metrics.beginnings import DEFAULT, IMAGENETS, SAMPLE
+from benchmarks.metrics.beginnings import DEFAULT, SAMPLE
 from benchmarks.metrics.columns import COLUMNS
 from benchmarks.plan import typed
 from benchmarks.plan.cases import SIX, Options, canonical
 from benchmarks.plan.models import excluding, expand_models, files_of, is_file, is_pattern, items_of
 from benchmarks.plan.published import absent_weights
 from benchmarks.records.environment import effective_cpus
-from benchmarks.records.record import Case, Record
+from benchmarks.records.record import FULL, PLAIN, PUBLISHED, Case, Record
 from benchmarks.studies import STUDIES
 from zoo.data import DATASETS
 from zoo.data.folder import FOLDER
@@ -110,7 +110,7 @@ class Request:
         """
         options = self.options
         asked = options.models if ACCURACY in options.metrics else ()
-        if not asked or options.weights.partition(":")[0] != IMAGENETS:
+        if not asked or options.weights.partition(":")[0] != PUBLISHED:
             return self
         case = canonical(
             Case(metric=ACCURACY, model=asked[0], dataset=options.dataset, data_dir=options.data_dir,
@@ -129,7 +129,7 @@ class Request:
         answered = {name for record in records if record.status != "skipped" for name in _names(record.case)}
         barren = self.named - answered
         skipped = [record.case for record in records if record.status == "skipped"]
-        by_name = {*self.named, *({"eager"} - {*self.options.runtimes})}  # the runtime of metrics that take no other
+        by_name = {*self.named, *({PLAIN} - {*self.options.runtimes})}  # the runtime of metrics that take no other
         return sum({case.model, case.runtime} <= by_name or bool(_names(case) & barren) for case in skipped)
 
 
@@ -245,7 +245,7 @@ def parser() -> Parser:
         help=f"of {', '.join(METRICS)}, all; default {', '.join(DEFAULT_METRICS)}",
     )
     what.add_argument(
-        "--runtimes", default="eager", metavar="LIST", help=f"of {', '.join(CHOICES)}, all; default eager"
+        "--runtimes", default=PLAIN, metavar="LIST", help=f"of {', '.join(CHOICES)}, all; default {PLAIN}"
     )
     what.add_argument("--studies", default="", metavar="LIST", help=f"of {', '.join(STUDIES)}, all; default none")
     how = reader.add_argument_group("under which conditions")
@@ -267,7 +267,7 @@ def parser() -> Parser:
         "--device", type=_one_of(DEVICES), default="cpu", metavar="NAME", help="cpu (default), cuda or mps"
     )
     how.add_argument(
-        "--precision", default="fp32", metavar="LIST", help=f"of {', '.join(PRECISIONS)}, or a sweep; default fp32"
+        "--precision", default=FULL, metavar="LIST", help=f"of {', '.join(PRECISIONS)}, or a sweep; default {FULL}"
     )
     how.add_argument(
         "--weights",

@@ -12,14 +12,13 @@ import zoo
 from benchmarks.metrics import METRICS
 from benchmarks.metrics.beginnings import FOR_WEIGHTS, SCRATCH
 from benchmarks.plan.models import TrainedFile
-from benchmarks.records.record import Case
+from benchmarks.records.record import FULL, INTEGERS, PLAIN, Case
 from benchmarks.studies.study import Study
 from zoo.runtimes import RUNTIMES
 
 __all__ = ["SIX", "Options", "canonical", "plan", "plan_study", "skip_reason"]
 
 SIX = ("alexnet", "vgg16", "googlenet", "resnet50", "mobilenet_v1", "xception")  # one of each family
-INTEGERS = "int8"
 # conditions that every case of a run shares, as far as its metric depends on them
 SHARED = ("device", "dataset", "data_dir", "epochs", "train_images", "train_processes")
 
@@ -48,13 +47,13 @@ class Options:
     models: tuple[str, ...]
     files: tuple[TrainedFile, ...] = ()
     metrics: tuple[str, ...]
-    runtimes: tuple[str, ...] = ("eager",)
+    runtimes: tuple[str, ...] = (PLAIN,)
     batch_sizes: tuple[int, ...] = ()
     num_threads: tuple[int, ...] = (1,)
     training_threads: tuple[int, ...] = (1,)
     img_size: int = 0
     device: str = "cpu"
-    precisions: tuple[str, ...] = ("fp32",)
+    precisions: tuple[str, ...] = (FULL,)
     weights: str = ""
     without: Mapping[str, str] = field(default_factory=dict)
     dataset: str = ""

@@ -20,7 +20,7 @@ from benchmarks.plan.cost import (
     seconds_of,
     start_of,
 )
-from benchmarks.records.record import Case, Record
+from benchmarks.records.record import FULL, PLAIN, Case, Record
 
 __all__ = ["Forecast", "duration"]
 
@@ -161,7 +161,7 @@ class Forecast:
             self._plan(self._usual)
         if kind_of(case) == "training":
             self._alike[_whatever_seed(case)] = seconds
-        elif (case.runtime, case.device, case.precision) == ("eager", "cpu", "fp32"):
+        elif (case.runtime, case.device, case.precision) == (PLAIN, "cpu", FULL):
             found = [value for name in CALLS if (value := record.value(name))]
             self._calls += [value / call_seconds(case, self._counted) for value in found]
 

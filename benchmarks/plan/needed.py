@@ -10,14 +10,12 @@ from typing import Any
 
 import zoo
 from benchmarks.plan.cases import Options, plan
-from benchmarks.records.record import Case, Record
+from benchmarks.records.record import FULL, PUBLISHED, Case, Record
 
 __all__ = ["Needs", "costs_needed", "counts_needed", "times_needed"]
 
 GAIN = 0.01  # of top-1 that another precision may have more than what is printed
 COUNTS = ("params", "mult_adds")
-FULL = "fp32"
-PUBLISHED = "imagenet"  # the data set that published weights are of, and their name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,9 +16,16 @@ from typing import Any
 from benchmarks.records.shapes import Shape, fits, is_json
 from zoo.errors import one_line, shown
 
-__all__ = ["SCHEMA", "STATUSES", "Case", "Environment", "Measurement", "Record", "RecordError"]
+__all__ = [
+    "FULL", "INTEGERS", "PLAIN", "PUBLISHED", "SCHEMA", "STATUSES", "Case", "Environment", "Measurement", "Record",
+    "RecordError",
+]  # fmt: skip
 
 SCHEMA = 2
+PLAIN = "eager"  # the runtime that is PyTorch itself
+FULL = "fp32"  # the precision of the network's own numbers
+INTEGERS = "int8"  # the precision whose numbers are made with images
+PUBLISHED = "imagenet"  # published weights, and the data set that they and published accuracies are of
 STATUSES = ("ok", "skipped", "failed", "oom", "crashed", "timeout")
 
 
@@ -63,9 +70,9 @@ class Case:
 
     metric: str
     model: str
-    runtime: str = "eager"
+    runtime: str = PLAIN
     device: str = "cpu"
-    precision: str = "fp32"
+    precision: str = FULL
     img_size: int = 0
     batch_size: int = 1
     num_threads: int = 0

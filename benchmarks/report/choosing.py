@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from benchmarks.records.record import FULL, PLAIN
 from benchmarks.stats.intervals import Interval
 from benchmarks.stats.ranking import gap_and_margin
 
@@ -109,8 +110,8 @@ class Candidate:
     """
 
     model: str
-    runtime: str = "eager"
-    precision: str = "fp32"
+    runtime: str = PLAIN
+    precision: str = FULL
     num_threads: int = 1
     img_size: int = 0
     latency_ms: Interval | None = None

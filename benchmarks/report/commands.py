@@ -10,7 +10,7 @@ from typing import Any
 import zoo
 from benchmarks.metrics import METRICS
 from benchmarks.metrics.beginnings import SAMPLE
-from benchmarks.records.record import Case
+from benchmarks.records.record import FULL, PLAIN, Case
 from benchmarks.report.joining import model_spec
 from zoo.errors import InvalidOption, UnknownOption
 from zoo.training.recipes import recipe
@@ -84,12 +84,12 @@ def flags_of(case: Case, machine: Mapping[str, Any]) -> Flags:
     metric = METRICS[case.metric]
     batch = case.batch_size if "batch_size" in metric.depends_on else metric.batch_size
     found = {
-        "--runtimes": case.runtime if case.runtime != "eager" else "",
+        "--runtimes": case.runtime if case.runtime != PLAIN else "",
         "--batch-size": batch if batch != metric.batch_size else "",
         "--img-size": size if size not in (0, own) else "",
         "--num-threads": threads if threads not in (0, usual) else "",
         "--device": case.device if case.device != "cpu" else "",
-        "--precision": case.precision if case.precision != "fp32" else "",
+        "--precision": case.precision if case.precision != FULL else "",
         "--weights": case.weights_path,
         "--dataset": case.dataset if case.data_dir or case.dataset not in ("fashion_mnist", "") else "",
         "--data-dir": case.data_dir,

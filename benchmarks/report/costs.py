@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.records.predictions import NotPaired, Paired, mcnemar
-from benchmarks.records.record import Case, Record
+from benchmarks.records.record import FULL, PLAIN, Case, Record
 from benchmarks.stats.intervals import Interval
 from benchmarks.stats.pairs import paired_difference
 
-__all__ = ["FULL", "PLAIN", "Cost", "costs_of", "pooled", "same_network", "session_of"]
-
-FULL = "fp32"
-PLAIN = "eager"
+__all__ = ["Cost", "costs_of", "pooled", "same_network", "session_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.metrics import METRICS
-from benchmarks.records.record import Case, Environment, Measurement, Record
+from benchmarks.records.record import FULL, PLAIN, Case, Environment, Measurement, Record
 from benchmarks.report.findings import Estimate, estimate
 from benchmarks.report.frame import BOUNDS, ordered, to_frame
 from benchmarks.report.joining import PACE, Row, join, model_spec, pace_of, protocol_of
@@ -237,8 +237,8 @@ def _headline(rows: Iterable[Row]) -> Case | None:
 
     def rank(pace: tuple[Any, ...]) -> tuple[object, ...]:
         runtime, device, batch_size, precision, num_threads = pace
-        lossy = precision != "fp32"
-        return -len(models[pace]), batch_size, runtime != "eager", lossy, -num_threads, runtime, device, precision
+        lossy = precision != FULL
+        return -len(models[pace]), batch_size, runtime != PLAIN, lossy, -num_threads, runtime, device, precision
 
     pace = min(models, key=rank, default=None)
     return Case(metric="latency", model="", **dict(zip(PACE, pace, strict=True))) if pace else None

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.metrics.latency import times_of
-from benchmarks.records.record import Record
+from benchmarks.records.record import FULL, Record
 from benchmarks.report.choosing import Candidate, sound
-from benchmarks.report.costs import FULL, Cost, costs_of, pooled, session_of
+from benchmarks.report.costs import Cost, costs_of, pooled, session_of
 from benchmarks.report.page import section
 from benchmarks.report.table import TableColumn, table, text_column
 from benchmarks.report.ways import ways_of

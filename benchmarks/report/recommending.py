@@ -9,9 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.records.record import FULL, INTEGERS, PUBLISHED
 from benchmarks.report.choosing import LIMITS, Budget, Candidate, Choice, Miss
-from benchmarks.report.costs import FULL
-from benchmarks.report.ways import PUBLISHED
 from benchmarks.stats.digits import number
 from benchmarks.stats.intervals import Interval
 
@@ -183,9 +182,9 @@ def commands_of(choice: Choice, told: Told) -> list[str]:
         kind, ending = FORMATS[candidate.runtime]
         make = ["python", "-m", "zoo", "export", "--model", candidate.model]
         make += ["--weights", weights] if weights else []
-        precision = "fp32" if candidate.precision == "bf16" else candidate.precision  # made of fp32 when it is opened
+        precision = FULL if candidate.precision == "bf16" else candidate.precision  # made of fp32 when it is opened
         make += ["--format", kind, "--precision", precision]
-        if candidate.precision == "int8":
+        if candidate.precision == INTEGERS:
             make += ["--calibration", told.data_dir or "FOLDER_OF_TRAINING_IMAGES"]
         make += ["--output", f"{name}-{candidate.precision}.{ending}"]
     else:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
+from benchmarks.records.record import FULL
 from benchmarks.report.choosing import Candidate
 from benchmarks.report.findings import Estimate
 from benchmarks.report.joining import Row
@@ -61,7 +62,7 @@ def candidates(overview: Overview, rows: Sequence[Row]) -> list[Candidate]:
     for row in rows:
         case = row.case
         way = (case.model, case.runtime, case.precision, case.num_threads, case.img_size)
-        plain = Candidate(model=case.model, runtime=case.runtime, precision=case.precision or "fp32",
+        plain = Candidate(model=case.model, runtime=case.runtime, precision=case.precision or FULL,
                           num_threads=case.num_threads, img_size=case.img_size)  # fmt: skip
         found.append(known.get(way, plain) if case.device == device and case.batch_size == 1 else plain)
     return found

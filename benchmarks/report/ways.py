@@ -11,9 +11,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.records.record import Case, Measurement, Record
+from benchmarks.records.record import FULL, PLAIN, PUBLISHED, Case, Measurement, Record
 from benchmarks.report.choosing import Candidate
-from benchmarks.report.costs import FULL, Cost, costs_of, pooled, session_of
+from benchmarks.report.costs import Cost, costs_of, pooled, session_of
 from benchmarks.report.joining import model_spec, protocol_of
 from benchmarks.report.printed import first_printed
 from benchmarks.stats.intervals import Interval, percentile_interval
@@ -23,7 +23,6 @@ from zoo.data import DATASETS
 __all__ = ["BYTES", "Contents", "ways_of"]
 
 BYTES = {"fp32": 4, "bf16": 2, "fp16": 2, "int8": 1}  # of a parameter in a file
-PUBLISHED = "imagenet"  # the data set that published accuracies are of
 MEDIAN = 50
 
 
@@ -275,7 +274,7 @@ class _Accuracies:
 
 def _protocol(case: Case) -> Case:
     """What accuracies share that compare, whatever ran the network."""
-    return dataclasses.replace(protocol_of(case), runtime="eager", precision=FULL)
+    return dataclasses.replace(protocol_of(case), runtime=PLAIN, precision=FULL)
 
 
 def _interval(found: Measurement) -> Interval:

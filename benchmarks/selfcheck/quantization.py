@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.metrics.schemes import BASE, FULL, SCHEMES, Answers, answered
+from benchmarks.metrics.schemes import BASE, SCHEMES, Answers, answered
 from benchmarks.records.predictions import pack, unpack
+from benchmarks.records.record import FULL
 from benchmarks.report.bars import Cases
 from benchmarks.report.page import section
 from benchmarks.report.studies.page import grid_section

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.metrics.schemes import BASE, FULL, LAYER_ASYMMETRIC, Answers, Scheme
+from benchmarks.metrics.schemes import BASE, LAYER_ASYMMETRIC, Answers, Scheme
+from benchmarks.records.record import FULL
 from benchmarks.stats.digits import number
 from benchmarks.stats.intervals import NORMAL, Interval
 from benchmarks.stats.means import mean_of

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from benchmarks.metrics.schemes import (
     BASE,
-    FULL,
     IMAGES,
     LAYER,
     LAYER_ASYMMETRIC,
@@ -24,6 +23,7 @@ from benchmarks.metrics.schemes import (
     THOUSAND,
     Answers,
 )
+from benchmarks.records.record import FULL
 from benchmarks.stats.intervals import Interval
 from benchmarks.studies.answers import (
     NEARLY_ALL,

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.report.costs import FULL, PLAIN, session_of
+from benchmarks.records.record import FULL, PLAIN
+from benchmarks.report.costs import session_of
 from benchmarks.report.drawing import Drawing
 from benchmarks.report.joining import pace_of
 from benchmarks.report.overview import Overview

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import zoo
-from benchmarks.metrics.schemes import FULL, SCHEMES
+from benchmarks.metrics.schemes import SCHEMES
+from benchmarks.records.record import FULL
 from benchmarks.report.printed import first_printed
 from benchmarks.stats.means import mean_of
 from benchmarks.studies.answers import difference

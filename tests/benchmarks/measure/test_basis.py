@@ -34,6 +34,9 @@ CASES = {
     "latency eager": Case(metric="latency", model="resnet18", img_size=224, num_threads=1),
     "latency packed": Case(metric="latency", model="resnet18", runtime="packed", img_size=224, num_threads=1),
     "latency openvino": Case(metric="latency", model="vgg11", runtime="openvino", img_size=224, num_threads=1),
+    "latency int8": Case(
+        metric="latency", model="vgg11", runtime="openvino", precision="int8", img_size=224, num_threads=1
+    ),
     "latency auto": Case(metric="latency", model="vgg11", runtime="auto", img_size=224, num_threads=1),
     "memory": Case(metric="memory", model="alexnet", img_size=224, num_threads=1),
     "layers": Case(metric="layers", model="mobilenet_v1", img_size=224, num_threads=1),
@@ -42,10 +45,11 @@ CASES = {
     "tested keras": Case(metric="accuracy", model="mobilenet_v1", dataset="imagenet", weights="imagenet:keras"),
     "tested torchvision": Case(metric="accuracy", model="resnet18", dataset="imagenet", weights="imagenet"),
     "tested file": Case(metric="accuracy", model="resnet18", dataset="imagenet", weights="sha256:0123"),
-}
+}  # fmt: skip
 TIMED = {name for name in CASES if name.startswith("latency")}
 TRAINED = {name for name in CASES if name.startswith("trained")}
 TESTED = {name for name in CASES if name.startswith("tested")}
+SHOWN = TRAINED | TESTED | {"latency int8"}  # images, all through one door
 MOBILENET = {name for name, case in CASES.items() if case.model.startswith("mobilenet")}
 VGG = {name for name, case in CASES.items() if case.model.startswith("vgg")}
 
@@ -95,8 +99,8 @@ def codes_after(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, list
 
 
 def vars_of(case: Case) -> dict[str, object]:
-    return {name: getattr(case, name) for name in ("metric", "model", "runtime", "img_size", "num_threads", "weights",
-                                                   "dataset", "recipe")}  # fmt: skip
+    return {name: getattr(case, name) for name in ("metric", "model", "runtime", "precision", "img_size", "num_threads",
+                                                   "weights", "dataset", "recipe")}  # fmt: skip
 
 
 Changes = dict[str, tuple[str, str]]  # by file: a text and what takes its place; at the end, where there is none
@@ -131,11 +135,13 @@ CHANGES: dict[str, tuple[Changes, set[str]]] = {
     "a checkpoint": ({"zoo/weights/checkpoints.py": ("resnet18-f37072fd", "resnet18-f37072fe")},
                      {"tested torchvision", "tested file"}),
     "a key map": ({"zoo/weights/keras.py": ("conv_preds", "conv_scores")}, {"tested keras", "tested file"}),
-    "the transform of photographs": ({"zoo/resizing.py": ("// 2", "// 3")}, TESTED),
+    "the transform of photographs": ({"zoo/resizing.py": ("// 2", "// 3")}, SHOWN),
     "the images of training": ({"zoo/data/fashion_mnist.py": ("MEAN = 0.2844", "MEAN = 0.2845")}, TRAINED),
-    "the reading of photographs": ({"zoo/images.py": ("BACKGROUND = (255", "BACKGROUND = (0")}, TESTED),
+    "the reading of photographs": ({"zoo/images.py": ("BACKGROUND = (255", "BACKGROUND = (0")}, SHOWN),
     "the step of training": ({"zoo/training/loop.py": ("(main.item(), weight)", "(2 * main.item(), weight)")}, TRAINED),
     "the counting of answers": ({"zoo/training/evaluation.py": ("TOP = 5", "TOP = 4")}, TRAINED | TESTED),
+    "the images of int8": ({"zoo/runtimes/quantizing/calibration.py": ("CALIBRATE = 200", "CALIBRATE = 100")},
+                           {"latency int8"}),
     "random weights": ({"benchmarks/metrics/subject.py": ("1 << 20", "1 << 19")},
                        TIMED | {"memory", "layers"} | {n for n in CASES if n.startswith("mult_adds")}),
     "a runtime": ({"zoo/runtimes/packed.py": ("TRIES = 5", "TRIES = 6")}, {"latency packed", "latency auto"}),
@@ -143,7 +149,7 @@ CHANGES: dict[str, tuple[Changes, set[str]]] = {
                              {"latency auto"}),
     "OpenVINO's version": ({"openvino-1.0.dist-info/METADATA": ("", "Metadata-Version: 2.1\nName: openvino\n"
                                                                      "Version: 1.0\n")},
-                           {"latency openvino", "latency auto"}),
+                           {"latency openvino", "latency int8", "latency auto"}),
     "Pillow's version": ({"pillow-1.0.dist-info/METADATA": ("", "Metadata-Version: 2.1\nName: pillow\nVersion: 1.0\n")},
                          TESTED),
     "PyTorch's version": ({"torch-1.0.dist-info/METADATA": ("", "Metadata-Version: 2.1\nName: torch\nVersion: 1.0\n")},

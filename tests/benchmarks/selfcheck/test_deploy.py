@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import zoo
-from benchmarks.metrics.schemes import BASE, FULL, LAYER_ASYMMETRIC, THOUSAND, Answers
+from benchmarks.metrics.schemes import BASE, LAYER_ASYMMETRIC, THOUSAND, Answers
+from benchmarks.records.record import FULL
 from benchmarks.selfcheck.deploy import RUNTIMES, bars, benchmark, cost, main
 from benchmarks.selfcheck.held_out import rounds_of
 from benchmarks.selfcheck.quantization import answers, case_of

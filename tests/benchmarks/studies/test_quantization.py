@@ -15,7 +15,6 @@ import pytest
 
 from benchmarks.metrics.schemes import (
     BASE,
-    FULL,
     LAYER,
     LAYER_ASYMMETRIC,
     NOISE,
@@ -27,7 +26,7 @@ from benchmarks.metrics.schemes import (
     Answers,
 )
 from benchmarks.records.predictions import pack
-from benchmarks.records.record import Case, Measurement, Record
+from benchmarks.records.record import FULL, Case, Measurement, Record
 from benchmarks.report.studies.page import verdicts, write_study
 from benchmarks.report.studies.pictures import DRAW
 from benchmarks.report.studies.views import data_of
@@ -263,7 +262,7 @@ def test_records_are_read_without_pytorch(tmp_path: Path) -> None:
     script = f"""
 import sys
 from pathlib import Path
-from benchmarks.metrics.schemes import BASE, FULL, answers_of
+from benchmarks.metrics.schemes import BASE, answers_of
 from benchmarks.records.record import Record
 found = answers_of(Record.from_json(Path({str(tmp_path / "record.json")!r}).read_text()))
 assert found.difference(BASE.name, FULL).value == 0
