@@ -263,7 +263,7 @@ def test_records_are_read_without_pytorch(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from benchmarks.metrics.schemes import BASE, answers_of
-from benchmarks.records.record import Record
+from benchmarks.records.record import FULL, Record
 found = answers_of(Record.from_json(Path({str(tmp_path / "record.json")!r}).read_text()))
 assert found.difference(BASE.name, FULL).value == 0
 assert not {{"torch", "onnxruntime"}} & sys.modules.keys()
