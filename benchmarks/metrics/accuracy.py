@@ -30,6 +30,7 @@ from benchmarks.records.shapes import ABSENT, Shape, is_json
 from zoo.data import DATASETS
 from zoo.data.dataset import matched
 from zoo.data.imagenet import IMAGENET
+from zoo.data.likeness import with_look_alikes
 from zoo.spec import resized
 from zoo.training.devices import PRECISIONS, keep_freed_memory
 from zoo.training.evaluation import TOP, held_out, wilson
@@ -154,16 +155,16 @@ def trained(subject: Subject, start: Start) -> tuple[zoo.Classifier, Data, zoo.T
     if data.train is None:
         raise zoo.DataError(f"{case.dataset} holds no images to train on")
     data = dataclasses.replace(data, train=data.train.subset(range(case.train_images)))
+    data = with_look_alikes(data) if is_kept(case) else data
     chosen = recipe_of(case, img_size=case.train_img_size, epochs=case.epochs)
     if chosen is None:
         raise zoo.InvalidOption(f"the paper of {case.model} prints no recipe")
     model, data, notes = start(case, data, chosen)
     output = output_of(subject, data)
     subject.notes += notes
-    reads: int | None = 0
-    if case.device != "cpu":  # on processors every training has its own; a GPU waits for those that read images
+    reads = 0 if case.device == "cpu" else None  # on processors each training has one; a GPU waits for those that read
+    if reads is None:
         multiprocessing.current_process().daemon = False  # which has no processes of its own
-        reads = None
     result = train(
         model, data, chosen, output, seed=case.seed, precision=case.precision, workers=reads, weights=case.weights,
         on_progress=lambda progress: subject.tell(progress.done, progress.total),

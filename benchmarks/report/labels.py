@@ -81,9 +81,11 @@ def _candidates(centre: Any, radius: float, extent: tuple[float, float], pixel: 
     """Boxes (x0, y0, x1, y1) around a marker, nearest and most readable first, and their distances from its rim."""
     width, height = extent
     distances = pixel * np.repeat(DISTANCES, len(DIRECTIONS))
-    right, up = np.tile(DIRECTIONS, (len(DISTANCES), 1)).T
-    left = centre[0] + (radius + distances) * right - width * (1 - right) / 2  # the side that faces the ring touches it
-    bottom = centre[1] + (radius + distances) * up - height * (1 - up) / 2
+    towards = np.tile(DIRECTIONS, (len(DISTANCES), 1))
+    right, up = towards.T
+    beside, above = np.rint(towards).T  # the corner, or the middle of the side, that faces the ring touches it
+    left = centre[0] + (radius + distances) * right - width * (1 - beside) / 2
+    bottom = centre[1] + (radius + distances) * up - height * (1 - above) / 2
     return np.column_stack([left, bottom, left + width, bottom + height]), distances
 
 

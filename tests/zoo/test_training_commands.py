@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 import zoo
 from tests.zoo.training.small import folder_of_colours
@@ -105,6 +106,20 @@ def test_from_a_folder_to_a_file_that_answers(
     assert told is not None and 0 < int(told[1]) <= int(told[2])
     status, out, err = run(f"{TRAIN} --data {photos} --weights {weights} --epochs 4 --lr 0.01", capsys)
     assert status == 0 and f"goes on in {folder} at step 12 of 16" in err
+
+
+def test_pictures_that_are_on_both_sides_are_said_and_kept_with_the_training(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = folder_of_colours(here / "photos", {"train/a": 6, "train/b": 6, "val/a": 3, "val/b": 3})
+    with Image.open(folder / "train/b/002.png") as image:
+        image.resize((64, 64)).save(folder / "val/b/again.png")
+    status, _, err = run(f"{TRAIN} --data photos --epochs 1 --output-dir runs/one", capsys)
+    assert status == 0
+    said = "1 of 7 val images look like training images (resized, encoded anew or cut a little) and say little of new "
+    assert f"zoo train: {said}pictures: 'val/b/again.png' like 'train/b/002.png'\n" in err
+    notes = json.loads(Path("runs/one/config.json").read_text(encoding="utf-8"))["notes"]
+    assert any(note.startswith(said) for note in notes)
 
 
 def test_from_scratch_without_weights(here: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -79,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
+    from zoo.data.likeness import with_look_alikes
     from zoo.training.devices import keep_freed_memory, named_device
     from zoo.training.evaluation import TrainingFailed
     from zoo.training.folder import Finished, folder_name
@@ -95,6 +96,7 @@ def run(given: argparse.Namespace) -> int:
         warnings.showwarning = lambda message, *_, **__: say(str(message))
         keep_freed_memory(lean=True)
         data = typed_data(given)
+        data = with_look_alikes(data) if crew.leads else data
         for note in (*data.notes, *_seen_before(given, data)):
             say(note)
         spec = zoo.spec(given.model) if given.model is not None else zoo.load(given.weights, device="meta").spec

@@ -268,6 +268,20 @@ def test_moved_class_numbers_are_noticed(moved: int, warned: bool) -> None:
     assert not warned or f"moved by {-moved:+d}" in notes[0]
 
 
+@pytest.mark.parametrize(
+    ("right", "moved", "warned"),
+    [(0, 4, False), (0, 5, True), (2, 4, False), (2, 5, True), (3, 6, False), (3, 7, True)],
+)
+def test_class_numbers_are_moved_where_more_than_twice_as_many_are_right_and_five_at_least(
+    right: int, moved: int, warned: bool
+) -> None:
+    labels = torch.arange(100, 900, 8)
+    best = torch.full_like(labels, 999)
+    best[:right] = labels[:right]
+    best[right : right + moved] = labels[right : right + moved] + 1
+    assert bool(label_order(answered(labels, best[:, None].repeat(1, 5)))) == warned
+
+
 def test_images_that_could_not_be_read_move_no_class_number() -> None:
     """Three good ones of the first class and seven empty ones, whose answer is -1."""
     labels = torch.zeros(10, dtype=torch.long)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import zoo
 from benchmarks.metrics import trained as module
@@ -74,6 +76,17 @@ def test_what_a_page_needs_is_in_the_record(first: dict[str, Measurement]) -> No
     assert sure == sorted(sure, reverse=True)
     assert "top5" not in first  # of three classes
     assert details["left_out"][0].startswith("found 27 files = 27 used")
+
+
+def test_pictures_that_are_on_both_sides_are_in_the_record(photos: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(photos, tmp_path / "photos")
+    source = sorted((copy / "train" / "dog").iterdir())[0]
+    with Image.open(source) as image:
+        image.save(copy / "test" / "dog" / "again.bmp")
+    notes = found(asked(copy), tmp_path / "run")["top1"].details["left_out"]
+    (line,) = [note for note in notes if " look like " in note]
+    assert line.startswith("1 of 10 test images look like training images")
+    assert f"'test/dog/again.bmp' like 'train/dog/{source.name}'" in line
 
 
 def test_a_training_that_had_ended_is_read_again_and_not_repeated(

@@ -69,6 +69,7 @@ def test_the_probability_belongs_to_the_interval() -> None:
     assert p_value(Interval(1.1, 1.05, 1.3)) < 0.001 < p_value(Interval(1.1, 1.02, 1.11)) < 0.05
     assert p_value(Interval(1.0, 1.0, 1.0)) == p_value(Interval(1.3, -math.inf, math.inf)) == 1
     assert p_value(Interval(1.2, 1.2, 1.2)) == 0
+    assert p_value(Interval(0.0, 0.0, 1.0)) == p_value(Interval(1.2, 0.0, 2.0)) == 1  # no ratio, no end of an interval
 
 
 @pytest.mark.parametrize("floor", [math.nan, -0.01, 1.0, 2.0, math.inf])
