@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["FIRST_BYTES", "beginnings", "equal", "in_threads"]
+__all__ = ["FIRST_BYTES", "beginnings", "equal"]
 
 FIRST_BYTES = 4096  # of each file, which tell most apart
 DIGEST = 16  # bytes
@@ -52,7 +52,7 @@ def beginnings(files: Files) -> tuple[dict[str, list[int]], NDArray[np.bytes_]]:
     broken: dict[str, list[int]] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd metadata and large pictures, which decoding looks after
-        for position, reason in enumerate(in_threads(look, range(len(files)))):
+        for position, reason in enumerate(_in_threads(look, range(len(files)))):
             if reason is not None:
                 broken.setdefault(reason, []).append(position)
     return broken, digests
@@ -72,7 +72,7 @@ def equal(files: Files, sizes: NDArray[np.int64], first: NDArray[np.bytes_]) -> 
 
     numbers = np.full(len(files), -1, np.int64)
     alike = _repeated(sizes, first)
-    digests = np.array(list(in_threads(lambda position: _digest(files.path(position)), alike.tolist())), f"S{DIGEST}")
+    digests = np.array(list(_in_threads(lambda position: _digest(files.path(position)), alike.tolist())), f"S{DIGEST}")
     if len(alike):
         _, found, counts = np.unique(digests, return_inverse=True, return_counts=True)
         numbers[alike] = np.where((counts[found] > 1) & (digests != b""), found, -1)
@@ -111,7 +111,7 @@ def _digest(path: str) -> bytes:
         return b""
 
 
-def in_threads(look: Callable[[int], T], positions: Sequence[int]) -> Iterator[T]:
+def _in_threads(look: Callable[[int], T], positions: Sequence[int]) -> Iterator[T]:
     """What `look` finds at each position, in order; threads take whole blocks, of which a million are few."""
     blocks = [positions[start : start + BLOCK] for start in range(0, len(positions), BLOCK)]
     with ThreadPoolExecutor(READERS) as readers:

@@ -14,12 +14,12 @@ import contextlib
 import dataclasses
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
-from zoo.data.contents import in_threads
 from zoo.data.dataset import PARTS, Data
-from zoo.data.photographs import Files, Photographs
+from zoo.data.photographs import READERS, Files, Photographs
 from zoo.errors import shown
 from zoo.images import picture
 
@@ -85,9 +85,12 @@ def _squares(files: Files) -> tuple[Squares, NDArray[np.float32]]:
 
     squares = np.zeros((len(files), 3 * SIDE * SIDE), np.float16)
     shapes = np.zeros(len(files), np.float32)
-    for position, found in enumerate(in_threads(partial(_square, files), range(len(files)))):
-        if found is not None:
-            squares[position], shapes[position] = found
+    with ThreadPoolExecutor(READERS) as readers:
+        for start in range(0, len(files), BLOCK):
+            rows = range(start, min(start + BLOCK, len(files)))
+            for position, found in zip(rows, readers.map(partial(_square, files), rows), strict=True):
+                if found is not None:
+                    squares[position], shapes[position] = found
     return squares, shapes
 
 
