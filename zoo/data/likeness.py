@@ -35,7 +35,6 @@ SIDE = 16  # pixels of the small squares, in colour, that are compared
 ALIKE = 0.93  # the least correlation of squares of one picture
 CLOSER, AMONG = 6, 10  # times nearer to 1 than the correlation with the tenth that an image is most like
 EQUAL = 0.998  # correlation from which on nothing else is asked
-SHAPE = 0.05  # by which the ratio of width and height of one picture may differ
 FLAT = 4.0  # standard deviation of pixels from 0 to 255 below which there is nothing to compare
 MOST_IMAGES, MOST_BYTES = 50_000, 2e9  # half a minute of two processors
 NAMED = 3
@@ -58,9 +57,9 @@ def _notes(data: Data) -> Iterator[str]:
     if count > MOST_IMAGES or sum(map(_bytes, parts)) > MOST_BYTES:
         yield f"{count:,} images are too many to look for pictures that are in train and held out, too"
         return
-    known, shapes = _squares(train.files)
+    known = _squares(train.files)
     for part, split in held.items():
-        pairs = list(_pairs(*_squares(split.files), known, shapes))
+        pairs = list(_pairs(_squares(split.files), known))
         if pairs:
             names = [f"{shown(split.name(own))} like {shown(train.name(other))}" for own, other in pairs[:NAMED]]
             more = f" and {len(pairs) - NAMED:,} more" if len(pairs) > NAMED else ""
@@ -79,23 +78,22 @@ def _bytes(split: Photographs) -> int:
     return found
 
 
-def _squares(files: Files) -> tuple[Squares, NDArray[np.float32]]:
-    """Small squares, (N, values), and width over height, (N); 0 for what cannot be compared."""
+def _squares(files: Files) -> Squares:
+    """Small squares, (N, values); 0 for what cannot be compared."""
     import numpy as np
 
     squares = np.zeros((len(files), 3 * SIDE * SIDE), np.float16)
-    shapes = np.zeros(len(files), np.float32)
     with ThreadPoolExecutor(READERS) as readers:
         for start in range(0, len(files), BLOCK):
             rows = range(start, min(start + BLOCK, len(files)))
             for position, found in zip(rows, readers.map(partial(_square, files), rows), strict=True):
                 if found is not None:
-                    squares[position], shapes[position] = found
-    return squares, shapes
+                    squares[position] = found
+    return squares
 
 
-def _square(files: Files, position: int) -> tuple[NDArray[np.float32], float] | None:
-    """A square, each colour of mean 0, of norm 1, and width over height."""
+def _square(files: Files, position: int) -> NDArray[np.float32] | None:
+    """Each colour of mean 0, all of norm 1, whatever shape the picture has."""
     import numpy as np
     from PIL import Image
 
@@ -107,22 +105,20 @@ def _square(files: Files, position: int) -> tuple[NDArray[np.float32], float] | 
     small = (small - small.mean(axis=0)).ravel()  # of two skies the blue says nothing
     if small.std() < FLAT:
         return None
-    return small / np.linalg.norm(small), image.width / image.height
+    found: NDArray[np.float32] = small / np.linalg.norm(small)
+    return found
 
 
-def _pairs(
-    own: Squares, own_shapes: NDArray[np.float32], known: Squares, known_shapes: NDArray[np.float32]
-) -> Iterator[tuple[int, int]]:
+def _pairs(own: Squares, known: Squares) -> Iterator[tuple[int, int]]:
     """Positions of those that look like a known one, each with the one that it is most like."""
     import numpy as np
 
     for start in range(0, len(own), BLOCK):
-        block, shapes = own[start : start + BLOCK].astype(np.float32), own_shapes[start : start + BLOCK, None]
+        block = own[start : start + BLOCK].astype(np.float32)
         most = np.zeros((len(block), 0), np.float32)  # likenesses, those with the most like images
         best, where = np.zeros(len(block), np.float32), np.zeros(len(block), np.int64)
         for other in range(0, len(known), BLOCK):
             likeness = block @ known[other : other + BLOCK].astype(np.float32).T
-            likeness[np.abs(known_shapes[other : other + BLOCK] - shapes) > SHAPE * shapes] = 0
             where = np.where(likeness.max(axis=1) > best, other + likeness.argmax(axis=1), where)
             best = np.maximum(best, likeness.max(axis=1))
             most = _largest(np.concatenate((most, likeness), axis=1))

@@ -59,6 +59,7 @@ AGAIN: dict[str, Callable[[Image.Image, Path], None]] = {
         image.resize((101, 76), Image.Resampling.BILINEAR), path.with_suffix(".png")
     ),
     "twice the size": lambda image, path: kept(image.resize((480, 360)), path.with_suffix(".png")),
+    "as a square": lambda image, path: kept(image.resize((128, 128)), path.with_suffix(".png")),
     "as a JPEG": lambda image, path: kept(image, path, quality=60),
     "as a poor and small JPEG": lambda image, path: kept(image.resize((96, 72)), path, quality=25),
     "as WebP": lambda image, path: kept(image, path.with_suffix(".webp"), quality=50),
@@ -96,7 +97,7 @@ def test_pictures_that_are_all_alike_are_not_called_copies_unless_they_stand_out
 
     for number in range(24):
         kept(again(), tmp_path / f"{'train' if number < 18 else 'val'}/{'ab'[number % 2]}/{number}.png")
-    known, _ = likeness._squares(zoo.open_data(tmp_path).train.files)  # type: ignore[union-attr]
+    known = likeness._squares(zoo.open_data(tmp_path).train.files)  # type: ignore[union-attr]
     others = (known.astype(np.float32) @ known.astype(np.float32).T)[0, 1:]
     assert others.min() > likeness.ALIKE
     assert notes(tmp_path) == ()
@@ -109,6 +110,7 @@ def test_pictures_that_are_all_alike_are_not_called_copies_unless_they_stand_out
 def test_what_shows_nothing_or_cannot_be_read_is_like_nothing(folder: Path) -> None:
     for part, shade in (("train", 250), ("val", 251)):
         kept(Image.new("RGB", (64, 48), (shade, shade, shade)), folder / part / "a/white.png")
+        kept(Image.new("RGB", (64, 48), (60, 120, shade)), folder / part / "a/sky.png")
         broken = folder / part / "a/broken.png"
         kept(photograph(50 if part == "train" else 51), broken)
         broken.write_bytes(broken.read_bytes()[:900])
