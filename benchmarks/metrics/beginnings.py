@@ -27,7 +27,7 @@ from zoo.weights.sources import locate, open_file
 
 __all__ = [
     "DEFAULT", "FOR_WEIGHTS", "SAMPLE", "SCRATCH", "facts_of", "header_in", "identity",
-    "is_kept", "knows_the_classes", "label_of", "notes_of", "own_header", "recipe_of", "split_of",     "usual_recipe",
+    "is_kept", "knows_the_classes", "label_of", "notes_of", "own_header", "recipe_of", "split_of", "usual_recipe",
 ]  # fmt: skip
 
 DEFAULT = "fashion_mnist"  # the data set where none is named
