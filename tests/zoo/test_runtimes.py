@@ -364,6 +364,21 @@ def test_threads_do_not_spin_for_long_after_a_call(version, entry, value, monkey
     assert options().get_session_config_entry(entry) == value
 
 
+@pytest.mark.parametrize("runtime", [name for name in HERE if name in ("openvino", "onnxruntime")])
+def test_pytorchs_threads_stay_asleep_where_a_runtime_has_its_own(runtime, monkeypatch):
+    """They would go on spinning after a look at the pixels, and take the processors from it."""
+    images = torch.rand(1, 3, 64, 64)
+    session = zoo.open_runtime(small(), images, runtime)
+
+    def wake(*_: object, **__: object) -> None:
+        raise AssertionError("PyTorch computes")
+
+    for name in ("dot", "sum", "amax", "isfinite"):
+        monkeypatch.setattr(torch, name, wake)
+    monkeypatch.setattr(torch.Tensor, "sum", wake)
+    assert len(session(images)) == 1
+
+
 def test_session_names_what_it_was_opened_for():
     session = Session("fake", lambda images: images, torch.zeros(1, 3, 8, 8), network=small(), any_shape=False)
     assert repr(session).startswith("resnet18 on fake, opened for (1, 3, 8, 8)")

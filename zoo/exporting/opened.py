@@ -39,7 +39,7 @@ class ExportedNetwork(Session):
         runtime = "onnxruntime" if facts.format == "onnx" else "openvino"
         super().__init__(
             runtime, self._through(run), example, network=network, any_shape=facts.batch_size is None,
-            precision=facts.precision,
+            own_threads=True, precision=facts.precision,
         )  # fmt: skip
 
     def _through(self, run: Run) -> Run:

@@ -70,6 +70,7 @@ class Session:
         network: what was opened, whose spec, number and names of classes and channels the session has too.
         any_shape: whether images of other shapes may come.
         marks_nan: whether to see to it that a NaN in an image comes out as NaN, which fast kernels of max(x, 0) lose.
+        own_threads: whether the runtime computes on other threads than PyTorch's.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Session:
         network: Classifier,
         any_shape: bool,
         marks_nan: bool = True,
+        own_threads: bool = False,
         precision: str = "fp32",
         agreement: Agreement | None = None,
     ) -> None:
@@ -94,7 +96,7 @@ class Session:
         self.device = images.device
         self._run = run
         self._any_shape = any_shape
-        self._marks_nan = marks_nan
+        self._marks_nan, self._own_threads = marks_nan, own_threads
 
     @classmethod
     def open(
@@ -134,7 +136,7 @@ class Session:
             network = getattr(model, "_orig_mod", model)  # as torch.compile wraps it
             session = cls(
                 name, run, images, network=network, any_shape=runtime.ANY_SHAPE, marks_nan=run is not model,
-                precision=precision, agreement=found,
+                own_threads=bool(runtime.LIBRARIES), precision=precision, agreement=found,
             )  # fmt: skip
             if run is not model and found is None:
                 session.agreement = proof.agreement(session, precision, bounds[precision])
@@ -160,9 +162,10 @@ class Session:
             )
         images = images.detach()
         with torch.inference_mode():
+            finite = not self._marks_nan or _all_finite(images, self._own_threads)
             logits = self._run(images)
         answer = logits.clone()  # a tensor like any other: outside inference mode, and not the runtime's own buffer
-        if self._marks_nan and not _all_finite(images):
+        if not finite:
             answer[~torch.isfinite(images).flatten(1).all(1)] = math.nan
         return answer
 
@@ -222,14 +225,21 @@ def check_model(model: Classifier, images: torch.Tensor) -> None:
         )
 
 
-def _all_finite(images: torch.Tensor) -> bool:
-    """Whether every pixel is a finite number; False also where they add up to more than their type holds."""
-    if images.device.type == "cpu" and images.dtype == torch.float32:
-        # in this thread alone: PyTorch's others would go on spinning, and take the processors from a runtime that has
-        # threads of its own (a third of MobileNetV1's images a second on OpenVINO and two processors)
+def _all_finite(images: torch.Tensor, own_threads: bool) -> bool:
+    """Whether every pixel is a finite number; False also where they add up to more than their type holds.
+
+    Args:
+        own_threads: whether what runs next has threads of its own. It is looked at in this thread alone then: PyTorch's
+            others would go on spinning and take the processors from it (a third of MobileNetV1's images a second on
+            OpenVINO and two processors).
+    """
+    if images.device.type != "cpu" or images.dtype != torch.float32:
+        return math.isfinite(images.sum())
+    if own_threads:
         pixels = images.numpy()
         return math.isfinite(pixels.max(initial=0)) and math.isfinite(pixels.min(initial=0))
-    return math.isfinite(images.sum())
+    flat = images.reshape(-1)
+    return math.isfinite(torch.dot(flat, flat))  # the fastest of PyTorch's ways through all numbers
 
 
 def _without_folders(text: str) -> str:
