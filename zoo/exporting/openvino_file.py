@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import WeightsError
 from zoo.partial import replacing
+from zoo.runtimes.openvino import core
 from zoo.runtimes.quantizing.silence import quiet, quietly_imported
 
 if TYPE_CHECKING:
@@ -66,12 +67,11 @@ def weights_beside(path: Path) -> Path:
 
 def read_graph(path: Path) -> Any:
     """The graph in a pair of files; raises `WeightsError` where one is missing or of another export."""
-    openvino = quietly_imported("openvino")
     beside = weights_beside(path)
     if not beside.is_file():
         raise WeightsError(f"{path.name} needs its weights beside it: there is no {beside.name}")
     try:
-        graph = openvino.Core().read_model(path)
+        graph = core().read_model(path)
     except Exception as error:  # of kinds of OpenVINO's own
         raise WeightsError(f"{path.name} cannot be read by OpenVINO: {error}") from error
     digest = hashlib.sha256(beside.read_bytes()).hexdigest()

@@ -32,8 +32,14 @@ def open(model: Classifier, images: torch.Tensor) -> Run:
     from zoo.runtimes.folding import inference_copy
 
     network = inference_copy(model).to(memory_format=torch.channels_last)
-    # a fresh function object a call: no guard of an earlier opening is checked or counted against a limit
-    compiled = torch.compile(network, fullgraph=True, dynamic=False, options={"freezing": True})
+
+    def forward(images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = network(images)
+        return logits
+
+    # Dynamo counts how often it compiled a code object, and refuses from the ninth on: each opening has one of its own
+    forward.__code__ = forward.__code__.replace()
+    compiled = torch.compile(forward, fullgraph=True, dynamic=False, options={"freezing": True})
 
     def run(images: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = compiled(images.contiguous(memory_format=torch.channels_last))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import warnings
@@ -26,12 +27,24 @@ if TYPE_CHECKING:
     from zoo.classifier import Classifier
     from zoo.runtimes.quantizing.calibration import Calibration
 
-__all__ = ["ANY_SHAPE", "LIBRARIES", "PRECISIONS", "compiled", "graph_of", "maker", "open", "open_as", "unavailable"]
+__all__ = [
+    "ANY_SHAPE",
+    "LIBRARIES",
+    "PRECISIONS",
+    "compiled",
+    "core",
+    "graph_of",
+    "maker",
+    "open",
+    "open_as",
+    "unavailable",
+]
 
 ANY_SHAPE = False
 LIBRARIES: tuple[str, ...] = ("openvino",)
 PRECISIONS: Mapping[str, Bound] = {"fp32": EXACT, **ROUNDED, "int8": INTEGERS}
 HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+_MAKING = threading.Lock()
 
 
 def unavailable() -> str | None:
@@ -95,16 +108,30 @@ def graph_of(model: Classifier, images: torch.Tensor, *, any_number: bool = Fals
         return openvino.convert_model(inference_copy(model), example_input=images, input=[shape])
 
 
+def core() -> Any:
+    """The one `openvino.Core` of the process, which is never given up.
+
+    The first thing it compiles gives the thread another stack for signals, which is freed with it but, where a second
+    core was made in the meantime, stays the thread's: the next Ctrl-C then ends the process with a segmentation fault.
+    """
+    with _MAKING:
+        return _made()
+
+
+@functools.cache
+def _made() -> Any:
+    return quietly_imported("openvino").Core()
+
+
 def compiled(graph: Any, precision: str) -> Any:
     """A graph ready to run on this machine; raises `RuntimeUnavailable` where it would run in other numbers."""
-    openvino: Any = quietly_imported("openvino")
     settings = {
         "INFERENCE_PRECISION_HINT": HINTS[precision],  # the default is bfloat16 on a CPU that has units for it
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         "NUM_STREAMS": 1,
     }
-    ready = openvino.Core().compile_model(graph, "CPU", settings)
+    ready = core().compile_model(graph, "CPU", settings)
     found = str(ready.get_property("INFERENCE_PRECISION_HINT").to_string())
     if found != HINTS[precision]:
         raise RuntimeUnavailable(f"this processor has no units for {precision}: OpenVINO would run {found}")
