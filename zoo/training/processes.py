@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,12 +22,13 @@ from zoo.shell import SIGNALS
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["ALONE", "GONE", "PeerLost", "Team", "report", "team"]
+__all__ = ["ALONE", "GONE", "PeerLost", "Team", "report", "store_of_this_start", "team"]
 
 T = TypeVar("T")
 LOST = ("gloo", "NCCL", "Connection closed", "Connection reset", "Broken pipe")  # in what PyTorch says of a lost peer
 GONE = "another process has gone"
 GRACE_S = 1.0  # for the others to notice too
+POLL_S = 0.01
 
 
 class PeerLost(RuntimeError):
@@ -162,8 +164,8 @@ def team() -> Team:
             return ALONE
         store, rank, size = next(torch.distributed.rendezvous("env://"))  # type: ignore[attr-defined]
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        group_store = torch.distributed.PrefixStore("zoo", store)  # type: ignore[attr-defined]
-        torch.distributed.init_process_group(backend, store=group_store, rank=rank, world_size=size)
+        store = store_of_this_start(store, rank, size)
+        torch.distributed.init_process_group(backend, store=store, rank=rank, world_size=size)
     rank, size = torch.distributed.get_rank(), torch.distributed.get_world_size()
     found = Team(
         rank=rank,
@@ -173,6 +175,40 @@ def team() -> Team:
     )
     _found[:] = [(found, store)]
     return found
+
+
+def store_of_this_start(store: Any, rank: int, size: int) -> Any:
+    """The part of a store that belongs to the processes started together; raises `DistStoreError` if one never comes.
+
+    torchrun keeps one store over its restarts, and in it the addresses of processes that are gone. So the leading
+    process makes a new name, and tells it in answer to a question that is new as well: of one who is there.
+    """
+    new = uuid.uuid4().hex
+    if rank == 0:
+        _tell(store, new, size)
+        name = new
+    else:
+        store.set(f"question {rank}", new)
+        name = store.get(f"answer {new}").decode()
+        store.set(f"{name} {rank}", "heard")
+    return torch.distributed.PrefixStore(name, store)  # type: ignore[attr-defined]
+
+
+def _tell(store: Any, name: str, size: int) -> None:
+    """Answers every question, of earlier starts too, until all processes have heard the name."""
+    missing = set(range(1, size))
+    until = time.monotonic() + store.timeout.total_seconds()
+    while missing:
+        for other in missing:
+            if store.check([f"question {other}"]):
+                store.set(f"answer {store.get(f'question {other}').decode()}", name)
+        time.sleep(POLL_S)
+        missing = {other for other in missing if not store.check([f"{name} {other}"])}
+        if missing and time.monotonic() > until:
+            raise torch.distributed.DistStoreError(
+                f"of {size} processes, counted from 0, {', '.join(map(str, sorted(missing)))} did not come; start all "
+                "of them with the same MASTER_ADDR and MASTER_PORT"
+            )
 
 
 def report(error: BaseException, text: str) -> bool:

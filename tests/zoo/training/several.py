@@ -1,8 +1,10 @@
-"""Processes that do one thing together, forked off the test, so that none has to import PyTorch again."""
+"""Processes that train, alone or together, forked off one that has PyTorch ready and computes nothing.
+
+What is forked off the test itself cannot train once a test in the same process has given autograd threads.
+"""
 
 from __future__ import annotations
 
-import importlib
 import multiprocessing
 import os
 import tempfile
@@ -12,21 +14,22 @@ from typing import Any
 
 import torch
 
-__all__ = ["started", "together"]
+__all__ = ["FORKED", "started", "together"]
+
+FORKED = multiprocessing.get_context("forkserver")
+# what wrappers and logs ask for as well: imported once, not in each
+FORKED.set_forkserver_preload(["torch._dynamo", "torch.utils.tensorboard", "zoo.training.train"])
 
 Started = tuple[Any, Path]
 
 
 def started(size: int, task: Callable[..., Any], *args: Any) -> list[Started]:
     """The processes of a team that each do `task`, and the files their results go to."""
-    for module in ("torch._dynamo", "torch.utils.tensorboard"):  # which wrappers and logs ask for: once, not in each
-        importlib.import_module(module)
     folder = Path(tempfile.mkdtemp())
-    context = multiprocessing.get_context("fork")
     found = []
     for rank in range(size):
         result = folder / f"{rank}.pt"
-        process = context.Process(target=_member, args=(rank, size, folder / "meeting", result, task, args))
+        process = FORKED.Process(target=_member, args=(rank, size, folder / "meeting", result, task, args))
         process.start()
         found.append((process, result))
     return found
@@ -46,6 +49,7 @@ def together(size: int, task: Callable[..., Any], *args: Any) -> list[Any]:
 
 def _member(rank: int, size: int, meeting: Path, result: Path, task: Callable[..., Any], args: tuple[Any, ...]) -> None:
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
+    torch.set_num_threads(1)
     if size > 1:
         torch.distributed.init_process_group("gloo", init_method=meeting.as_uri(), rank=rank, world_size=size)
     try:

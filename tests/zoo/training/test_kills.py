@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import multiprocessing
 import os
 import random
 import signal
@@ -17,6 +16,7 @@ import pytest
 import torch
 
 import zoo
+from tests.zoo.training.several import FORKED
 from tests.zoo.training.small import three_colours
 from zoo.partial import replacing
 from zoo.training import checkpoints
@@ -57,7 +57,7 @@ def train(path: Path, kill: int = 0, writing: int = 0, patient: bool = False) ->
 
 def ended(task: Callable[..., None], *args: Any, **options: Any) -> int | None:
     """How a process ends that does the task."""
-    process = multiprocessing.get_context("fork").Process(target=task, args=args, kwargs=options)
+    process = FORKED.Process(target=task, args=args, kwargs=options)
     process.start()
     process.join(120)
     return process.exitcode

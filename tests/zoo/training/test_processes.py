@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -19,7 +23,7 @@ from zoo.data.joined import Joined
 from zoo.training.checkpoints import read_checkpoint
 from zoo.training.course import Progress
 from zoo.training.loop import Run
-from zoo.training.processes import Team, team
+from zoo.training.processes import Team, store_of_this_start, team
 from zoo.training.recipes import recipe
 
 # --- who is shown what ------------------------------------------------------------------------------------------------
@@ -196,6 +200,43 @@ def test_another_number_of_processes_goes_on(tmp_path: Path, before: int, after:
     assert any(f"with {after} processes instead of {before}" in note for note in found[0]["notes"])
     rows = (tmp_path / "run" / "summary.csv").read_text().splitlines()
     assert [row.partition(",")[0] for row in rows] == ["epoch", "1", "2", "3"]
+
+
+# --- one start after another ------------------------------------------------------------------------------------------
+
+
+def met(store: Any, size: int) -> list[str]:
+    """What each process of one start leaves for the others, by rank, read by the next one."""
+    ready, start = threading.Barrier(size), uuid.uuid4().hex
+
+    def member(rank: int) -> str:
+        own = store_of_this_start(store, rank, size)
+        own.set(f"address {rank}", f"{start} {rank}")
+        found: str = own.get(f"address {(rank + 1) % size}").decode()
+        ready.wait()
+        return found
+
+    with ThreadPoolExecutor(size) as members:
+        return list(members.map(member, range(size)))
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_nothing_is_read_that_an_earlier_start_left(size: int) -> None:
+    store = torch.distributed.HashStore()
+    for asks in (None, "nobody who is still there"):
+        if asks is not None:  # one that came and was killed before the others were there
+            store.set(f"question {size - 1}", asks)
+        starts = [met(store, size) for _ in range(3)]
+        for found in starts:
+            (start,) = {each.split()[0] for each in found}
+            assert found == [f"{start} {(rank + 1) % size}" for rank in range(size)]
+
+
+def test_who_does_not_come_is_named() -> None:
+    store = torch.distributed.HashStore()
+    store.set_timeout(timedelta(milliseconds=50))
+    with pytest.raises(torch.distributed.DistStoreError, match=r"of 3 processes, counted from 0, 1, 2 did not come"):
+        store_of_this_start(store, 0, 3)
 
 
 # --- when one of them fails -------------------------------------------------------------------------------------------
