@@ -205,6 +205,9 @@ def test_another_number_of_processes_goes_on(tmp_path: Path, before: int, after:
 # --- one start after another ------------------------------------------------------------------------------------------
 
 
+PATIENCE_S = 20  # with what hangs if it is wrong
+
+
 def met(store: Any, size: int) -> list[str]:
     """What each process of one start leaves for the others, by rank, read by the next one."""
     ready, start = threading.Barrier(size), uuid.uuid4().hex
@@ -213,7 +216,7 @@ def met(store: Any, size: int) -> list[str]:
         own = store_of_this_start(store, rank, size)
         own.set(f"address {rank}", f"{start} {rank}")
         found: str = own.get(f"address {(rank + 1) % size}").decode()
-        ready.wait()
+        ready.wait(PATIENCE_S)
         return found
 
     with ThreadPoolExecutor(size) as members:
@@ -223,6 +226,7 @@ def met(store: Any, size: int) -> list[str]:
 @pytest.mark.parametrize("size", [2, 3])
 def test_nothing_is_read_that_an_earlier_start_left(size: int) -> None:
     store = torch.distributed.HashStore()
+    store.set_timeout(timedelta(seconds=PATIENCE_S))
     for asks in (None, "nobody who is still there"):
         if asks is not None:  # one that came and was killed before the others were there
             store.set(f"question {size - 1}", asks)
