@@ -111,8 +111,8 @@ def graph_of(model: Classifier, images: torch.Tensor, *, any_number: bool = Fals
 def core() -> Any:
     """The one `openvino.Core` of the process, which is never given up.
 
-    The first thing it compiles gives the thread another stack for signals, which is freed with it but, where a second
-    core was made in the meantime, stays the thread's: the next Ctrl-C then ends the process with a segmentation fault.
+    A core gives the thread that it first compiles in a stack for signals, and frees it with itself. Where another core
+    was made in the meantime, the thread keeps the freed one: the next Ctrl-C is a segmentation fault.
     """
     with _MAKING:
         return _made()
